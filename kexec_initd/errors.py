@@ -1,0 +1,32 @@
+"""The one family of exceptions that library code raises; only `cli.main` turns it into text and an exit code."""
+
+
+class Error(Exception):
+    """Something failed. `message` says what and where, `hint` in one sentence what to do about it."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return one_line("; ".join(part for part in (self.message, self.hint) if part))
+
+
+class UsageError(Error):
+    """The command line asks for something that does not exist or does not fit together."""
+
+    exit_code = 2
+
+
+class Refused(Error):
+    """This host or this file is not fit for what was asked; nothing was changed."""
+
+    exit_code = 3
+
+
+def one_line(text: str) -> str:
+    """Return `text` with everything that is not printable escaped: file names may hold newlines or terminal controls."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)

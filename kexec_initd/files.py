@@ -1,0 +1,113 @@
+"""Files that decide or change what a root process does: trusted reading, atomic writing, identity.
+
+Every function works on descriptors where it can, so that what was checked is what is used (see also
+openat(2), rename(2) and fsync(2)).
+"""
+
+import errno
+import hashlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import Optional
+
+from kexec_initd.errors import Refused
+
+UNTRUSTED = stat.S_IWGRP | stat.S_IWOTH
+
+
+def open_trusted(path: Path) -> int:
+    """Open a regular file that only its owner, root or ourselves, can write, and return a descriptor to read it.
+
+    Symbolic links are followed, as /vmlinuz is one. Raises Refused for anything else: a FIFO, a directory, a
+    device, a file of another user, one that others may write, one that is not there.
+    """
+    try:
+        fd = os.open(str(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise Refused("cannot open {}: {}".format(path, getattr(error, "strerror", None) or error))
+    reason = distrust(os.fstat(fd))
+    if reason:
+        os.close(fd)
+        raise Refused("{} {}".format(path, reason))
+    return fd
+
+
+def distrust(found: os.stat_result) -> Optional[str]:
+    """Say why a file must not be trusted, as "is not a regular file"; None for one that can be."""
+    if not stat.S_ISREG(found.st_mode):
+        return "is not a regular file"
+    if found.st_uid not in (0, os.geteuid()):
+        return "belongs to user {}, not to root".format(found.st_uid)
+    if found.st_mode & UNTRUSTED:
+        return "can be written by others than its owner (mode {:04o})".format(stat.S_IMODE(found.st_mode))
+    return None
+
+
+def read_text(path: Path, limit: int = 65536) -> Optional[str]:
+    """Return up to `limit` bytes of a file of the kernel or of ours as text, without its last newline; None if there is none.
+
+    Undecodable bytes become surrogates, so that they can be given back unchanged.
+    """
+    try:
+        with open(str(path), "rb") as file:
+            data = file.read(limit)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EISDIR, errno.EINVAL):
+            return None
+        raise
+    text = data.decode("utf-8", "surrogateescape")
+    return text[:-1] if text.endswith("\n") else text
+
+
+def identity(path: Path) -> str:
+    """Return what changes when a file is replaced or written: "device inode size mtime ctime", times in seconds.
+
+    The same as `stat -L -c '%d %i %s %Y %Z'` prints, so that a shell script can compare it. "-" for no file.
+    """
+    try:
+        found = os.stat(str(path))
+    except OSError:
+        return "-"
+    return "{} {} {} {} {}".format(
+        found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns // 10**9, found.st_ctime_ns // 10**9
+    )
+
+
+def write_atomic(
+    path: Path, data: bytes, mode: int, like: Optional[os.stat_result] = None, staging: Optional[Path] = None
+) -> None:
+    """Give `path` the content `data`, whole or not at all, even when the power fails.
+
+    `mode` is octal; `like` gives the owner; `staging` is a directory of the same file system for the unfinished file
+    (default: that of `path`). Raises OSError; the old file is then still there and no other is left.
+    """
+    fd, name = tempfile.mkstemp(prefix=".kexec-initd-", dir=str(staging or path.parent))
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            if like is not None:
+                os.fchown(file.fileno(), like.st_uid, like.st_gid)
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.rename(name, str(path))
+    except BaseException:
+        os.unlink(name)
+        raise
+    fsync_dir(path.parent)
+
+
+def fsync_dir(path: Path) -> None:
+    """Make the names in a directory durable."""
+    fd = os.open(str(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def digest(data: bytes) -> str:
+    """Return the SHA-256 of `data` in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
