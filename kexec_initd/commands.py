@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from pathlib import Path
-from typing import Dict, Optional, Sequence
+from typing import BinaryIO, Dict, Optional, Sequence
 
 import sh
 
@@ -71,33 +71,32 @@ def _start(
     """Start `argv` in a session of its own; raise CommandError where that is impossible."""
     for fd in pass_fds:
         os.set_inheritable(fd, True)
-    nothing = _empty_input()
     try:
-        return sh.Command(argv[0])(
-            *argv[1:],
-            _in=nothing,
-            _out=out,
-            _err=err,
-            _tty_in=False,
-            _tty_out=False,
-            _cwd="/",
-            _env=env,
-            _pass_fds=set(pass_fds),
-            _new_session=True,
-            _bg=True,
-            _bg_exc=False
-        )
+        with _empty_input() as nothing:
+            process = sh.Command(argv[0])(
+                *argv[1:],
+                _in=nothing,
+                _out=out,
+                _err=err,
+                _tty_in=False,
+                _tty_out=False,
+                _cwd="/",
+                _env=env,
+                _pass_fds=set(pass_fds),
+                _new_session=True,
+                _bg=True,
+                _bg_exc=False,
+            )  # type: sh.RunningCommand
     except (sh.CommandNotFound, sh.ForkException, OSError) as error:
         raise CommandError("cannot start {}: {}".format(argv[0], _last_line(str(error))))
-    finally:
-        os.close(nothing)
+    return process
 
 
-def _empty_input() -> int:
-    """Return a descriptor that reads as the end of file; a pipe, since /dev/null can be missing."""
+def _empty_input() -> BinaryIO:
+    """Return a file that is at its end; a pipe, since /dev/null can be missing."""
     read_end, write_end = os.pipe()
     os.close(write_end)
-    return read_end
+    return os.fdopen(read_end, "rb")
 
 
 class _Waiter:
