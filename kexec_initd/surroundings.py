@@ -1,0 +1,55 @@
+"""Where we run: in a container, in a chroot, in which runlevel. Apart from `host` because the last step asks too.
+
+The last step must start fast and with few modules, so nothing here needs more than the standard library.
+"""
+
+import os
+import struct
+from pathlib import Path
+from typing import Optional
+
+from kexec_initd.files import read_text
+
+INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h
+RUN_LEVEL = 1  # utmp(5)
+UTMP_RECORD = 384
+
+
+def find_container(root: Path) -> Optional[str]:
+    """Return what kind of container this is, as `container=` of process 1 or a mark in the file system says; or None."""
+    for entry in (read_text(root / "proc/1/environ") or "").split("\0"):
+        if entry.startswith("container=") and entry != "container=":
+            return entry[len("container=") :]
+    for mark, kind in (
+        ("run/systemd/container", "container"),
+        (".dockerenv", "docker"),
+        ("run/.containerenv", "podman"),
+    ):
+        if (root / mark).exists():
+            return read_text(root / mark) or kind
+    namespace = root / "proc/self/ns/pid"
+    if namespace.exists() and os.stat(str(namespace)).st_ino != INITIAL_PID_NAMESPACE and root == Path("/"):
+        return "a process namespace of its own"
+    return None
+
+
+def is_chroot(root: Path) -> bool:
+    """Tell whether process 1 has another root directory than we have."""
+    try:
+        ours, first = os.stat(str(root)), os.stat(str(root / "proc/1/root"))
+    except OSError:
+        return not (root / "proc/1").exists()
+    return (ours.st_dev, ours.st_ino) != (first.st_dev, first.st_ino)
+
+
+def find_runlevel(root: Path) -> Optional[str]:
+    """Return the runlevel that init has recorded in utmp(5), as "6"; None where there is no record."""
+    try:
+        data = (root / "run/utmp").read_bytes()
+    except OSError:
+        return None
+    for start in range(0, len(data) - UTMP_RECORD + 1, UTMP_RECORD):
+        kind, pid = struct.unpack_from("=h2xi", data, start)
+        if kind == RUN_LEVEL:
+            return chr(pid & 0xFF)
+    return None
