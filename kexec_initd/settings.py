@@ -1,0 +1,119 @@
+"""What the admin has set in /etc/default/kexec-initd or /etc/sysconfig/kexec-initd.
+
+The file looks like the shell's assignments, as its neighbours there do, but it is parsed and never sourced: a stray
+quote or an `exit` in it must not strand a reboot. What is not understood is left out with a warning, and the defaults
+are good; only a KEXEC that is set to something unknown counts as no, since in doubt a reboot goes cold.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import List, NamedTuple, Optional, Tuple
+
+from kexec_initd.errors import Refused
+from kexec_initd.files import open_trusted
+from kexec_initd.host import Family
+
+LIMIT = 65536
+LONGEST_STEP = 300
+
+_LINE = re.compile(
+    r"""(?:export[ \t]+)? (?P<key>[A-Za-z_][A-Za-z0-9_]*) =
+        (?: "(?P<double>[^"$`\\]*)" | '(?P<single>[^']*)' | (?P<bare>[A-Za-z0-9_.,:/+-]*) )
+        (?: [ \t]+ (?:\#.*)? )? \Z""",
+    re.VERBOSE | re.DOTALL,
+)
+_WORDS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+
+
+class Settings(NamedTuple):
+    """All settings, with their defaults."""
+
+    kexec: bool = True
+    """KEXEC: reboot through kexec at all; with `no` every reboot is cold."""
+    preload: bool = True
+    """PRELOAD: load the next kernel at boot, not only at shutdown."""
+    purgatory_checks: bool = False
+    """PURGATORY_CHECKS: let the purgatory verify the loaded segments during the jump, which takes seconds."""
+    step_timeout: int = 20
+    """STEP_TIMEOUT: seconds that one step of a shutdown may take, 1 to 300."""
+
+
+def path_for(root: Path, family: Family) -> Path:
+    """Return where a host of `family` below `root` keeps the settings."""
+    return root / ("etc/sysconfig" if family is Family.RHEL else "etc/default") / "kexec-initd"
+
+
+def read(root: Path, family: Family) -> Tuple[Settings, List[str]]:
+    """Return the settings of the host below `root`, and warnings; the defaults where there is no file.
+
+    A file that others may write, that is not a regular one, too large or not text is ignored with a warning.
+    """
+    path = path_for(root, family)
+    if not os.path.lexists(str(path)):
+        return Settings(), []
+    try:
+        data = _read_trusted(path)
+    except Refused as error:
+        return Settings(), ["settings ignored: {}".format(error)]
+    settings, warnings = parse(data.decode("utf-8", "surrogateescape"))
+    return settings, ["{}: {}".format(path, warning) for warning in warnings]
+
+
+def parse(text: str) -> Tuple[Settings, List[str]]:
+    """Return the settings that `text` makes, and a warning with its line number for each line that is not understood."""
+    settings, warnings = Settings(), []  # type: Settings, List[str]
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.strip(" \t\r")
+        if not line or line.startswith("#"):
+            continue
+        settings, problem = _apply(settings, line)
+        if problem:
+            warnings.append("line {}: {}".format(number, problem))
+    return settings, warnings
+
+
+def _read_trusted(path: Path) -> bytes:
+    """Return the content of `path`; raise Refused for a file that must not be trusted or cannot be settings."""
+    fd = open_trusted(path)
+    try:
+        with os.fdopen(fd, "rb") as file:
+            data = file.read(LIMIT + 1)
+    except OSError as error:
+        raise Refused("cannot read {}: {}".format(path, error.strerror))
+    if len(data) > LIMIT:
+        raise Refused("{} is larger than {} bytes".format(path, LIMIT))
+    if b"\0" in data:
+        raise Refused("{} holds a NUL byte".format(path))
+    return data
+
+
+def _apply(settings: Settings, line: str) -> Tuple[Settings, Optional[str]]:
+    """Return `settings` after one line, and what is wrong with that line."""
+    match = _LINE.match(line)
+    if match is None:
+        # A line that means to set KEXEC, but cannot be read, must not leave kexec on.
+        if re.match(r"(?:export[ \t]+)?KEXEC=", line):
+            return settings._replace(kexec=False), "KEXEC is not understood: taken as no"
+        return settings, "not an assignment that is understood: {!r}".format(line[:80])
+    value = match.group("double") or match.group("single") or match.group("bare") or ""
+    return _assign(settings, match.group("key"), value)
+
+
+def _assign(settings: Settings, key: str, value: str) -> Tuple[Settings, Optional[str]]:
+    """Return `settings` with KEY=value applied, and what is wrong with it."""
+    if key == "STEP_TIMEOUT":
+        if re.match(r"[0-9]{1,3}\Z", value) and 1 <= int(value) <= LONGEST_STEP:
+            return settings._replace(step_timeout=int(value)), None
+        return settings, "STEP_TIMEOUT={!r} is not a number of seconds from 1 to {}".format(value[:80], LONGEST_STEP)
+    if key not in ("KEXEC", "PRELOAD", "PURGATORY_CHECKS"):
+        return settings, "the setting {} is unknown".format(key[:80])
+    switch = _WORDS.get(value.lower())
+    if key == "KEXEC":
+        problem = None if switch is not None else "KEXEC={!r} is neither yes nor no: taken as no".format(value[:80])
+        return settings._replace(kexec=bool(switch)), problem
+    if switch is None:
+        return settings, "{}={!r} is neither yes nor no".format(key, value[:80])
+    if key == "PRELOAD":
+        return settings._replace(preload=switch), None
+    return settings._replace(purgatory_checks=switch), None

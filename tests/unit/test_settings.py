@@ -1,0 +1,139 @@
+"""Settings are parsed, never sourced, and whatever is in the file leaves settings that are safe to reboot with."""
+
+import os
+import stat
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kexec_initd.host import Family
+from kexec_initd.settings import Settings, parse, path_for, read
+
+
+def test_nothing_set_means_the_defaults():
+    assert parse("") == (Settings(True, True, False, 20), [])
+    assert parse("# KEXEC=no\n\n  \t\n")[0] == Settings()
+
+
+@pytest.mark.parametrize(
+    "text, settings",
+    [
+        ("KEXEC=no", Settings(kexec=False)),
+        ("KEXEC='no'", Settings(kexec=False)),
+        ('export KEXEC="no" # not today', Settings(kexec=False)),
+        ("  KEXEC=NO\r\n", Settings(kexec=False)),
+        ("KEXEC=no\nKEXEC=yes", Settings()),
+        ("PRELOAD=no", Settings(preload=False)),
+        ("PURGATORY_CHECKS=yes", Settings(purgatory_checks=True)),
+        ("STEP_TIMEOUT=1", Settings(step_timeout=1)),
+        ("STEP_TIMEOUT='300'", Settings(step_timeout=300)),
+    ],
+)
+def test_what_is_understood(text, settings):
+    assert parse(text) == (settings, [])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "exit 0",
+        "set -e",
+        "reboot() { :; }",
+        "PRELOAD = no",
+        'PRELOAD="no',
+        "PRELOAD=$(touch /canary)",
+        'PRELOAD="`id`"',
+        "PRELOAD=no; reboot",
+        "PRELOAD=n'o'",
+        "PRELOAD=maybe",
+        "PRELOAD=",
+        "STEP_TIMEOUT=0",
+        "STEP_TIMEOUT=301",
+        "STEP_TIMEOUT=-1",
+        "STEP_TIMEOUT=1e2",
+        "STEP_TIMEOUT=\u0665",
+        "COLOUR=red",
+        "\udcff",
+    ],
+)
+def test_what_is_not_understood_changes_nothing_and_is_named_with_its_line(line):
+    settings, warnings = parse("# a comment\n" + line + "\nSTEP_TIMEOUT=7\n")
+    assert settings == Settings(step_timeout=7)
+    assert len(warnings) == 1 and warnings[0].startswith("line 2: ")
+
+
+@pytest.mark.parametrize("line", ["KEXEC=maybe", "KEXEC=", 'KEXEC="no', "export KEXEC=$X", "KEXEC=no#"])
+def test_in_doubt_no_kexec(line):
+    settings, warnings = parse(line)
+    assert settings == Settings(kexec=False)
+    assert len(warnings) == 1 and "taken as no" in warnings[0]
+
+
+@given(st.text() | st.text("KEXEC=\"'no \n#$\\"))
+def test_any_text_gives_settings(text):
+    settings, warnings = parse(text)
+    assert all(isinstance(value, bool) for value in settings[:3]) and 1 <= settings.step_timeout <= 300
+    assert len(warnings) <= text.count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    "family, path", [(Family.DEBIAN, "etc/default"), (Family.RHEL, "etc/sysconfig"), (Family.UNKNOWN, "etc/default")]
+)
+def test_each_family_has_its_place(tmp_path, family, path):
+    assert path_for(tmp_path, family) == tmp_path / path / "kexec-initd"
+
+
+@pytest.fixture
+def settings_file(tmp_path):
+    path = path_for(tmp_path, Family.DEBIAN)
+    path.parent.mkdir(parents=True)
+    path.write_text("KEXEC=no\nX=1\n")
+    path.chmod(0o644)
+    return path
+
+
+def test_no_file_is_no_warning(tmp_path):
+    assert read(tmp_path, Family.DEBIAN) == (Settings(), [])
+
+
+def test_the_file_is_read_and_warnings_name_it(tmp_path, settings_file):
+    settings, warnings = read(tmp_path, Family.DEBIAN)
+    assert settings == Settings(kexec=False)
+    assert warnings == ["{}: line 2: the setting X is unknown".format(settings_file)]
+
+
+@pytest.mark.parametrize("mode", [stat.S_IWGRP, stat.S_IWOTH])
+def test_a_file_that_others_can_write_is_ignored(tmp_path, settings_file, mode):
+    settings_file.chmod(0o644 | mode)
+    _is_ignored(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"KEXEC=no\0", b"KEXEC=no\n" + b"#" * 65536])
+def test_a_file_that_cannot_be_settings_is_ignored(tmp_path, settings_file, content):
+    settings_file.write_bytes(content)
+    _is_ignored(tmp_path)
+
+
+def test_the_largest_file_is_read(tmp_path, settings_file):
+    settings_file.write_bytes(b"KEXEC=no\n" + b"#" * (65536 - 9))
+    assert read(tmp_path, Family.DEBIAN) == (Settings(kexec=False), [])
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("nowhere", path)])
+def test_what_is_no_file_is_ignored(tmp_path, settings_file, make):
+    settings_file.unlink()
+    make(str(settings_file))
+    _is_ignored(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_another_user_is_ignored(tmp_path, settings_file):
+    os.chown(str(settings_file), 12345, 0)
+    _is_ignored(tmp_path)
+
+
+def _is_ignored(root):
+    settings, warnings = read(root, Family.DEBIAN)
+    assert settings == Settings()
+    assert len(warnings) == 1 and warnings[0].startswith("settings ignored: ")
