@@ -28,5 +28,5 @@ class Refused(Error):
 
 
 def one_line(text: str) -> str:
-    """Return `text` with everything that is not printable escaped: file names may hold newlines or terminal controls."""
+    """Return `text` with what is not printable escaped: file names may hold newlines or terminal controls."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)

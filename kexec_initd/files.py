@@ -46,9 +46,9 @@ def distrust(found: os.stat_result) -> Optional[str]:
 
 
 def read_text(path: Path, limit: int = 65536) -> Optional[str]:
-    """Return up to `limit` bytes of a file of the kernel or of ours as text, without its last newline; None if there is none.
+    """Return up to `limit` bytes of a file of the kernel or of ours as text, without its last newline.
 
-    Undecodable bytes become surrogates, so that they can be given back unchanged.
+    None where there is no such file. Undecodable bytes become surrogates, so that they can be given back unchanged.
     """
     try:
         with open(str(path), "rb") as file:

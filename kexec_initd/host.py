@@ -101,7 +101,7 @@ def find_init(root: Path) -> InitSystem:
 
 
 def _linked_name(path: Path) -> Optional[str]:
-    """Return the file name that `path` has or links to; the link is read, not followed, since it may lead out of a root."""
+    """Return the file name that `path` has or links to; the link is not followed, it may lead out of a root."""
     if path.is_symlink():
         return os.path.basename(os.readlink(str(path)))
     return path.name if path.exists() else None

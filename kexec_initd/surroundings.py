@@ -16,7 +16,7 @@ UTMP_RECORD = 384
 
 
 def find_container(root: Path) -> Optional[str]:
-    """Return what kind of container this is, as `container=` of process 1 or a mark in the file system says; or None."""
+    """Return what kind of container this is, as `container=` of process 1 or a mark in a file says; or None."""
     for entry in (read_text(root / "proc/1/environ") or "").split("\0"):
         if entry.startswith("container=") and entry != "container=":
             return entry[len("container=") :]

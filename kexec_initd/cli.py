@@ -1,0 +1,196 @@
+"""The front door: arguments, exit codes, text or JSON. `main` tells the story; every verb is one short function."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Callable, NoReturn, Optional, Sequence
+
+from kexec_initd import __version__, kexec, loading, settings, shutdown, stamp, status
+from kexec_initd.bootloader import BootEntry
+from kexec_initd.bootloader.naming import entry_for, find_running
+from kexec_initd.errors import Error, Refused, UsageError, one_line
+from kexec_initd.host import Host, gather
+from kexec_initd.integration import plan, render, transaction
+
+DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
+Run = Callable[[argparse.Namespace, Host], None]
+EPILOG = "Exit status: 0 done, 1 failed, 2 usage, 3 refused: the host or a file is not fit, and nothing was changed."
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports bad usage as every other error: one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError, which `main` reports."""
+        raise UsageError(message, "see {} --help".format(self.prog))
+
+
+def make_parser() -> Parser:
+    """Return the parser of the command line; kexec-initd(8) documents what it accepts."""
+    parser = Parser(prog="kexec-initd", description="Make the plain `reboot` go through kexec.", epilog=EPILOG)
+    parser.add_argument("--version", action="version", version="kexec-initd " + __version__)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
+    verbs.required = True
+
+    def add(name: str, run: Run, text: str) -> argparse.ArgumentParser:
+        verb = verbs.add_parser(name, help=text, description=text + ".", epilog=EPILOG)
+        verb.set_defaults(run=run)
+        return verb
+
+    verb = add_root(add("render", run_render, "write what install would write for this host"))
+    verb.add_argument("--out", metavar="DIR", help="write the files below DIR, not to standard output")
+    add_dry_run(add_root(add("install", run_install, "hook the init system, so that reboot goes through kexec")))
+    add_dry_run(add_root(add("uninstall", run_uninstall, "give every file back as it was")))
+    verb = add_dry_run(add("load", run_load, "validate a kernel and its initrd, and load them now"))
+    verb.add_argument("kernel", nargs="?", metavar="KERNEL", help="a kernel file (default: the running kernel's)")
+    add("unload", run_unload, "unload the kernel that is loaded")
+    verb = add_root(add("status", run_status, "tell what is installed and loaded, what a reboot would do and why"))
+    verb.add_argument("--json", action="store_true", help="print one JSON object")
+    add("preload", run_preload, "load what a reboot will start (called at the end of the boot)")
+    add("prepare", run_prepare, "decide the reboot that is under way (called early in a shutdown)")
+    return parser
+
+
+def add_root(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Give `verb` the option --root."""
+    verb.add_argument("--root", default="/", metavar="DIR", help="the host is below DIR (default: /)")
+    return verb
+
+
+def add_dry_run(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Give `verb` the option --dry-run."""
+    verb.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    return verb
+
+
+def root_directory(text: str) -> Path:
+    """Return the directory that `--root` names, absolute."""
+    path = Path(os.path.abspath(text))
+    if not path.is_dir():
+        raise UsageError("--root {}: there is no such directory".format(text))
+    return path
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run the command line and return its exit code; an error is one line on standard error."""
+    try:
+        args = make_parser().parse_args(argv)
+        host = gather(root_directory(getattr(args, "root", "/")))
+        args.run(args, host)
+        sys.stdout.flush()
+    except Error as error:
+        return fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        return fail("{}: {}".format(error.filename, error.strerror) if error.filename else str(error), FAILED)
+    except KeyboardInterrupt:
+        return fail("interrupted", FAILED)
+    return DONE
+
+
+def fail(text: str, code: int) -> int:
+    """Report an error on standard error and return `code`."""
+    print("kexec-initd: {}".format(one_line(text)), file=sys.stderr)
+    return code
+
+
+def read_settings(host: Host) -> settings.Settings:
+    """Return the settings of `host`; what is wrong with them is said on standard error."""
+    found, warnings = settings.read(host.root, host.family)
+    for warning in warnings:
+        print("kexec-initd: warning: {}".format(one_line(warning)), file=sys.stderr)
+    return found
+
+
+def require_root() -> None:
+    """Raise Refused for anyone but root."""
+    if os.geteuid() != 0:
+        raise Refused("only root can do this")
+
+
+def refuse_unfit(host: Host) -> None:
+    """Raise Refused where loading a kernel would reach outside of what `host` is."""
+    require_root()
+    reason = "this is a container ({})".format(host.container) if host.container is not None else None
+    if reason is None and host.chroot:
+        reason = "this is a chroot, or /proc is not mounted"
+    reason = reason or kexec.unsupported(host.root, host.kernel_release)
+    if reason:
+        raise Refused(reason)
+
+
+def run_render(args: argparse.Namespace, host: Host) -> None:
+    """Write what install would write, to standard output or below a directory."""
+    files = render.render_all(host)
+    if args.out is not None:
+        render.write_tree(files, Path(args.out))
+    else:
+        sys.stdout.write(render.as_listing(files))
+
+
+def run_install(args: argparse.Namespace, host: Host) -> None:
+    """Hook the host's init system."""
+    changes = plan.plan_install(host)
+    print(plan.describe(changes))
+    if not args.dry_run:
+        transaction.execute(changes)
+
+
+def run_uninstall(args: argparse.Namespace, host: Host) -> None:
+    """Give the host back as it was."""
+    changes = plan.plan_uninstall(host)
+    print(plan.describe(changes))
+    if not args.dry_run:
+        transaction.execute(changes)
+
+
+def run_load(args: argparse.Namespace, host: Host) -> None:
+    """Validate and load a kernel now, in place of what is loaded."""
+    entry = find_running(host) if args.kernel is None else entry_for(host, Path(os.path.abspath(args.kernel)))
+    if args.dry_run:
+        with loading.checked(host, entry) as files:
+            print("would load kernel {} ({}){}".format(files.info.version, entry.kernel, _with(entry)))
+        return
+    refuse_unfit(host)
+    with shutdown.lock(host.root):
+        loaded = loading.load_entry(host, read_settings(host), entry, chosen=args.kernel is not None)
+    print("loaded kernel {} ({}){}".format(loaded.release, entry.kernel, _with(entry)))
+
+
+def _with(entry: BootEntry) -> str:
+    return " with " + ", ".join(str(path) for path in entry.initrds) if entry.initrds else " without an initrd"
+
+
+def run_unload(args: argparse.Namespace, host: Host) -> None:
+    """Unload what is loaded, whoever loaded it; a panic kernel stays."""
+    refuse_unfit(host)
+    was_loaded = kexec.is_loaded(host.root)
+    kexec.unload(host.root)
+    stamp.remove(host.root)
+    print("unloaded" if was_loaded else "nothing was loaded")
+
+
+def run_status(args: argparse.Namespace, host: Host) -> None:
+    """Tell what is installed, what is loaded, what a reboot would do."""
+    found, warnings = settings.read(host.root, host.family)
+    answer = status.gather_status(host, found, warnings)
+    print(status.as_json(answer) if args.json else status.as_text(answer))
+
+
+def run_preload(args: argparse.Namespace, host: Host) -> None:
+    """Load at the end of the boot; called by the init script."""
+    refuse_unfit(host)
+    print(shutdown.preload(host, read_settings(host)))
+
+
+def run_prepare(args: argparse.Namespace, host: Host) -> None:
+    """Decide the reboot that is under way; called by the init script."""
+    require_root()
+    if host.runlevel != "6":
+        raise Refused("the runlevel is {}, not 6".format(host.runlevel or "unknown"))
+    decision = shutdown.prepare(host, read_settings(host))
+    if not decision.kexec:
+        print("kexec-initd: reboot will go through firmware: {}".format(one_line(decision.reason)))

@@ -1,0 +1,47 @@
+"""The one decision: does a reboot go through kexec, or cold through firmware? Pure, and always with its reason."""
+
+from typing import NamedTuple, Optional
+
+
+class Facts(NamedTuple):
+    """What the decision depends on. A text is the reason why something does not hold, None when it does."""
+
+    cold_once: bool
+    enabled: bool
+    container: Optional[str]
+    chroot: bool
+    unsupported: Optional[str]
+    loaded_by_hand: bool
+    no_target: Optional[str]
+
+
+class Decision(NamedTuple):
+    """`kexec` or cold, with a stable code and a sentence."""
+
+    kexec: bool
+    code: str
+    reason: str
+
+
+def cold(code: str, reason: str) -> Decision:
+    """Return the decision to go through firmware."""
+    return Decision(False, code, reason)
+
+
+def decide(facts: Facts) -> Decision:
+    """Return the decision for `facts`: the admin's wish first, then what is possible, then what is to be loaded."""
+    if facts.cold_once:
+        return cold("cold-once", "asked for by /no-kexec-reboot")
+    if not facts.enabled:
+        return cold("switched-off", "KEXEC=no in the settings")
+    if facts.container is not None:
+        return cold("container", "this is a container ({})".format(facts.container))
+    if facts.chroot:
+        return cold("chroot", "this is a chroot, or /proc is not mounted")
+    if facts.unsupported is not None:
+        return cold("unsupported", facts.unsupported)
+    if facts.loaded_by_hand:
+        return Decision(True, "by-hand", "a kernel that was loaded by hand")
+    if facts.no_target is not None:
+        return cold("no-target", facts.no_target)
+    return Decision(True, "target", "the running kernel again")

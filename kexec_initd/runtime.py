@@ -1,0 +1,139 @@
+"""The last step of a reboot: check, hooks, sync, unmount, execute the loaded kernel. Called by /etc/init.d/reboot.
+
+It imports as little as it can (no jinja2, no distro), and everything before the first unmount. When it comes back,
+the script reboots cold: exit code 3 says that it refused (not in a shutdown), 10 that it went cold; both after having
+said why. Any other end means that it failed, and the script goes on alone.
+"""
+
+import os
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Callable, List, Optional, Sequence
+
+from kexec_initd import commands
+from kexec_initd.errors import Error, Refused, one_line
+from kexec_initd.files import distrust, read_text
+from kexec_initd.surroundings import find_container, find_runlevel, is_chroot
+
+HOOKS = "etc/kexec-initd/pre-jump.d"
+STEP_TIMEOUT = 12.0
+TOTAL_TIMEOUT = 36.0  # the script kills us after 40 s
+WENT_COLD = 10
+NOT_UNMOUNTED = "noproc,nosysfs,nodevtmpfs,nodevpts,notmpfs"
+
+Say = Callable[[str], None]
+
+
+class Cold(Error):
+    """The reboot must go through firmware."""
+
+
+class LastStep:
+    """The last step below `root`, in order; `no_ifdown` leaves the network up (NETDOWN=no)."""
+
+    def __init__(self, root: Path, no_ifdown: bool, say: Say) -> None:
+        self.root = root
+        self.say = say
+        self.deadline = time.monotonic() + TOTAL_TIMEOUT
+        self.sync = [str(commands.require(root, "sync"))]
+        self.umount = [str(commands.require(root, "umount")), "-a", "-r", "-t", NOT_UNMOUNTED]
+        self.kexec = [str(commands.require(root, "kexec")), "-e"] + (["-x"] if no_ifdown else [])
+
+    def run(self) -> None:
+        """Go all the way; come back only by raising Error."""
+        refuse_outside_shutdown(self.root)
+        if read_text(self.root / "sys/kernel/kexec_loaded") != "1":
+            raise Cold("no kernel is loaded")
+        for hook in find_hooks(self.root, self.say):
+            self.bounded([str(hook)])
+        self.bounded(self.sync)
+        self.unmount()
+        writable = find_writable(read_text(self.root / "proc/mounts", limit=1 << 20))
+        if writable:
+            raise Cold("{} is still writable".format(writable[0]))
+        self.bounded(self.kexec)
+        raise Cold("kexec -e came back")
+
+    def unmount(self) -> None:
+        """Unmount all; what is busy becomes read-only. What `umount` says is not evidence, /proc/mounts is."""
+        try:
+            self.bounded(self.umount)
+        except commands.CommandError:
+            pass
+
+    def bounded(self, argv: Sequence[str]) -> None:
+        """Run one step within its own limit and that of the whole."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise Cold("the last step took more than {:g} s".format(TOTAL_TIMEOUT))
+        commands.run(argv, min(left, STEP_TIMEOUT))
+
+
+def refuse_outside_shutdown(root: Path) -> None:
+    """Raise Refused unless this is the last step of a reboot of a whole machine."""
+    container = find_container(root)
+    if container is not None:
+        raise Refused("this is a container ({})".format(container))
+    if is_chroot(root):
+        raise Refused("this is a chroot, or /proc is not mounted")
+    runlevel = find_runlevel(root)
+    if runlevel != "6":
+        raise Refused("the runlevel is {}, not 6".format(runlevel or "unknown"))
+
+
+def find_hooks(root: Path, say: Say) -> List[Path]:
+    """Return the hooks to run before the jump, in order of their names; run-parts(8) says which names count.
+
+    A hook that others than root could write is left out, and that is said.
+    """
+    try:
+        names = sorted(os.listdir(str(root / HOOKS)))
+    except OSError:
+        return []
+    hooks = []
+    for path in [root / HOOKS / name for name in names if re.match(r"[A-Za-z0-9_-]+\Z", name)]:
+        reason = _unfit(path)
+        if reason:
+            say("hook {} left out: {}".format(path, reason))
+        else:
+            hooks.append(path)
+    return hooks
+
+
+def _unfit(path: Path) -> Optional[str]:
+    found = path.stat()
+    return distrust(found) or (None if found.st_mode & 0o111 else "is not executable")
+
+
+def find_writable(mounts: Optional[str]) -> List[str]:
+    """Return the file systems on block devices that are mounted writable, as /proc/mounts (proc(5)) lists them."""
+    if mounts is None:
+        raise Cold("/proc/mounts cannot be read")
+    rows = [line.split() for line in mounts.splitlines()]
+    return [
+        "{} on {}".format(row[0], row[1])
+        for row in rows
+        if len(row) > 3 and row[0].startswith("/dev/") and "rw" in row[3].split(",")
+    ]
+
+
+def main(argv: Sequence[str], root: Path = Path("/")) -> int:
+    """Run the last step; return the exit code for the script, see above."""
+
+    def say(text: str) -> None:
+        print("kexec-initd: " + one_line(text), flush=True)
+
+    try:
+        LastStep(root, "-x" in argv, say).run()
+    except Refused as error:
+        say("refused: {}".format(error))
+        return Refused.exit_code
+    except (Error, OSError) as error:
+        say("reboot goes through firmware: {}".format(error))
+    return WENT_COLD
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,89 @@
+"""The two moments at which a kernel is loaded: at the end of the boot, and early in a shutdown when something changed.
+
+Both hold a lock, so that a reboot right after the boot waits for the preload and finds its work done.
+"""
+
+import contextlib
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import Iterator
+
+from kexec_initd import kexec, loading, stamp
+from kexec_initd.assessment import assess
+from kexec_initd.errors import Error, one_line
+from kexec_initd.files import write_atomic
+from kexec_initd.host import Host
+from kexec_initd.policy import Decision, cold
+from kexec_initd.settings import Settings
+
+LOCK_TIMEOUT = 15.0
+
+
+def preload(host: Host, settings: Settings) -> str:
+    """Load what a reboot would load, unless something is loaded already; return a sentence. Raises Error."""
+    if not settings.preload:
+        return "nothing is loaded at boot: PRELOAD=no in the settings"
+    with lock(host.root):
+        found = assess(host, settings)
+        if not found.decision.kexec:
+            return "nothing is loaded at boot, reboot will go through firmware: {}".format(found.decision.reason)
+        if found.is_loaded and (found.is_fresh or not found.is_ours):
+            return "already loaded: {}".format(found.decision.reason)
+        assert found.entry is not None
+        return "loaded kernel {}".format(loading.load_entry(host, settings, found.entry).release)
+
+
+def prepare(host: Host, settings: Settings) -> Decision:
+    """Decide the reboot that is under way, load or unload accordingly, and leave the decision for the last step."""
+    try:
+        with lock(host.root):
+            decision = _prepare(host, settings)
+    except (Error, OSError) as error:
+        decision = cold("failed", str(error))
+    if not decision.kexec:
+        _unload(host.root)
+    word = "kexec" if decision.kexec else "cold {}".format(one_line(decision.reason))
+    write_atomic(stamp.state_dir(host.root) / "decision", (word + "\n").encode("utf-8", "backslashreplace"), 0o600)
+    return decision
+
+
+def _prepare(host: Host, settings: Settings) -> Decision:
+    found = assess(host, settings)
+    if not found.decision.kexec or found.is_loaded and (found.is_fresh or not found.is_ours):
+        return found.decision
+    assert found.entry is not None
+    loading.load_entry(host, settings, found.entry)
+    return found.decision
+
+
+def _unload(root: Path) -> None:
+    """Leave nothing loaded that a later script could execute; the decision stands even when that fails."""
+    with contextlib.suppress(Error, OSError):
+        kexec.unload(root)
+        stamp.remove(root)
+
+
+@contextlib.contextmanager
+def lock(root: Path) -> Iterator[None]:
+    """Hold the lock on loading; raise Error when another process keeps it too long. It ends with its holder."""
+    path = stamp.state_dir(root) / "lock"
+    fd = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + LOCK_TIMEOUT
+        while not _try_lock(fd):
+            if time.monotonic() > deadline:
+                raise Error("another kexec-initd is still loading after {:g} s".format(LOCK_TIMEOUT))
+            time.sleep(0.05)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _try_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
