@@ -1,0 +1,142 @@
+"""Compressed archives inside an image file, in every format that the kernel unpacks, read as a stream.
+
+Python brings gzip, bzip2, xz and lzma; zstd, lz4 and lzop go through the host's own program, which is there where
+such an initrd was made. As in the kernel (lib/decompress*.c) an archive ends where its format says so, and something
+else may follow: for the formats of programs that want to read to the end of their input, `frames` finds the end.
+"""
+
+import bz2
+import lzma
+import zlib
+from pathlib import Path
+from typing import Callable, Generator, Iterator, NamedTuple, Optional, Union
+
+from kexec_initd import frames
+from kexec_initd.commands import CommandError, find
+from kexec_initd.image_file import ImageFile, InvalidImage
+from kexec_initd.piping import pipe
+
+OUTPUT = 1 << 20
+MEMORY = 256 << 20
+MAGIC_SIZE = 9
+
+
+class Format(NamedTuple):
+    """A compression format: what it starts with, and how an archive of it is read."""
+
+    name: str
+    magic: bytes
+    decoder: "Optional[Callable[[], _Decoder]]" = None
+    find_end: Optional[Callable[[ImageFile, int, int], int]] = None
+
+
+class _Gzip:
+    """zlib's decompressor with the interface of those in bz2 and lzma."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(16 + zlib.MAX_WBITS)
+
+    @property
+    def eof(self) -> bool:
+        return self._zlib.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._zlib.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._zlib.unused_data
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        return self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
+
+
+_Decoder = Union[_Gzip, bz2.BZ2Decompressor, lzma.LZMADecompressor]
+
+
+def _xz() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY)
+
+
+def _lzma() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=MEMORY)
+
+
+FORMATS = (
+    Format("gzip", b"\x1f\x8b", decoder=_Gzip),
+    Format("bzip2", b"BZh", decoder=bz2.BZ2Decompressor),
+    Format("xz", b"\xfd7zXZ\0", decoder=_xz),
+    Format("lzma", b"\x5d\0\0", decoder=_lzma),
+    Format("zstd", frames.ZSTD_MAGIC, find_end=frames.zstd_end),
+    Format("lz4", frames.LZ4_MAGIC, find_end=frames.lz4_end),
+    Format("lzop", frames.LZOP_MAGIC, find_end=frames.lzop_end),
+)
+
+
+def find_format(start: bytes) -> Optional[Format]:
+    """Return the format of an archive that begins with the bytes `start` (MAGIC_SIZE of them), or None."""
+    for candidate in FORMATS:
+        if start.startswith(candidate.magic):
+            return candidate
+    return None
+
+
+class Archive:
+    """One compressed archive: after its `blocks` were read, `end` is the offset behind it."""
+
+    def __init__(self, image: ImageFile, form: Format, start: int, limit: int, root: Path) -> None:
+        """Read `image` from `start`, never beyond `limit`; a program is searched below `root`."""
+        self._image = image
+        self._form = form
+        self._start = start
+        self._limit = limit
+        self._root = root
+        self.end = start
+
+    def blocks(self) -> Generator[bytes, None, None]:
+        """Yield the decompressed content in blocks; raise InvalidImage where it is damaged or cannot be read here."""
+        if self._form.name == "xz":
+            frames.check_xz(self._image, self._start)
+        if self._form.decoder is not None:
+            yield from self._decode(self._form.decoder())
+        else:
+            yield from self._run_program()
+
+    def _decode(self, decoder: _Decoder) -> Iterator[bytes]:
+        """Decompress in this process."""
+        source = self._image.blocks(self._start, self._limit)
+        fed, cut = self._start, False
+        while not decoder.eof:
+            block = next(source, b"") if decoder.needs_input else b""
+            fed += len(block)
+            if cut and not block:
+                raise self._damaged("it is cut")
+            cut = decoder.needs_input and not block
+            try:
+                output = decoder.decompress(block, OUTPUT)
+            except (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError, MemoryError) as error:
+                raise self._damaged(str(error))
+            if output:
+                cut = False
+                yield output
+        self.end = fed - len(decoder.unused_data)
+
+    def _run_program(self) -> Iterator[bytes]:
+        """Decompress through the program that has the format's name."""
+        assert self._form.find_end is not None
+        end = self._form.find_end(self._image, self._start, self._limit)
+        program = find(self._root, self._form.name)
+        if program is None:
+            raise InvalidImage(
+                "it is compressed with {0}, and there is no program {0} to check it".format(self._form.name),
+                "install the package {}".format(self._form.name),
+            )
+        try:
+            yield from pipe([str(program), "-dc"], self._image.blocks(self._start, end), self._image.deadline)
+        except CommandError as error:
+            raise self._damaged(error.message)
+        self.end = end
+
+    def _damaged(self, why: str) -> InvalidImage:
+        return InvalidImage("the {} archive at byte {} is damaged: {}".format(self._form.name, self._start, why))

@@ -1,0 +1,61 @@
+"""A kernel or an initrd as an open file: bounded reading that has one way to fail.
+
+Everything is read with pread(2), so that the caller's offset stays, from the descriptor that is loaded afterwards.
+"""
+
+import os
+import stat
+import time
+from typing import Iterator
+
+from kexec_initd.errors import Refused
+
+BLOCK = 1 << 20
+
+
+class InvalidImage(Refused):
+    """This file is not a kernel or an initrd that can be booted, or that cannot be proved."""
+
+
+class ImageFile:
+    """A regular file of `size` bytes that has to be read before a time limit."""
+
+    def __init__(self, fd: int, limit: int, timeout: float) -> None:
+        """Wrap `fd`, which stays the caller's; raise InvalidImage unless it is a regular file of 1 to `limit` bytes."""
+        self._fd = fd
+        self._timeout = timeout
+        self.deadline = time.monotonic() + timeout
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise InvalidImage("not a regular file")
+        self.size = found.st_size
+        if not 0 < self.size <= limit:
+            raise InvalidImage("the file has {} bytes, but from 1 to {} are sensible".format(self.size, limit))
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Return `count` bytes from `offset`, fewer only at the end of the file.
+
+        Raises InvalidImage for an I/O error, or when the time is over.
+        """
+        if time.monotonic() > self.deadline:
+            raise InvalidImage("reading it took more than {:g} s".format(self._timeout))
+        try:
+            return os.pread(self._fd, count, offset)
+        except OSError as error:
+            raise InvalidImage("reading byte {} failed: {}".format(offset, error.strerror))
+
+    def read_exactly(self, offset: int, count: int) -> bytes:
+        """Return `count` bytes from `offset`; raise InvalidImage where the file ends before."""
+        data = self.read(offset, count)
+        if len(data) < count:
+            raise InvalidImage("it is cut: byte {} is missing, the file has {}".format(offset + len(data), self.size))
+        return data
+
+    def blocks(self, start: int, end: int) -> Iterator[bytes]:
+        """Yield the bytes from `start` up to `end` in large blocks; raise InvalidImage where the file ends before."""
+        while start < end:
+            block = self.read(start, min(BLOCK, end - start))
+            if not block:
+                raise InvalidImage("it is cut: byte {} is missing, the file has {}".format(start, self.size))
+            yield block
+            start += len(block)

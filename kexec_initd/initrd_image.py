@@ -1,0 +1,73 @@
+"""Is this an initrd that the kernel can unpack and start: whole, readable to its end, and with a program /init?
+
+The kernel takes a row of cpio archives, each compressed in some way or not, with zero bytes between them
+(Documentation/driver-api/early-userspace/buffer-format.rst). `kexec -l` loads cut files, text and random bytes just as
+well, and the machine then panics: everything is unpacked here once, without keeping it.
+"""
+
+from contextlib import closing
+from pathlib import Path
+
+from kexec_initd.cpio import Walker
+from kexec_initd.decompress import MAGIC_SIZE, Archive, find_format
+from kexec_initd.image_file import ImageFile, InvalidImage
+
+LARGEST = 2 << 30
+LARGEST_CONTENT = 4 << 30
+TIMEOUT = 120.0
+
+
+def check_initrd(fd: int, root: Path = Path("/"), timeout: float = TIMEOUT) -> None:
+    """Raise InvalidImage unless `fd` is a complete initrd with a program /init.
+
+    It is read to its end within `timeout` seconds; the descriptor's offset is not used. A decompression program that
+    Python does not bring is looked for below `root`.
+    """
+    image = ImageFile(fd, LARGEST, timeout)
+    content, offset, has_init = 0, 0, False
+    while offset < image.size:
+        walker = Walker(offset)
+        offset = _walk_plain(image, walker, offset)
+        if offset < image.size:
+            has_init = has_init or walker.has_init
+            walker = Walker()
+            archive = _open_archive(image, offset, root)
+            content += _walk_archive(archive, walker, LARGEST_CONTENT - content)
+            offset = archive.end
+        has_init = has_init or walker.has_init
+    if not has_init:
+        raise InvalidImage("it holds no program /init, as when only microcode is in it")
+
+
+def _walk_plain(image: ImageFile, walker: Walker, offset: int) -> int:
+    """Walk over uncompressed archives and padding from `offset`, and return where something else starts."""
+    for block in image.blocks(offset, image.size):
+        walked = walker.feed(block)
+        offset += walked
+        if walked < len(block):
+            break
+    walker.finish()
+    return offset
+
+
+def _open_archive(image: ImageFile, offset: int, root: Path) -> Archive:
+    """Return the compressed archive at `offset`; raise InvalidImage where there is none."""
+    start = image.read(offset, MAGIC_SIZE)
+    form = find_format(start)
+    if form is None:
+        raise InvalidImage("byte {} starts neither a cpio nor a compressed archive: {!r}".format(offset, start))
+    return Archive(image, form, offset, image.size, root)
+
+
+def _walk_archive(archive: Archive, walker: Walker, limit: int) -> int:
+    """Walk over the content of a compressed archive and return its size; raise InvalidImage beyond `limit` bytes."""
+    size = 0
+    with closing(archive.blocks()) as blocks:
+        for block in blocks:
+            size += len(block)
+            if size > limit:
+                raise InvalidImage("it unpacks to more than {} bytes".format(LARGEST_CONTENT))
+            if walker.feed(block) < len(block):
+                raise InvalidImage("the content of a compressed archive is no cpio archive")
+    walker.finish()
+    return size
