@@ -61,7 +61,7 @@ def read(root: Path, family: Family) -> Tuple[Settings, List[str]]:
 
 
 def parse(text: str) -> Tuple[Settings, List[str]]:
-    """Return the settings that `text` makes, and a warning with its line number for each line that is not understood."""
+    """Return the settings that `text` makes, and a warning with its number for each line that is not understood."""
     settings, warnings = Settings(), []  # type: Settings, List[str]
     for number, line in enumerate(text.split("\n"), 1):
         line = line.strip(" \t\r")
