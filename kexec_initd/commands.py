@@ -74,7 +74,7 @@ def _start(
     try:
         with _empty_input() as nothing:
             process = sh.Command(argv[0])(
-                *argv[1:],
+                *[_Argument(os.fsencode(arg)) for arg in argv[1:]],
                 _in=nothing,
                 _out=out,
                 _err=err,
@@ -82,6 +82,7 @@ def _start(
                 _tty_out=False,
                 _cwd="/",
                 _env=env,
+                _encoding=_Argument.ENCODING,
                 _pass_fds=set(pass_fds),
                 _new_session=True,
                 _bg=True,
@@ -90,6 +91,15 @@ def _start(
     except (sh.CommandNotFound, sh.ForkException, OSError) as error:
         raise CommandError("cannot start {}: {}".format(argv[0], _last_line(str(error))))
     return process
+
+
+class _Argument(bytes):
+    """An argument that reaches the program byte for byte: sh 1.14 passes bytes on, 2.x encodes what str() gives."""
+
+    ENCODING = "latin-1"
+
+    def __str__(self) -> str:
+        return self.decode(self.ENCODING)
 
 
 def _empty_input() -> BinaryIO:

@@ -31,12 +31,19 @@ class Cold(Error):
 
 
 class LastStep:
-    """The last step below `root`, in order; `no_ifdown` leaves the network up (NETDOWN=no)."""
+    """The last step below `root`, in order; `no_ifdown` leaves the network up (NETDOWN=no).
 
-    def __init__(self, root: Path, no_ifdown: bool, say: Say) -> None:
+    Each step may take `step` seconds, all of them `total`.
+    """
+
+    def __init__(
+        self, root: Path, no_ifdown: bool, say: Say, step: float = STEP_TIMEOUT, total: float = TOTAL_TIMEOUT
+    ) -> None:
         self.root = root
         self.say = say
-        self.deadline = time.monotonic() + TOTAL_TIMEOUT
+        self.step = step
+        self.total = total
+        self.deadline = time.monotonic() + total
         self.sync = [str(commands.require(root, "sync"))]
         self.umount = [str(commands.require(root, "umount")), "-a", "-r", "-t", NOT_UNMOUNTED]
         self.kexec = [str(commands.require(root, "kexec")), "-e"] + (["-x"] if no_ifdown else [])
@@ -67,8 +74,8 @@ class LastStep:
         """Run one step within its own limit and that of the whole."""
         left = self.deadline - time.monotonic()
         if left <= 0:
-            raise Cold("the last step took more than {:g} s".format(TOTAL_TIMEOUT))
-        commands.run(argv, min(left, STEP_TIMEOUT))
+            raise Cold("the last step took more than {:g} s".format(self.total))
+        commands.run(argv, min(left, self.step))
 
 
 def refuse_outside_shutdown(root: Path) -> None:

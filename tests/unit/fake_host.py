@@ -1,0 +1,66 @@
+"""A host below a directory: what /proc, /sys and /boot show, and programs that log how they are called."""
+
+import os
+import struct
+from pathlib import Path
+from typing import List
+
+PROGRAM = """#!/bin/sh
+printf '%s\\0' "${{0##*/}}" "$@" >>{root}/calls
+printf '\\n' >>{root}/calls
+{body}
+"""
+RUNLEVEL_6 = struct.pack("=h2xi", 1, ord("6") | ord("2") << 8).ljust(384, b"\0")
+
+
+class FakeHost:
+    """A machine with Debian's layout, shutting down in runlevel 6; `calls()` tells which programs ran, in order."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for directory in ("sbin", "bin", "etc/default", "run", "boot", "proc/1", "proc/sys/kernel", "sys/kernel"):
+            (root / directory).mkdir(parents=True)
+        (root / "proc/1/root").symlink_to(root)
+        self.write("etc/os-release", "ID=debian\nVERSION_ID=12\n")
+        self.write("etc/inittab", "")
+        self.write("proc/mounts", "/dev/vda1 / ext4 ro,relatime 0 0\ntmpfs /run tmpfs rw 0 0\n")
+        self.write("proc/cmdline", "BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro\n")
+        self.write("proc/sys/kernel/osrelease", "6.1.0-test\n")
+        self.write("sys/kernel/kexec_loaded", "0\n")
+        (root / "run/utmp").write_bytes(RUNLEVEL_6)
+        for name in ("sync", "umount", "init"):
+            self.program(name)
+        self.program("kexec", KEXEC.format(root=root))
+
+    def write(self, path: str, text: str) -> Path:
+        """Write a file below the root."""
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(text)
+        return self.root / path
+
+    def program(self, name: str, body: str = "", directory: str = "sbin") -> Path:
+        """Put a program below the root that logs its arguments and then runs `body`."""
+        path = self.write("{}/{}".format(directory, name), PROGRAM.format(root=self.root, body=body))
+        path.chmod(0o755)
+        return path
+
+    def calls(self) -> List[List[str]]:
+        """Return the argument lists of all calls so far."""
+        log = self.root / "calls"
+        if not log.exists():
+            return []
+        lines = os.fsdecode(log.read_bytes()).split("\0\n")
+        return [line.split("\0") for line in lines if line]
+
+    def names(self) -> List[str]:
+        """Return the names of all programs called so far."""
+        return [call[0] for call in self.calls()]
+
+
+# As kexec(8): --help names the options, -l fills and -u empties the kernel's slot, -e only comes back when it fails.
+KEXEC = """case "$1" in
+--help) echo "--no-checks --kexec-syscall --kexec-file-syscall"; exit 1 ;;
+-l) echo 1 >{root}/sys/kernel/kexec_loaded ;;
+-u) echo 0 >{root}/sys/kernel/kexec_loaded ;;
+-e) exit 1 ;;
+esac"""

@@ -1,0 +1,140 @@
+"""The last step, against programs that log their calls: it does all in order, or goes cold and says why."""
+
+import os
+import time
+from pathlib import Path
+from typing import List, Tuple
+
+import pytest
+
+from kexec_initd import runtime
+from kexec_initd.errors import Error
+from kexec_initd.surroundings import find_container
+from tests.unit.fake_host import FakeHost
+
+
+@pytest.fixture()
+def ready(fake: FakeHost) -> FakeHost:
+    fake.write("sys/kernel/kexec_loaded", "1\n")
+    return fake
+
+
+def run(fake: FakeHost, capsys: pytest.CaptureFixture, *argv: str) -> Tuple[int, str]:  # type: ignore[type-arg]
+    code = runtime.main(list(argv), fake.root)
+    return code, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("argv, execute", [([], ["kexec", "-e"]), (["-x"], ["kexec", "-e", "-x"])])
+def test_steps_in_order(ready: FakeHost, capsys: pytest.CaptureFixture, argv: List[str], execute: List[str]) -> None:  # type: ignore[type-arg]
+    code, said = run(ready, capsys, *argv)
+    assert ready.calls() == [["sync"], ["umount", "-a", "-r", "-t", runtime.NOT_UNMOUNTED], execute]
+    assert code == runtime.WENT_COLD
+    assert said.startswith("kexec-initd: reboot goes through firmware: ")
+
+
+def test_hooks_run_first_in_order_of_their_names(ready: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+    for name in ("20-b", "10-a", "ignored.dpkg-old", ".hidden"):
+        ready.program(name, directory=runtime.HOOKS)
+    run(ready, capsys)
+    assert ready.names() == ["10-a", "20-b", "sync", "umount", "kexec"]
+
+
+def test_a_failing_hook_means_cold(ready: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+    ready.program("10-a", "echo no card >&2; exit 1", directory=runtime.HOOKS)
+    code, said = run(ready, capsys)
+    assert (code, ready.names()) == (runtime.WENT_COLD, ["10-a"])
+    assert "10-a failed with exit code 1: no card" in said
+
+
+def test_a_hook_that_others_may_write_is_left_out_and_named(ready: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+    ready.program("10-a", directory=runtime.HOOKS).chmod(0o777)
+    said = run(ready, capsys)[1]
+    assert "10-a left out: can be written by others" in said
+    assert "10-a" not in ready.names()
+
+
+def test_a_dangling_hook_means_cold(ready: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+    ready.program("20-b", directory=runtime.HOOKS)
+    (ready.root / runtime.HOOKS / "10-a").symlink_to("nowhere")
+    assert run(ready, capsys)[0] == runtime.WENT_COLD
+    assert ready.calls() == []
+
+
+@pytest.mark.parametrize("step", ["sync", "kexec", "10-hook"])
+def test_a_step_that_hangs_is_cut_and_means_cold(ready: FakeHost, step: str) -> None:
+    ready.program(step, "sleep 60", directory=runtime.HOOKS if step == "10-hook" else "sbin")
+    began = time.monotonic()
+    with pytest.raises(Error, match=step + r" did not end within 0\.3 s"):
+        runtime.LastStep(ready.root, False, print, step=0.3).run()
+    assert time.monotonic() - began < 5
+
+
+def test_the_whole_has_a_limit_too(ready: FakeHost) -> None:
+    for name in ("10-a", "20-b", "30-c", "40-d"):
+        ready.program(name, "sleep 0.3", directory=runtime.HOOKS)
+    with pytest.raises(Error):
+        runtime.LastStep(ready.root, False, print, total=0.5).run()
+    assert "kexec" not in ready.names()
+
+
+def test_umount_that_fails_is_no_evidence(ready: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+    ready.program("umount", "exit 32")
+    run(ready, capsys)
+    assert ready.names() == ["sync", "umount", "kexec"]
+
+
+def test_a_writable_file_system_means_cold(ready: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+    ready.write("proc/mounts", "/dev/vda1 / ext4 ro 0 0\n/dev/vdb1 /srv ext4 rw,noatime 0 0\n")
+    code, said = run(ready, capsys)
+    assert (code, ready.names()) == (runtime.WENT_COLD, ["sync", "umount"])
+    assert "/dev/vdb1 on /srv is still writable" in said
+
+
+@pytest.mark.parametrize("missing", ["sbin/kexec", "sbin/sync", "sbin/umount", "sys/kernel/kexec_loaded", "proc/mounts"])
+def test_something_missing_means_cold(ready: FakeHost, capsys: pytest.CaptureFixture, missing: str) -> None:  # type: ignore[type-arg]
+    (ready.root / missing).unlink()
+    assert run(ready, capsys)[0] == runtime.WENT_COLD
+    assert "kexec" not in ready.names()
+
+
+def test_nothing_loaded_means_cold(fake: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+    code, said = run(fake, capsys)
+    assert (code, fake.calls()) == (runtime.WENT_COLD, [])
+    assert "no kernel is loaded" in said
+
+
+def no_runlevel(root: Path) -> None:
+    (root / "run/utmp").unlink()
+
+
+def runlevel_2(root: Path) -> None:
+    (root / "run/utmp").write_bytes((root / "run/utmp").read_bytes().replace(b"6", b"2"))
+
+
+def container(root: Path) -> None:
+    (root / "proc/1/environ").write_bytes(b"HOME=/\0container=lxc\0")
+
+
+def chroot(root: Path) -> None:
+    (root / "proc/1/root").unlink()
+    (root / "proc/1/root").symlink_to("/")
+
+
+def no_proc(root: Path) -> None:
+    (root / "proc/1/root").unlink()
+    (root / "proc/1").rmdir()
+
+
+@pytest.mark.parametrize("spoil", [no_runlevel, runlevel_2, container, chroot, no_proc])
+def test_refuses_outside_a_shutdown(ready: FakeHost, capsys: pytest.CaptureFixture, spoil) -> None:  # type: ignore[no-untyped-def,type-arg]
+    spoil(ready.root)
+    code, said = run(ready, capsys)
+    assert (code, ready.calls()) == (3, [])
+    assert said.startswith("kexec-initd: refused: ")
+
+
+def test_this_machine_is_safe_from_the_tests() -> None:
+    """The runtime against the real root must refuse wherever the tests run; only virtual machines shut down."""
+    with pytest.raises(runtime.Refused):
+        runtime.refuse_outside_shutdown(Path("/"))
+    assert find_container(Path("/")) is not None or os.path.exists("/proc/1")
