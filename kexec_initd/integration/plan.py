@@ -1,0 +1,201 @@
+"""Decide what install and uninstall change. Nothing is changed here; `transaction.execute` carries a plan out.
+
+A plan starts from the disk as it is, whatever an interrupted run left there: each script is either the host's own or
+ours, each original is kept or not yet. So the same rules install, upgrade, repair and complete, and a half removed
+installation needs no removal first.
+"""
+
+import os
+from pathlib import Path
+from typing import List, NamedTuple, Optional, Tuple
+
+from kexec_initd import commands
+from kexec_initd.errors import Refused
+from kexec_initd.files import digest
+from kexec_initd.host import Host
+from kexec_initd.integration import diversion, rc_local
+from kexec_initd.integration.changes import Action, Change, Plan, Step, describe, save_edited
+from kexec_initd.integration.links import find_links
+from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, read_manifest
+from kexec_initd.integration.originals import is_ours, kept_path
+from kexec_initd.integration.records import ORIGINALS_DIR, STATE_DIR, Integration, Presence, Script
+from kexec_initd.integration.removal import plan_uninstall
+from kexec_initd.integration.render import (
+    RenderedFile,
+    find_integration,
+    find_rc_local_obstacle,
+    observe_rc_local,
+    render_block,
+    render_script,
+)
+from kexec_initd.integration.tree import Observed, label_of, locate, missing_directories, observe, own
+
+__all__ = ["describe", "plan_install", "plan_uninstall"]
+
+OLDER_DIGESTS = 4
+
+
+class Site(NamedTuple):
+    """What every rule needs: the host, the manifest that was found, dpkg-divert where dpkg has a say."""
+
+    host: Host
+    found: Optional[Manifest]
+    dpkg_divert: Optional[Path]
+
+    def known(self, path: str) -> Optional[Entry]:
+        """Return what an earlier run wrote down about `path`."""
+        return None if self.found is None else self.found.find(path)
+
+
+def plan_install(host: Host) -> Plan:
+    """Return what install changes on this host. Raises Refused where the host or one of its files is not fit."""
+    record = find_integration(host)
+    site = Site(host, read_manifest(host.root), diversion.find_tool(host.root))
+    changes = [change for change in (_plan_script(site, script) for script in record.scripts) if change]
+    block, warnings = _plan_rc_local(site, record)
+    changes.extend(block)
+    changes.extend(_plan_links(site, record))
+    pending = site.found is None or site.found.state is not State.INSTALLED
+    entries = tuple(change.entry for change in changes)
+    wanted = Manifest(State.INSTALLING, entries, _new_directories(site, entries))
+    return Plan(host.root, tuple(changes), tuple(warnings), site.found, wanted, pending)
+
+
+def _plan_script(site: Site, script: Script) -> Optional[Change]:
+    """Plan one init script; None where the host has none to replace, but what was replaced stays written down."""
+    rendered = render_script(site.host, script)
+    known = site.known(script.path)
+    if rendered is None:
+        return None if known is None else Change(known, None, None, ())
+    seen = observe(site.host.root, script.path)
+    if script.presence is Presence.OURS:
+        return _plan_created(rendered, seen, known)
+    return _plan_replaced(site, rendered, seen, known)
+
+
+def _plan_created(rendered: RenderedFile, seen: Optional[Observed], known: Optional[Entry]) -> Change:
+    if seen is not None and known is None and not is_ours(seen):
+        raise Refused("{} exists and is not ours".format(rendered.path), "move it away first")
+    entry = Entry(rendered.path, Kind.CREATED, None, _digests(rendered.content, known))
+    return Change(entry, _data(seen), rendered.content, tuple(_write(rendered, seen, known)))
+
+
+def _plan_replaced(site: Site, rendered: RenderedFile, seen: Optional[Observed], known: Optional[Entry]) -> Change:
+    """Plan a script in place of the host's own: keep that first, divert, then one rename."""
+    path, target = rendered.path, kept_path(rendered.path)
+    kept = observe(site.host.root, target)
+    tool = site.dpkg_divert
+    diverted = tool is not None and diversion.check_free(tool, path, target)
+    if is_ours(seen) and kept is None and known is None:
+        raise Refused("{} is ours, but its original is gone".format(path), "reinstall the package that brings it first")
+    steps: List[Step] = []
+    if seen is not None and not is_ours(seen):
+        steps.extend(_keep(path, seen, kept, diverted, known))
+    if tool is not None and not diverted:
+        steps.append(Step(Action.DIVERT, path, target))
+    steps.extend(_write(rendered, seen if is_ours(seen) else None, known, label=seen))
+    original = kept if seen is None or is_ours(seen) else seen
+    entry = Entry(path, Kind.REPLACED, None, _digests(rendered.content, known), diverted=tool is not None)
+    return Change(_with_original(entry, original), _data(seen), rendered.content, tuple(steps))
+
+
+def _keep(path: str, seen: Observed, kept: Optional[Observed], diverted: bool, known: Optional[Entry]) -> List[Step]:
+    """Return the steps that keep the host's own script aside.
+
+    Once it is diverted, dpkg writes the kept one, which is then the newer; what is in the place is an older
+    original of a half done run, or else somebody's edit, which is saved.
+    """
+    if kept is None or not diverted:
+        return [] if kept == seen else [Step(Action.KEEP, path, kept_path(path), seen)]
+    stale = seen.data == kept.data or (known is not None and digest(seen.data) == known.original)
+    return [] if stale else [save_edited(path, seen)]
+
+
+def _write(
+    rendered: RenderedFile, ours: Optional[Observed], known: Optional[Entry], label: Optional[Observed] = None
+) -> List[Step]:
+    """Return the steps that put our script in place: none where it is there, a saved copy first where it was edited."""
+    if ours is not None and (ours.data, ours.mode) == (rendered.content, rendered.mode):
+        return []
+    steps = []
+    if ours is not None and digest(ours.data) not in _digests(rendered.content, known):
+        steps.append(save_edited(rendered.path, ours))
+    like = ours or label
+    xattrs = () if like is None else label_of(like)
+    steps.append(Step(Action.WRITE, rendered.path, "", own(rendered.content, rendered.mode, xattrs)))
+    return steps
+
+
+def _plan_rc_local(site: Site, record: Integration) -> Tuple[List[Change], List[str]]:
+    """Plan the block in rc.local; a file that is not fit for it is left alone with a warning."""
+    path, known = record.rc_local, site.known(record.rc_local)
+    obstacle = find_rc_local_obstacle(site.host, record)
+    wanted = observe_rc_local(site.host, record)
+    if wanted is None:
+        changes = [] if known is None else [Change(known, None, None, ())]
+        return changes, ["no preload at boot: {}".format(obstacle)]
+    seen = observe(site.host.root, path)
+    block = render_block(record)
+    old = None if seen is None else rc_local.read_block(seen.data)
+    if old is not None and known is not None:
+        entry = known._replace(ours=_digests(block, known))
+    else:
+        entry = _with_original(Entry(path, Kind.BLOCK, None, _digests(block, known)), seen)
+    steps = []
+    if seen is not None and old is not None and known is not None and digest(old) not in entry.ours:
+        steps.append(save_edited(path, seen))
+    if seen is None or seen.data != wanted.after:
+        content = own(wanted.after, wanted.mode, ()) if seen is None else seen._replace(data=wanted.after, mtime_ns=0)
+        steps.append(Step(Action.WRITE, path, "", content))
+    warnings = []
+    if rc_local.has_early_exit(wanted.after):
+        warnings.append("{} has an exit before the block: the preload may never run".format(path))
+    return [Change(entry, _data(seen), wanted.after, tuple(steps))], warnings
+
+
+def _plan_links(site: Site, record: Integration) -> List[Change]:
+    """Plan the links: by update-rc.d on the running host, by hand under another root."""
+    root = site.host.root
+    if root == Path("/") and commands.find(root, "update-rc.d") is not None:
+        entry = Entry("/etc/rc6.d", Kind.LINKS, None, (record.service,))
+        complete = site.found is not None and site.found.state is State.INSTALLED
+        done = complete and bool(find_links(root, record.service))
+        return [Change(entry, None, None, () if done else (Step(Action.ADD_LINKS, entry.path, record.service),))]
+    return [_plan_link(root, path, target) for path, target in record.links]
+
+
+def _plan_link(root: Path, path: str, target: str) -> Change:
+    place = locate(root, path)
+    entry = Entry(path, Kind.SYMLINK, None, (target,))
+    if place.is_symlink() and os.readlink(str(place)) == target:
+        return Change(entry, None, None, ())
+    if place.is_symlink() or place.exists():
+        raise Refused("{} exists and is not ours".format(path), "move it away first")
+    return Change(entry, None, None, (Step(Action.LINK, path, target),))
+
+
+def _new_directories(site: Site, entries: Tuple[Entry, ...]) -> Tuple[str, ...]:
+    """Return the directories that are ours to remove again: those written down before, and those to be made, parents first."""
+    names = set(() if site.found is None else site.found.directories)
+    for path in [STATE_DIR, ORIGINALS_DIR] + [entry.path.rsplit("/", 1)[0] for entry in entries]:
+        names.update(missing_directories(site.host.root, path))
+    return tuple(sorted(names))
+
+
+def _digests(content: bytes, known: Optional[Entry]) -> Tuple[str, ...]:
+    """Return the digest of `content` first, then those that an earlier run wrote."""
+    new = digest(content)
+    older = () if known is None else tuple(value for value in known.ours if value != new)
+    return (new,) + older[:OLDER_DIGESTS]
+
+
+def _with_original(entry: Entry, found: Optional[Observed]) -> Entry:
+    if found is None:
+        return entry
+    return entry._replace(
+        original=digest(found.data), mode=found.mode, uid=found.uid, gid=found.gid, mtime_ns=found.mtime_ns
+    )
+
+
+def _data(found: Optional[Observed]) -> Optional[bytes]:
+    return None if found is None else found.data

@@ -1,0 +1,157 @@
+"""Decide what uninstall, and the undoing of an install that failed, change.
+
+It asks the manifest and the disk, not the host's family or init system: those may have changed since. Without a
+manifest, what is recognisably ours is taken away all the same.
+"""
+
+import os
+from pathlib import Path
+from typing import List, Optional, Tuple
+
+from kexec_initd.errors import Refused
+from kexec_initd.files import digest
+from kexec_initd.host import Host
+from kexec_initd.integration import diversion, rc_local
+from kexec_initd.integration.changes import Action, Change, Plan, Step, save_edited
+from kexec_initd.integration.links import find_links
+from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, read_manifest
+from kexec_initd.integration.originals import is_ours, kept_path
+from kexec_initd.integration.records import INTEGRATIONS, ORIGINALS_DIR, STATE_DIR, Integration, Presence
+from kexec_initd.integration.tree import Observed, locate, observe
+
+
+def plan_uninstall(host: Host) -> Plan:
+    """Return what uninstall changes. Raises Refused where a file cannot be given back as things are."""
+    return plan_removal(host.root, read_manifest(host.root))
+
+
+def plan_removal(root: Path, found: Optional[Manifest]) -> Plan:
+    """Return what takes the installation below `root` away; `found` is its manifest.
+
+    The reverse order of install, but the links last: update-rc.d wants the script to be gone.
+    """
+    entries = _find_entries(root) if found is None else found.entries
+    ordered = list(reversed(entries))
+    ordered.sort(key=lambda entry: entry.kind in (Kind.LINKS, Kind.SYMLINK))
+    changes: List[Change] = []
+    warnings: List[str] = []
+    for entry in ordered:
+        try:
+            changes.append(_plan_entry(root, entry))
+        except Refused as error:
+            if entry.kind is not Kind.BLOCK:
+                raise
+            # A damaged block does nothing once our script is gone: no reason to keep everything else.
+            warnings.append("{} is left as it is: {}".format(entry.path, error))
+    directories = (STATE_DIR, ORIGINALS_DIR) if found is None else found.directories
+    wanted = Manifest(State.REMOVING, entries, directories)
+    pending = found is not None or locate(root, STATE_DIR).is_dir()
+    return Plan(root, tuple(changes), tuple(warnings), found, wanted, pending)
+
+
+def _plan_entry(root: Path, entry: Entry) -> Change:
+    if entry.kind is Kind.LINKS:
+        return Change(entry, None, None, (Step(Action.REMOVE_LINKS, entry.path, entry.ours[0]),))
+    if entry.kind is Kind.SYMLINK:
+        place = locate(root, entry.path)
+        there = place.is_symlink() and os.readlink(str(place)) in entry.ours
+        return Change(entry, None, None, (Step(Action.UNLINK, entry.path),) if there else ())
+    seen = observe(root, entry.path)
+    if entry.kind is Kind.BLOCK:
+        return _plan_block(entry, seen)
+    if entry.kind is Kind.CREATED:
+        steps = _unlink(entry, seen)
+        return Change(entry, None if seen is None else seen.data, None, tuple(steps))
+    return _plan_replaced(root, entry, seen)
+
+
+def _plan_replaced(root: Path, entry: Entry, seen: Optional[Observed]) -> Change:
+    """Give the original back by one rename, which needs no space; then dpkg may write the path itself again.
+
+    Where ours was never put in place, or somebody replaced it without dpkg's diversion, what is there stays. Where
+    no original is kept any more, its package was purged meanwhile, and ours goes without a successor.
+    """
+    target = kept_path(entry.path)
+    kept = observe(root, target)
+    tool = diversion.find_tool(root)
+    diverted = tool is not None and diversion.is_ours(diversion.find_diversion(tool, entry.path))
+    steps: List[Step] = []
+    after = seen
+    if kept is not None and (seen is None or is_ours(seen) or diverted):
+        if seen is not None and _is_edited(entry, seen, kept):
+            steps.append(save_edited(entry.path, seen))
+        steps.append(Step(Action.GIVE_BACK, entry.path, target))
+        after = kept
+    elif kept is not None:
+        steps.append(Step(Action.UNLINK, target))
+    elif seen is not None and is_ours(seen):
+        steps.extend(_unlink(entry, seen))
+        after = None
+    if diverted:
+        steps.append(Step(Action.UNDIVERT, entry.path))
+    data = [None if found is None else found.data for found in (seen, after)]
+    return Change(entry, data[0], data[1], tuple(steps))
+
+
+def _is_edited(entry: Entry, seen: Observed, kept: Observed) -> bool:
+    """Say whether what is in the place is neither ours as written nor the original."""
+    return seen.data != kept.data and digest(seen.data) not in entry.ours + (entry.original or "",)
+
+
+def _unlink(entry: Entry, seen: Optional[Observed]) -> List[Step]:
+    """Return the steps that remove a file of ours, a copy saved first where it was edited."""
+    if seen is None:
+        return []
+    edited = digest(seen.data) not in entry.ours
+    return ([save_edited(entry.path, seen)] if edited else []) + [Step(Action.UNLINK, entry.path)]
+
+
+def _plan_block(entry: Entry, seen: Optional[Observed]) -> Change:
+    """Take the block out; the file goes if it was made for the block and holds nothing else."""
+    block = None if seen is None else rc_local.read_block(seen.data)
+    if seen is None or block is None:
+        data = None if seen is None else seen.data
+        return Change(entry, data, data, ())
+    steps = [save_edited(entry.path, seen)] if digest(block) not in entry.ours else []
+    rest = rc_local.remove_block(seen.data)
+    if entry.original is None and rest == rc_local.EMPTY:
+        return Change(entry, seen.data, None, tuple(steps + [Step(Action.UNLINK, entry.path)]))
+    mtime = entry.mtime_ns if digest(rest) == entry.original else 0
+    steps.append(Step(Action.WRITE, entry.path, "", seen._replace(data=rest, mtime_ns=mtime)))
+    return Change(entry, seen.data, rest, tuple(steps))
+
+
+def _find_entries(root: Path) -> Tuple[Entry, ...]:
+    """Return what is recognisably ours where the manifest is lost, as if it had been written down."""
+    found: List[Entry] = []
+    for record in INTEGRATIONS.values():
+        found.extend(_find_scripts(root, record))
+        found.extend(_find_block(root, record))
+        for path, target in record.links:
+            place = locate(root, path)
+            if place.is_symlink() and os.readlink(str(place)) == target and not find_links(root, record.service)[1:]:
+                found.append(Entry(path, Kind.SYMLINK, None, (target,)))
+        if root == Path("/") and find_links(root, record.service):
+            found.append(Entry("/etc/rc6.d", Kind.LINKS, None, (record.service,)))
+    return tuple(found)
+
+
+def _find_scripts(root: Path, record: Integration) -> List[Entry]:
+    found = []
+    for script in record.scripts:
+        seen = observe(root, script.path)
+        kept = None if script.presence is Presence.OURS else observe(root, kept_path(script.path))
+        ours = (digest(seen.data),) if seen is not None and is_ours(seen) else ()
+        if ours or kept is not None:
+            kind = Kind.CREATED if script.presence is Presence.OURS else Kind.REPLACED
+            found.append(Entry(script.path, kind, None if kept is None else digest(kept.data), ours))
+    return found
+
+
+def _find_block(root: Path, record: Integration) -> List[Entry]:
+    try:
+        seen = observe(root, record.rc_local)
+        block = None if seen is None else rc_local.read_block(seen.data)
+    except Refused:
+        return []
+    return [] if block is None else [Entry(record.rc_local, Kind.BLOCK, None, (digest(block),))]

@@ -1,0 +1,81 @@
+"""Host trees for the tests of the installer, and what a tree must be compared by."""
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+from typing import Dict
+
+REBOOT = """#! /bin/sh
+### BEGIN INIT INFO
+# Provides:          reboot
+# Required-Start:
+# Required-Stop:
+# Default-Start:
+# Default-Stop:      6
+# Short-Description: Execute the reboot command.
+# Description:
+### END INIT INFO
+
+echo the reboot of the distribution
+"""
+KEXEC = """#! /bin/sh
+### BEGIN INIT INFO
+# Provides:\t\tkexec
+# Required-Start:
+# Required-Stop:   \treboot
+# X-Stop-After:\t\tumountroot
+# Default-Start:\t2 3 4 5
+# Default-Stop:\t\t6
+# Short-Description: Start a loaded kernel
+### END INIT INFO
+
+echo the kexec of the distribution
+"""
+KEXEC_LOAD = KEXEC.replace("kexec\n", "kexec-load\n", 1)
+RC_LOCAL = "#!/bin/sh -e\n#\n# rc.local\n\nfoo || :\n\nexit 0\n"
+OS_RELEASE = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nID=debian\n'
+
+
+def make_tree(root: Path) -> Path:
+    """Make a small Debian 12 under SysV init with kexec-tools' scripts below `root`, and return `root`."""
+    files = {
+        "etc/os-release": (OS_RELEASE, 0o644),
+        "etc/inittab": ("id:2:initdefault:\n", 0o644),
+        "sbin/init": ("", 0o755),
+        "etc/init.d/reboot": (REBOOT, 0o755),
+        "etc/init.d/kexec": (KEXEC, 0o755),
+        "etc/init.d/kexec-load": (KEXEC_LOAD, 0o755),
+        "etc/rc.local": (RC_LOCAL, 0o755),
+    }
+    for directory in ("etc/rc6.d", "var/lib", "var/backups", "run"):
+        (root / directory).mkdir(parents=True, mode=0o755)
+    for name, (text, mode) in files.items():
+        put(root / name, text.encode(), mode)
+    for directory_path in root.rglob("*"):
+        if directory_path.is_dir():
+            directory_path.chmod(0o755)
+    (root / "etc/rc6.d/K08reboot").symlink_to("../init.d/reboot")
+    return root
+
+
+def put(path: Path, data: bytes, mode: int = 0o755) -> None:
+    """Write a file with its mode and a time stamp of long ago."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    path.chmod(mode)
+    os.utime(str(path), (1000000000, 1000000000))
+
+
+def snapshot(root: Path) -> Dict[str, str]:
+    """Return what stands for each path below `root`: type, mode, owner, times of files, content or link target."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        state = path.lstat()
+        facts = [stat.filemode(state.st_mode), str(state.st_uid), str(state.st_gid)]
+        if path.is_symlink():
+            facts.append(os.readlink(str(path)))
+        elif path.is_file():
+            facts.extend((str(state.st_mtime_ns), hashlib.sha256(path.read_bytes()).hexdigest()))
+        found[str(path.relative_to(root))] = " ".join(facts)
+    return found
