@@ -5,6 +5,7 @@ import enum
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
 
+from kexec_initd.errors import one_line
 from kexec_initd.files import digest
 from kexec_initd.integration.manifest import Entry, Manifest, State
 from kexec_initd.integration.records import BACKUP_DIR, NAME
@@ -78,7 +79,7 @@ def save_edited(path: str, found: Observed) -> Step:
 
 
 def describe(plan: Plan) -> str:
-    """Return the plan as text: each step in a line, with unified diffs, then the warnings."""
+    """Return the plan as text without final newline: each step in a line, with unified diffs, then the warnings."""
     lines: List[str] = []
     for change in plan.changes:
         for step in change.steps:
@@ -88,7 +89,7 @@ def describe(plan: Plan) -> str:
     if not lines:
         lines.append(_nothing(plan))
     lines.extend("warning: {}".format(warning) for warning in plan.warnings)
-    return "".join(line + "\n" for line in lines)
+    return "\n".join(lines)
 
 
 def _nothing(plan: Plan) -> str:
@@ -99,11 +100,11 @@ def _nothing(plan: Plan) -> str:
 
 
 def _diff(change: Change) -> List[str]:
-    """Return a unified diff; bytes that are not UTF-8 are shown escaped."""
+    """Return a unified diff; what is not printable is shown escaped."""
     names = ["/dev/null" if data is None else change.entry.path for data in (change.before, change.after)]
     return list(difflib.unified_diff(_lines(change.before), _lines(change.after), names[0], names[1], lineterm=""))
 
 
 def _lines(data: Optional[bytes]) -> List[str]:
     lines = (data or b"").decode("utf-8", "backslashreplace").split("\n")
-    return lines[:-1] if lines[-1] == "" else lines
+    return [one_line(line.replace("\t", "    ")) for line in (lines[:-1] if lines[-1] == "" else lines)]

@@ -8,12 +8,13 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import List, NamedTuple, Optional
+from typing import List, NamedTuple, Optional, Sequence
 
 import jinja2
 
 import kexec_initd
 from kexec_initd.errors import Error, Refused
+from kexec_initd.files import write_atomic
 from kexec_initd.host import Host
 from kexec_initd.integration import rc_local
 from kexec_initd.integration.originals import find_original
@@ -56,6 +57,23 @@ def render_all(host: Host) -> List[RenderedFile]:
     if found is not None:
         files.append(RenderedFile(record.rc_local, found.mode, found.after))
     return files
+
+
+def as_listing(files: Sequence[RenderedFile]) -> str:
+    """Return all files as one text, each under a header line with its path and mode; what is not UTF-8 is escaped."""
+    parts = []
+    for file in files:
+        text = file.content.decode("utf-8", "backslashreplace")
+        parts.append("==> {} {:04o} <==\n{}{}".format(file.path, file.mode, text, "" if text.endswith("\n") else "\n"))
+    return "\n".join(parts)
+
+
+def write_tree(files: Sequence[RenderedFile], out: Path) -> None:
+    """Write all files below the directory `out`, which is made where it is missing. Raises OSError."""
+    for file in files:
+        place = out / file.path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(place, file.content, file.mode)
 
 
 def render_script(host: Host, script: Script) -> Optional[RenderedFile]:
