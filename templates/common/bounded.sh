@@ -17,7 +17,10 @@ bounded () {
 			break
 		fi
 	done
-	kill -KILL "$timer" 2>/dev/null
+	{
+		kill -KILL "$timer"
+		wait "$timer"
+	} 2>/dev/null
 	trap : ALRM
 	return "$result"
 }

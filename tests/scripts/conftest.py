@@ -1,0 +1,26 @@
+"""The jail for each shell that runs init scripts somewhere, with the scripts rendered for a Debian host."""
+
+from pathlib import Path
+
+import pytest
+
+from kexec_initd.host import gather
+from kexec_initd.integration.render import render_all
+from tests.scripts.jail import Jail
+
+STOCK = "#! /bin/sh\n### BEGIN INIT INFO\n# Provides: {}\n### END INIT INFO\n"
+
+
+@pytest.fixture(params=["/bin/dash", "/bin/bash", "/bin/busybox"])
+def jail(request: pytest.FixtureRequest, tmp_path: Path) -> Jail:
+    jail = Jail(tmp_path / "jail", request.param)
+    jail.write("etc/os-release", "ID=debian\nVERSION_ID=12\n")
+    jail.write("etc/inittab", "")
+    jail.write("sbin/init", "", 0o755)
+    for name in ("reboot", "kexec", "kexec-load"):
+        jail.write("etc/init.d/" + name, STOCK.format(name), 0o755)
+    for file in render_all(gather(jail.root)):
+        if file.path.startswith("/etc/init.d/"):
+            jail.write(file.path[1:], file.content.decode(), 0o755)
+    jail.write("run/kexec-initd/decision", "kexec\n")
+    return jail

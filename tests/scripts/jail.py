@@ -1,0 +1,92 @@
+"""A chroot that holds a shell, a few real tools and fakes: rendered scripts run there as on a host that shuts down.
+
+There is no /proc and no /dev of this machine in it, no kexec and no reboot but the fakes: nothing can get out.
+Needs root, for chroot(2).
+"""
+
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import List, NamedTuple
+
+TOOLS = ("sleep", "head", "stat", "mkdir", "rm", "cat", "nice", "setsid", "dirname")
+FAKE = """#!/bin/sh
+printf '%s' "${{0##*/}}" >>/calls
+for arg in "$@"; do printf ' %s' "$arg" >>/calls; done
+printf '\\n' >>/calls
+{body}
+"""
+
+
+class Run(NamedTuple):
+    """What a script said, its exit code and its seconds."""
+
+    said: str
+    code: int
+    seconds: float
+
+
+class Jail:
+    """The chroot below `root`; its programs log their calls."""
+
+    def __init__(self, root: Path, shell: str) -> None:
+        self.root = root
+        for directory in ("bin", "etc/init.d", "etc/default", "run", "proc", "sys/kernel", "dev", "tmp"):
+            (root / directory).mkdir(parents=True)
+        (root / "dev/null").write_text("")
+        for tool in TOOLS:
+            self.copy(shutil.which(tool) or tool)
+        # The pauses between the last keys to sysrq are no subject here; a time limit sleeps for longer and really does.
+        (root / "bin/sleep").rename(root / "bin/real-sleep")
+        self.write("bin/sleep", '#!/bin/sh\n[ "$1" = 1 ] || exec real-sleep "$@"\n', 0o755)
+        self.copy(shell)
+        (root / "bin/sh").symlink_to(Path(shell).name)
+        for name in ("sync", "umount", "reboot"):
+            self.fake(name)
+        self.fake("kexec", 'case "$1" in -u) echo 0 >/sys/kernel/kexec_loaded ;; -e) exit 1 ;; esac')
+        self.write("proc/mounts", "/dev/vda1 / ext4 ro,relatime 0 0\ntmpfs /run tmpfs rw 0 0\n")
+        self.write("proc/sysrq-trigger", "")
+        self.write("sys/kernel/kexec_loaded", "1\n")
+
+    def copy(self, program: str) -> None:
+        """Copy a program of this machine with the libraries that it needs."""
+        listing = subprocess.run(["ldd", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+        for library in re.findall(r"/\S+", listing.stdout if listing.returncode == 0 else ""):
+            target = self.root / library.lstrip("/:").rstrip(":")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists():
+                shutil.copy(library.rstrip(":"), target)
+        shutil.copy(program, self.root / "bin" / Path(program).name)
+
+    def write(self, path: str, text: str, mode: int = 0o644) -> Path:
+        """Write a file into the jail."""
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        target.chmod(mode)
+        return target
+
+    def fake(self, name: str, body: str = "") -> None:
+        """Put a program that logs its call and runs `body`."""
+        self.write("bin/" + name, FAKE.format(body=body), 0o755)
+
+    def run(self, script: str, *args: str, runlevel: str = "6", limit: float = 60.0) -> Run:
+        """Run /etc/init.d/`script` with `args` as init's rc would."""
+        began = time.monotonic()
+        done = subprocess.run(
+            [shutil.which("chroot") or "/usr/sbin/chroot", str(self.root), "/bin/sh", "/etc/init.d/" + script, *args],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            timeout=limit, env={"RUNLEVEL": runlevel, "PATH": "/bin"},
+        )  # fmt: skip
+        return Run(done.stdout, done.returncode, time.monotonic() - began)
+
+    def calls(self) -> List[str]:
+        """Return the calls of fakes so far, each a line."""
+        log = self.root / "calls"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def sysrq(self) -> str:
+        """Return the last key that went to sysrq."""
+        return (self.root / "proc/sysrq-trigger").read_text()

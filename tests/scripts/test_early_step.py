@@ -1,0 +1,129 @@
+"""/etc/init.d/kexec-initd: it decides from the stamp in plain shell, and asks Python when something has changed."""
+
+import os
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from kexec_initd import stamp
+from tests.scripts.jail import Jail
+
+WATCHED = (Path("/boot/vmlinuz-1 with space"), Path("/boot/initrd.img-1"), Path("/etc/default/kexec-initd"))
+
+
+@pytest.fixture()
+def early(jail: Jail) -> Jail:
+    (jail.root / "usr/bin").mkdir(parents=True, exist_ok=True)
+    jail.fake("../usr/bin/python3", "exit 1")
+    (jail.root / "run/kexec-initd/decision").unlink()
+    for path in WATCHED[:2]:
+        jail.write(str(path)[1:], "content")
+    jail.write("run/kexec-initd/stamp", stamp.text_for(jail.root, WATCHED))
+    return jail
+
+
+def decision(jail: Jail) -> str:
+    return (jail.root / "run/kexec-initd/decision").read_text()
+
+
+def test_nothing_changed_needs_no_python(early: Jail) -> None:
+    assert early.run("kexec-initd", "stop").said == ""
+    assert (decision(early), early.calls()) == ("kexec\n", [])
+
+
+def rewritten(root: Path) -> None:
+    (root / "boot/initrd.img-1").write_text("other content")
+
+
+def replaced(root: Path) -> None:
+    (root / "boot/new").write_text("content")
+    os.utime(root / "boot/new", ns=(0, (root / "boot/initrd.img-1").stat().st_mtime_ns))
+    (root / "boot/new").rename(root / "boot/initrd.img-1")
+
+
+def removed(root: Path) -> None:
+    (root / "boot/vmlinuz-1 with space").unlink()
+
+
+def configured(root: Path) -> None:
+    (root / "etc/default/kexec-initd").write_text("KEXEC=no\n")
+
+
+def cut_stamp(root: Path) -> None:
+    text = (root / "run/kexec-initd/stamp").read_text()
+    (root / "run/kexec-initd/stamp").write_text(text.replace("end\n", ""))
+
+
+def empty_stamp(root: Path) -> None:
+    (root / "run/kexec-initd/stamp").write_text("")
+
+
+def hostile_stamp(root: Path) -> None:
+    (root / "run/kexec-initd/stamp").write_text("$(touch /canary) /boot/x;touch /canary\nend\n")
+
+
+def nothing_loaded(root: Path) -> None:
+    (root / "sys/kernel/kexec_loaded").write_text("0\n")
+
+
+CHANGES = [rewritten, replaced, removed, configured, cut_stamp, empty_stamp, hostile_stamp, nothing_loaded]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_asks_python_whose_word_stands(early: Jail, change: Callable[[Path], None]) -> None:
+    early.fake("../usr/bin/python3", "echo 'cold for a reason' >/run/kexec-initd/decision")
+    change(early.root)
+    early.run("kexec-initd", "stop")
+    assert early.calls() == ["python3 -I -m kexec_initd prepare"]
+    assert decision(early) == "cold for a reason\n"
+    assert not (early.root / "canary").exists()
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_without_python_means_cold_and_unloaded(early: Jail, change: Callable[[Path], None]) -> None:
+    change(early.root)
+    said = early.run("kexec-initd", "stop").said
+    assert early.calls() == ["python3 -I -m kexec_initd prepare", "kexec -u"]
+    assert decision(early).startswith("cold ")
+    assert said.startswith("kexec-initd: reboot will go through firmware: ")
+
+
+def test_without_python_a_kernel_loaded_by_hand_is_kept(early: Jail) -> None:
+    (early.root / "run/kexec-initd/stamp").unlink()
+    early.run("kexec-initd", "stop")
+    assert early.calls() == ["python3 -I -m kexec_initd prepare"]
+    assert decision(early) == "kexec\n"
+
+
+@pytest.mark.parametrize("dangling", [False, True])
+def test_cold_once_is_consumed_and_unloads(early: Jail, dangling: bool) -> None:
+    flag = early.root / "no-kexec-reboot"
+    if dangling:
+        flag.symlink_to("nowhere")
+    else:
+        flag.write_text("")
+    said = early.run("kexec-initd", "stop").said
+    assert early.calls() == ["kexec -u"]
+    assert decision(early) == "cold asked for by /no-kexec-reboot\n"
+    assert said == "kexec-initd: reboot will go through firmware: asked for by /no-kexec-reboot\n"
+    assert not os.path.lexists(flag)
+
+
+@pytest.mark.parametrize("runlevel", ["0", "1", "2", ""])
+def test_nothing_happens_in_another_runlevel(early: Jail, runlevel: str) -> None:
+    done = early.run("kexec-initd", "stop", runlevel=runlevel)
+    assert (done.said, done.code, early.calls()) == ("", 0, [])
+    assert not (early.root / "run/kexec-initd/decision").exists()
+
+
+def test_an_old_decision_never_survives(early: Jail) -> None:
+    early.write("run/kexec-initd/decision", "kexec\n")
+    rewritten(early.root)
+    early.run("kexec-initd", "stop")
+    assert decision(early).startswith("cold ")
+
+
+def test_usage(early: Jail) -> None:
+    done = early.run("kexec-initd", "nonsense")
+    assert (done.code, done.said) == (3, "Usage: /etc/init.d/kexec-initd start|stop|preload|status\n")

@@ -1,0 +1,161 @@
+"""/etc/init.d/reboot: whatever it calls does or does not do, it ends in a reboot."""
+
+from typing import Dict
+
+import pytest
+
+from tests.scripts.jail import Jail
+
+PYTHON = "../usr/bin/python3"
+
+
+@pytest.fixture()
+def python(jail: Jail) -> Jail:
+    (jail.root / "usr/bin").mkdir(parents=True, exist_ok=True)
+    jail.fake(PYTHON, "exit 10")
+    return jail
+
+
+def test_the_runtime_is_called_and_after_it_the_cold_reboot(python: Jail) -> None:
+    said = python.run("reboot", "stop").said
+    assert python.calls() == ["python3 -I -m kexec_initd.runtime", "reboot -d -f -i"]
+    assert said.startswith("Will now restart.\nkexec-initd: starting the loaded kernel\n")
+
+
+@pytest.mark.parametrize("code", [3, 10])
+def test_a_runtime_that_went_cold_itself_is_believed(python: Jail, code: int) -> None:
+    python.fake(PYTHON, "exit {}".format(code))
+    python.run("reboot", "stop")
+    assert python.calls()[1:] == ["reboot -d -f -i"]
+
+
+@pytest.mark.parametrize("body", ["exit 1", "exit 0", "kill -SEGV $$", "kill -KILL $$", "kill -TERM $$", "exit 127"])
+def test_a_runtime_that_failed_is_replaced_by_the_shell(python: Jail, body: str) -> None:
+    python.fake(PYTHON, body)
+    said = python.run("reboot", "stop").said
+    assert [call.split()[0] for call in python.calls()] == ["python3", "sync", "umount", "kexec", "reboot"]
+    assert "the runtime failed" in said
+    assert "kexec -e came back with code 1" in said
+
+
+def test_no_python_at_all(jail: Jail) -> None:
+    jail.run("reboot", "stop")
+    assert [call.split()[0] for call in jail.calls()] == ["sync", "umount", "kexec", "reboot"]
+
+
+def test_without_the_runtime_hooks_cannot_run_so_it_goes_cold(jail: Jail) -> None:
+    jail.write("etc/kexec-initd/pre-jump.d/10-card", "#!/bin/sh\n", 0o755)
+    said = jail.run("reboot", "stop").said
+    assert jail.calls() == ["reboot -d -f -i"]
+    assert "its hooks have not run" in said
+
+
+def test_the_shell_alone_does_not_jump_over_a_writable_file_system(jail: Jail) -> None:
+    jail.write("proc/mounts", "/dev/vda1 / ext4 ro 0 0\n/dev/vdb1 /srv ext4 rw,noatime 0 0\n")
+    said = jail.run("reboot", "stop").said
+    assert [call.split()[0] for call in jail.calls()] == ["sync", "umount", "reboot"]
+    assert "/dev/vdb1 on /srv is still writable" in said
+
+
+DECISIONS = {
+    "no decision": ("", "the early shutdown step left no decision"),
+    "cold": ("cold because it was asked for\n", "because it was asked for"),
+    "garbage": ("$(touch /canary); kexec -e\n", "the early shutdown step left no decision"),
+    "half written": ("kex", "the early shutdown step left no decision"),
+}
+
+
+@pytest.mark.parametrize("case", DECISIONS)
+def test_without_a_decision_for_kexec_it_goes_cold_and_says_why(python: Jail, case: str) -> None:
+    text, reason = DECISIONS[case]
+    python.write("run/kexec-initd/decision", text)
+    said = python.run("reboot", "stop").said
+    assert python.calls() == ["reboot -d -f -i"]
+    assert "kexec-initd: reboot goes through firmware: {}\n".format(reason) in said
+    assert not (python.root / "canary").exists()
+
+
+def test_nothing_loaded(python: Jail) -> None:
+    python.write("sys/kernel/kexec_loaded", "0\n")
+    said = python.run("reboot", "stop").said
+    assert python.calls() == ["reboot -d -f -i"]
+    assert "no kernel is loaded" in said
+
+
+@pytest.mark.parametrize("path", ["sys/kernel/kexec_loaded", "run/kexec-initd/decision"])
+def test_a_missing_file_of_the_state_means_cold(python: Jail, path: str) -> None:
+    (python.root / path).unlink()
+    python.run("reboot", "stop")
+    assert python.calls() == ["reboot -d -f -i"]
+
+
+@pytest.mark.parametrize("body", ["exit 1", "exit 0", "kill -KILL $$"])
+def test_a_reboot_that_comes_back_is_followed_by_sysrq(python: Jail, body: str) -> None:
+    python.fake("reboot", body)
+    assert "resetting through sysrq" in python.run("reboot", "stop").said
+    assert python.sysrq() == "b"
+
+
+def test_a_missing_reboot_is_followed_by_sysrq(python: Jail) -> None:
+    (python.root / "bin/reboot").unlink()
+    python.run("reboot", "stop")
+    assert python.sysrq() == "b"
+
+
+@pytest.mark.parametrize("gone", ["sleep", "head", "umount", "sync", "kexec"])
+def test_a_missing_tool_strands_nothing(jail: Jail, gone: str) -> None:
+    jail.write("etc/default/halt", "NETDOWN=yes\n")
+    (jail.root / "bin" / gone).unlink()
+    jail.run("reboot", "stop")
+    assert jail.calls()[-1] == "reboot -d -f -i"
+    assert jail.sysrq() == "b"
+
+
+NETDOWN: Dict[str, bool] = {
+    "NETDOWN=no\n": False,
+    "NETDOWN=yes\n": True,
+    'NETDOWN="no"': False,
+    "  NETDOWN='no' # wake on LAN\n": False,
+    "#NETDOWN=no\n": True,
+    "NETDOWN=no\nNETDOWN=yes\n": True,
+    "NETDOWN=$(touch /canary)\n": True,
+    'HALT="open quote\nNETDOWN=no\n': False,
+    "exit 0\nNETDOWN=no\n": False,
+    "set -e\nfalse\n": True,
+    "reboot() { :; }\n": True,
+    "readonly PATH=/nowhere\n": True,
+    "x" * 10_000_000: True,
+    "\\\n": True,
+    "": True,
+}
+
+
+@pytest.mark.parametrize("text", NETDOWN, ids=lambda text: repr(text[:30]))
+def test_default_halt_is_read_and_never_run(python: Jail, text: str) -> None:
+    python.write("etc/default/halt", text)
+    done = python.run("reboot", "stop", limit=30)
+    if NETDOWN[text]:
+        assert python.calls() == ["python3 -I -m kexec_initd.runtime", "reboot -d -f -i"]
+    else:
+        assert python.calls() == ["python3 -I -m kexec_initd.runtime -x", "reboot -d -f"]
+    assert not (python.root / "canary").exists()
+    assert done.seconds < 10
+
+
+VERBS = {
+    "start": (0, ""),
+    "status": (0, ""),
+    "restart": (3, "Error: argument 'restart' not supported\n"),
+    "reload": (3, "Error: argument 'reload' not supported\n"),
+    "force-reload": (3, "Error: argument 'force-reload' not supported\n"),
+    "": (3, "Usage: /etc/init.d/reboot start|stop\n"),
+    "halt": (3, "Usage: /etc/init.d/reboot start|stop\n"),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_other_verbs_do_what_the_distribution_does(python: Jail, verb: str) -> None:
+    done = python.run("reboot", *filter(None, [verb]))
+    assert (done.code, done.said) == VERBS[verb]
+    assert python.calls() == []
+    assert python.sysrq() == ""
