@@ -16,6 +16,8 @@ from kexec_initd.commands import CommandError, find
 from kexec_initd.image_file import ImageFile, InvalidImage
 from kexec_initd.piping import pipe
 
+# zlib copies what it has not used of its input for each piece of output: the first is small, the second large.
+INPUT = 64 << 10
 OUTPUT = 1 << 20
 MEMORY = 256 << 20
 MAGIC_SIZE = 9
@@ -105,9 +107,10 @@ class Archive:
 
     def _decode(self, decoder: _Decoder) -> Iterator[bytes]:
         """Decompress in this process."""
-        source = self._image.blocks(self._start, self._limit)
+        source = self._image.blocks(self._start, self._limit, INPUT)
         fed, cut = self._start, False
         while not decoder.eof:
+            self._image.check_time()
             block = next(source, b"") if decoder.needs_input else b""
             fed += len(block)
             if cut and not block:

@@ -32,13 +32,17 @@ class ImageFile:
         if not 0 < self.size <= limit:
             raise InvalidImage("the file has {} bytes, but from 1 to {} are sensible".format(self.size, limit))
 
+    def check_time(self) -> None:
+        """Raise InvalidImage when the time is over."""
+        if time.monotonic() > self.deadline:
+            raise InvalidImage("reading it took more than {:g} s".format(self._timeout))
+
     def read(self, offset: int, count: int) -> bytes:
         """Return `count` bytes from `offset`, fewer only at the end of the file.
 
         Raises InvalidImage for an I/O error, or when the time is over.
         """
-        if time.monotonic() > self.deadline:
-            raise InvalidImage("reading it took more than {:g} s".format(self._timeout))
+        self.check_time()
         try:
             return os.pread(self._fd, count, offset)
         except OSError as error:
@@ -51,10 +55,10 @@ class ImageFile:
             raise InvalidImage("it is cut: byte {} is missing, the file has {}".format(offset + len(data), self.size))
         return data
 
-    def blocks(self, start: int, end: int) -> Iterator[bytes]:
-        """Yield the bytes from `start` up to `end` in large blocks; raise InvalidImage where the file ends before."""
+    def blocks(self, start: int, end: int, size: int = BLOCK) -> Iterator[bytes]:
+        """Yield the bytes from `start` to `end`, `size` of them at a time; raise InvalidImage where the file is cut."""
         while start < end:
-            block = self.read(start, min(BLOCK, end - start))
+            block = self.read(start, min(size, end - start))
             if not block:
                 raise InvalidImage("it is cut: byte {} is missing, the file has {}".format(start, self.size))
             yield block

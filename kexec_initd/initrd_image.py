@@ -17,11 +17,13 @@ LARGEST_CONTENT = 4 << 30
 TIMEOUT = 120.0
 
 
-def check_initrd(fd: int, root: Path = Path("/"), timeout: float = TIMEOUT) -> None:
+def check_initrd(
+    fd: int, root: Path = Path("/"), timeout: float = TIMEOUT, largest_content: int = LARGEST_CONTENT
+) -> None:
     """Raise InvalidImage unless `fd` is a complete initrd with a program /init.
 
-    It is read to its end within `timeout` seconds; the descriptor's offset is not used. A decompression program that
-    Python does not bring is looked for below `root`.
+    It is read to its end within `timeout` seconds and may unpack to `largest_content` bytes; the descriptor's offset
+    is not used. A decompression program that Python does not bring is looked for below `root`.
     """
     image = ImageFile(fd, LARGEST, timeout)
     content, offset, has_init = 0, 0, False
@@ -32,7 +34,7 @@ def check_initrd(fd: int, root: Path = Path("/"), timeout: float = TIMEOUT) -> N
             has_init = has_init or walker.has_init
             walker = Walker()
             archive = _open_archive(image, offset, root)
-            content += _walk_archive(archive, walker, LARGEST_CONTENT - content)
+            content += _walk_archive(archive, walker, largest_content - content)
             offset = archive.end
         has_init = has_init or walker.has_init
     if not has_init:
@@ -66,7 +68,7 @@ def _walk_archive(archive: Archive, walker: Walker, limit: int) -> int:
         for block in blocks:
             size += len(block)
             if size > limit:
-                raise InvalidImage("it unpacks to more than {} bytes".format(LARGEST_CONTENT))
+                raise InvalidImage("it unpacks to more than {} bytes".format(limit))
             if walker.feed(block) < len(block):
                 raise InvalidImage("the content of a compressed archive is no cpio archive")
     walker.finish()

@@ -115,7 +115,7 @@ def _parse_header(setup: bytes) -> _Header:
 def _release(setup: bytes, version_at: int) -> str:
     """Return the release from the version string at `version_at` + 0x200."""
     text = setup[version_at + 0x200 :].split(b"\0", 1)[0] if version_at else b""
-    match = re.match(rb"[0-9]+\.[0-9][!-~]*(?= |\Z)", text[:256])
+    match = re.match(rb"[0-9]{1,9}\.[0-9][!-~]{0,60}(?= |\Z)", text)
     if match is None:
         raise InvalidImage("its header has no version string at {:#x}".format(version_at + 0x200))
     return match.group().decode("ascii")

@@ -72,7 +72,7 @@ class _Pump:
                 if not ready:
                     raise subprocess.TimeoutExpired(self._process.args, left)
                 for key, _ in ready:
-                    if key.fileobj in selector.get_map():
+                    if key.fd in selector.get_map():
                         yield from self._serve(selector, key)
 
     def _serve(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> Iterator[bytes]:
