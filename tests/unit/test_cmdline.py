@@ -2,6 +2,7 @@
 
 import os
 import re
+from typing import List, Optional
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ LINES = st.lists(st.tuples(TOKENS, st.sampled_from([" ", "\t", "\n", "  ", "\udc
 )
 
 
-def test_a_new_attempt_is_16_hex_digits_and_never_the_same():
+def test_a_new_attempt_is_16_hex_digits_and_never_the_same() -> None:
     assert re.match(r"[0-9a-f]{16}\Z", new_attempt())
     assert new_attempt() != new_attempt()
 
@@ -46,7 +47,7 @@ def test_a_new_attempt_is_16_hex_digits_and_never_the_same():
         ("ro --=x " + OLD, "0123456789abcdef"),
     ],
 )
-def test_find_attempt(cmdline, found):
+def test_find_attempt(cmdline: str, found: Optional[str]) -> None:
     assert find_attempt(cmdline) == found
 
 
@@ -67,42 +68,42 @@ def test_find_attempt(cmdline, found):
         ("caf\udce9 \u00e0 x", "caf\udce9 \u00e0 x"),
     ],
 )
-def test_with_attempt_replaces_only_attempts(cmdline, rest):
+def test_with_attempt_replaces_only_attempts(cmdline: str, rest: str) -> None:
     assert with_attempt(cmdline, "new") == (ATTEMPT + "=new " + rest).rstrip(" ")
 
 
 @pytest.mark.parametrize("identifier", ["", "a b", 'a"', "a\n", "a=b", "\u00e0", "--=\0"])
-def test_an_id_that_is_not_one_word_is_an_error(identifier):
-    with pytest.raises(ValueError):
+def test_an_id_that_is_not_one_word_is_an_error(identifier: str) -> None:
+    with pytest.raises(ValueError, match="not an attempt id"):
         with_attempt("ro", identifier)
 
 
 @given(ANY | LINES, IDS)
-def test_the_attempt_is_always_found_again(cmdline, identifier):
+def test_the_attempt_is_always_found_again(cmdline: str, identifier: str) -> None:
     assert find_attempt(with_attempt(cmdline, identifier)) == identifier
 
 
 @given(ANY | LINES, IDS, IDS)
-def test_the_last_attempt_replaces_the_one_before(cmdline, first, second):
+def test_the_last_attempt_replaces_the_one_before(cmdline: str, first: str, second: str) -> None:
     assert with_attempt(with_attempt(cmdline, first), second) == with_attempt(cmdline, second)
 
 
 @given(ANY)
-def test_whatever_holds_no_attempt_comes_through_byte_for_byte(cmdline):
+def test_whatever_holds_no_attempt_comes_through_byte_for_byte(cmdline: str) -> None:
     assert os.fsencode(with_attempt(cmdline, "id")) == (ATTEMPT + "=id ").encode() * bool(cmdline) + (
         os.fsencode(cmdline) or (ATTEMPT + "=id").encode()
     )
 
 
 @given(LINES)
-def test_every_other_parameter_stays(cmdline):
+def test_every_other_parameter_stays(cmdline: str) -> None:
     kept = [part for part in _split(cmdline) if not part.strip('"').startswith(ATTEMPT)]
     assert [part for part in _split(with_attempt(cmdline, "id")) if not part.strip('"').startswith(ATTEMPT)] == kept
 
 
-def _split(cmdline):
+def _split(cmdline: str) -> List[str]:
     """An independent, slow reading of next_arg(): one character at a time."""
-    parts, part, quoted = [], "", False
+    parts, part, quoted = [], "", False  # type: List[str], str, bool
     for char in cmdline + " ":
         quoted ^= char == '"'
         if char in " \t\n\v\f\r\udca0" and not quoted:

@@ -2,6 +2,8 @@
 
 import os
 import stat
+from pathlib import Path
+from typing import Callable
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from kexec_initd.host import Family
 from kexec_initd.settings import Settings, parse, path_for, read
 
 
-def test_nothing_set_means_the_defaults():
+def test_nothing_set_means_the_defaults() -> None:
     assert parse("") == (Settings(True, True, False, 20), [])
     assert parse("# KEXEC=no\n\n  \t\n")[0] == Settings()
 
@@ -30,7 +32,7 @@ def test_nothing_set_means_the_defaults():
         ("STEP_TIMEOUT='300'", Settings(step_timeout=300)),
     ],
 )
-def test_what_is_understood(text, settings):
+def test_what_is_understood(text: str, settings: Settings) -> None:
     assert parse(text) == (settings, [])
 
 
@@ -57,21 +59,21 @@ def test_what_is_understood(text, settings):
         "\udcff",
     ],
 )
-def test_what_is_not_understood_changes_nothing_and_is_named_with_its_line(line):
+def test_what_is_not_understood_changes_nothing_and_is_named_with_its_line(line: str) -> None:
     settings, warnings = parse("# a comment\n" + line + "\nSTEP_TIMEOUT=7\n")
     assert settings == Settings(step_timeout=7)
     assert len(warnings) == 1 and warnings[0].startswith("line 2: ")
 
 
 @pytest.mark.parametrize("line", ["KEXEC=maybe", "KEXEC=", 'KEXEC="no', "export KEXEC=$X", "KEXEC=no#"])
-def test_in_doubt_no_kexec(line):
+def test_in_doubt_no_kexec(line: str) -> None:
     settings, warnings = parse(line)
     assert settings == Settings(kexec=False)
     assert len(warnings) == 1 and "taken as no" in warnings[0]
 
 
 @given(st.text() | st.text("KEXEC=\"'no \n#$\\"))
-def test_any_text_gives_settings(text):
+def test_any_text_gives_settings(text: str) -> None:
     settings, warnings = parse(text)
     assert all(isinstance(value, bool) for value in settings[:3]) and 1 <= settings.step_timeout <= 300
     assert len(warnings) <= text.count("\n") + 1
@@ -80,12 +82,12 @@ def test_any_text_gives_settings(text):
 @pytest.mark.parametrize(
     "family, path", [(Family.DEBIAN, "etc/default"), (Family.RHEL, "etc/sysconfig"), (Family.UNKNOWN, "etc/default")]
 )
-def test_each_family_has_its_place(tmp_path, family, path):
+def test_each_family_has_its_place(tmp_path: Path, family: Family, path: str) -> None:
     assert path_for(tmp_path, family) == tmp_path / path / "kexec-initd"
 
 
 @pytest.fixture
-def settings_file(tmp_path):
+def settings_file(tmp_path: Path) -> Path:
     path = path_for(tmp_path, Family.DEBIAN)
     path.parent.mkdir(parents=True)
     path.write_text("KEXEC=no\nX=1\n")
@@ -93,47 +95,47 @@ def settings_file(tmp_path):
     return path
 
 
-def test_no_file_is_no_warning(tmp_path):
+def test_no_file_is_no_warning(tmp_path: Path) -> None:
     assert read(tmp_path, Family.DEBIAN) == (Settings(), [])
 
 
-def test_the_file_is_read_and_warnings_name_it(tmp_path, settings_file):
+def test_the_file_is_read_and_warnings_name_it(tmp_path: Path, settings_file: Path) -> None:
     settings, warnings = read(tmp_path, Family.DEBIAN)
     assert settings == Settings(kexec=False)
     assert warnings == ["{}: line 2: the setting X is unknown".format(settings_file)]
 
 
 @pytest.mark.parametrize("mode", [stat.S_IWGRP, stat.S_IWOTH])
-def test_a_file_that_others_can_write_is_ignored(tmp_path, settings_file, mode):
+def test_a_file_that_others_can_write_is_ignored(tmp_path: Path, settings_file: Path, mode: int) -> None:
     settings_file.chmod(0o644 | mode)
     _is_ignored(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"KEXEC=no\0", b"KEXEC=no\n" + b"#" * 65536])
-def test_a_file_that_cannot_be_settings_is_ignored(tmp_path, settings_file, content):
+def test_a_file_that_cannot_be_settings_is_ignored(tmp_path: Path, settings_file: Path, content: bytes) -> None:
     settings_file.write_bytes(content)
     _is_ignored(tmp_path)
 
 
-def test_the_largest_file_is_read(tmp_path, settings_file):
+def test_the_largest_file_is_read(tmp_path: Path, settings_file: Path) -> None:
     settings_file.write_bytes(b"KEXEC=no\n" + b"#" * (65536 - 9))
     assert read(tmp_path, Family.DEBIAN) == (Settings(kexec=False), [])
 
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("nowhere", path)])
-def test_what_is_no_file_is_ignored(tmp_path, settings_file, make):
+def test_what_is_no_file_is_ignored(tmp_path: Path, settings_file: Path, make: Callable[[str], None]) -> None:
     settings_file.unlink()
     make(str(settings_file))
     _is_ignored(tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_a_file_of_another_user_is_ignored(tmp_path, settings_file):
+def test_a_file_of_another_user_is_ignored(tmp_path: Path, settings_file: Path) -> None:
     os.chown(str(settings_file), 12345, 0)
     _is_ignored(tmp_path)
 
 
-def _is_ignored(root):
+def _is_ignored(root: Path) -> None:
     settings, warnings = read(root, Family.DEBIAN)
     assert settings == Settings()
     assert len(warnings) == 1 and warnings[0].startswith("settings ignored: ")
