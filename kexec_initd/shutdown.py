@@ -66,15 +66,15 @@ def _unload(root: Path) -> None:
 
 
 @contextlib.contextmanager
-def lock(root: Path) -> Iterator[None]:
+def lock(root: Path, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
     """Hold the lock on loading; raise Error when another process keeps it too long. It ends with its holder."""
     path = stamp.state_dir(root) / "lock"
     fd = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        deadline = time.monotonic() + LOCK_TIMEOUT
+        deadline = time.monotonic() + timeout
         while not _try_lock(fd):
             if time.monotonic() > deadline:
-                raise Error("another kexec-initd is still loading after {:g} s".format(LOCK_TIMEOUT))
+                raise Error("another kexec-initd is still loading after {:g} s".format(timeout))
             time.sleep(0.05)
         yield
     finally:

@@ -52,7 +52,9 @@ class Jail:
 
     def copy(self, program: str) -> None:
         """Copy a program of this machine with the libraries that it needs."""
-        listing = subprocess.run(["ldd", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+        listing = subprocess.run(
+            ["ldd", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False
+        )
         for library in re.findall(r"/\S+", listing.stdout if listing.returncode == 0 else ""):
             target = self.root / library.lstrip("/:").rstrip(":")
             target.parent.mkdir(parents=True, exist_ok=True)

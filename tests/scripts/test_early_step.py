@@ -12,7 +12,7 @@ from tests.scripts.jail import Jail
 WATCHED = (Path("/boot/vmlinuz-1 with space"), Path("/boot/initrd.img-1"), Path("/etc/default/kexec-initd"))
 
 
-@pytest.fixture()
+@pytest.fixture
 def early(jail: Jail) -> Jail:
     (jail.root / "usr/bin").mkdir(parents=True, exist_ok=True)
     jail.fake("../usr/bin/python3", "exit 1")

@@ -9,7 +9,7 @@ from tests.scripts.jail import Jail
 PYTHON = "../usr/bin/python3"
 
 
-@pytest.fixture()
+@pytest.fixture
 def python(jail: Jail) -> Jail:
     (jail.root / "usr/bin").mkdir(parents=True, exist_ok=True)
     jail.fake(PYTHON, "exit 10")

@@ -7,6 +7,6 @@ import pytest
 from tests.unit.fake_host import FakeHost
 
 
-@pytest.fixture()
+@pytest.fixture
 def fake(tmp_path: Path) -> FakeHost:
     return FakeHost(tmp_path / "root")

@@ -1,9 +1,12 @@
 """A host below a directory: what /proc, /sys and /boot show, and programs that log how they are called."""
 
+import gzip
 import os
 import struct
 from pathlib import Path
 from typing import List
+
+from tests.unit.images import bzimage, cpio
 
 PROGRAM = """#!/bin/sh
 printf '%s\\0' "${{0##*/}}" "$@" >>{root}/calls
@@ -64,3 +67,13 @@ KEXEC = """case "$1" in
 -u) echo 0 >{root}/sys/kernel/kexec_loaded ;;
 -e) exit 1 ;;
 esac"""
+
+
+def with_kernel(fake: FakeHost, release: str = "6.1.0-test") -> FakeHost:
+    """Give the host a kernel of `release` with its initrd, both whole and old."""
+    content = {"vmlinuz": bzimage(release), "initrd.img": gzip.compress(cpio())}
+    for name, data in content.items():
+        path = fake.root / "boot/{}-{}".format(name, release)
+        path.write_bytes(data)
+        os.utime(str(path), (1e9, 1e9))
+    return fake

@@ -32,7 +32,11 @@ def test_bytes_that_are_not_text_arrive_unchanged() -> None:
 
 def test_environment_and_directory_are_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LD_PRELOAD_CANARY", "1")
-    assert sorted(commands.run(["/usr/bin/env"], 5).splitlines()) == ["LANG=C", "LC_ALL=C", "PATH=" + commands.ENVIRONMENT["PATH"]]
+    assert sorted(commands.run(["/usr/bin/env"], 5).splitlines()) == [
+        "LANG=C",
+        "LC_ALL=C",
+        "PATH=" + commands.ENVIRONMENT["PATH"],
+    ]
     assert commands.run(["/bin/pwd"], 5) == "/\n"
 
 

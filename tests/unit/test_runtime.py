@@ -13,7 +13,7 @@ from kexec_initd.surroundings import find_container
 from tests.unit.fake_host import FakeHost
 
 
-@pytest.fixture()
+@pytest.fixture
 def ready(fake: FakeHost) -> FakeHost:
     fake.write("sys/kernel/kexec_loaded", "1\n")
     return fake
@@ -90,7 +90,9 @@ def test_a_writable_file_system_means_cold(ready: FakeHost, capsys: pytest.Captu
     assert "/dev/vdb1 on /srv is still writable" in said
 
 
-@pytest.mark.parametrize("missing", ["sbin/kexec", "sbin/sync", "sbin/umount", "sys/kernel/kexec_loaded", "proc/mounts"])
+@pytest.mark.parametrize(
+    "missing", ["sbin/kexec", "sbin/sync", "sbin/umount", "sys/kernel/kexec_loaded", "proc/mounts"]
+)
 def test_something_missing_means_cold(ready: FakeHost, capsys: pytest.CaptureFixture, missing: str) -> None:  # type: ignore[type-arg]
     (ready.root / missing).unlink()
     assert run(ready, capsys)[0] == runtime.WENT_COLD

@@ -1,0 +1,100 @@
+"""Facts about a host, read below its root."""
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from kexec_initd.host import Family, InitSystem, find_family, find_init, gather
+from kexec_initd.surroundings import find_container, find_runlevel, is_chroot
+from tests.unit.fake_host import FakeHost
+
+
+def test_gather(fake: FakeHost) -> None:
+    host = gather(fake.root)
+    assert (host.family, host.distribution, host.release) == (Family.DEBIAN, "debian", "12")
+    assert (host.init, host.runlevel, host.container, host.chroot) == (InitSystem.SYSVINIT, "6", None, False)
+    assert (host.kernel_release, host.cmdline) == ("6.1.0-test", "BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro")
+
+
+def test_an_os_release_with_shell_in_it_is_only_text(fake: FakeHost) -> None:
+    fake.write("etc/os-release", 'ID=debian\nVERSION_ID="$(touch {}/canary)"\n'.format(fake.root))
+    assert gather(fake.root).family is Family.DEBIAN
+    assert not (fake.root / "canary").exists()
+
+
+def test_no_os_release_at_all(tmp_path: Path) -> None:
+    host = gather(tmp_path)
+    assert (host.family, host.distribution, host.init) == (Family.UNKNOWN, "unknown", InitSystem.UNKNOWN)
+    assert host.chroot
+
+
+@pytest.mark.parametrize(
+    "identifier, like, family",
+    [
+        ("debian", "", Family.DEBIAN),
+        ("devuan", "debian", Family.DEBIAN),
+        ("ubuntu", "debian", Family.DEBIAN),
+        ("raspbian", "debian", Family.DEBIAN),
+        ("linuxmint", "ubuntu debian", Family.DEBIAN),
+        ("rocky", "rhel centos fedora", Family.RHEL),
+        ("arch", "", Family.UNKNOWN),
+        ("", "", Family.UNKNOWN),
+    ],
+)
+def test_family(identifier: str, like: str, family: Family) -> None:
+    assert find_family(identifier, like) is family
+
+
+def test_init_by_what_runs_and_by_what_is_installed(tmp_path: Path) -> None:
+    (tmp_path / "sbin").mkdir()
+    assert find_init(tmp_path) is InitSystem.UNKNOWN
+    (tmp_path / "sbin/init").write_text("")
+    assert find_init(tmp_path) is InitSystem.UNKNOWN
+    (tmp_path / "etc/init").mkdir(parents=True)
+    (tmp_path / "etc/inittab").write_text("")
+    assert find_init(tmp_path) is InitSystem.SYSVINIT
+    (tmp_path / "sbin/openrc").write_text("")
+    assert find_init(tmp_path) is InitSystem.OPENRC
+    (tmp_path / "etc/init/rc-sysinit.conf").write_text("")
+    assert find_init(tmp_path) is InitSystem.UPSTART
+    (tmp_path / "sbin/init").unlink()
+    (tmp_path / "sbin/init").symlink_to("/lib/systemd/systemd")
+    assert find_init(tmp_path) is InitSystem.SYSTEMD
+    (tmp_path / "sbin/init").unlink()
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    assert find_init(tmp_path) is InitSystem.SYSTEMD
+
+
+@pytest.mark.parametrize(
+    "path, kind", [(".dockerenv", "docker"), ("run/systemd/container", "lxc"), ("run/.containerenv", "podman")]
+)
+def test_container_marks(fake: FakeHost, path: str, kind: str) -> None:
+    fake.write(path, kind if path == "run/systemd/container" else "")
+    assert find_container(fake.root) == kind
+
+
+def record(kind: int, pid: int) -> bytes:
+    return struct.pack("=h2xi", kind, pid).ljust(384, b"\0")
+
+
+@pytest.mark.parametrize(
+    "data, level",
+    [
+        (b"", None),
+        (record(2, 0) + record(1, ord("2") | ord("N") << 8), "2"),
+        (record(1, ord("6") | ord("2") << 8), "6"),
+        (record(7, 99) + record(1, ord("6"))[:100], None),
+    ],
+)
+def test_runlevel(fake: FakeHost, data: bytes, level: str) -> None:
+    (fake.root / "run/utmp").write_bytes(data)
+    assert find_runlevel(fake.root) == level
+
+
+def test_chroot(fake: FakeHost) -> None:
+    assert not is_chroot(fake.root)
+    (fake.root / "proc/1/root").unlink()
+    assert not (fake.root / "proc/1/root").exists()
+    (fake.root / "proc/1/root").symlink_to("/")
+    assert is_chroot(fake.root)
