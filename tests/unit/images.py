@@ -90,14 +90,14 @@ def microcode() -> bytes:
     return cpio([("kernel", 0o40755, b""), ("kernel/x86/microcode/GenuineIntel.bin", 0o100644, b"\1" * 4099)])
 
 
-def zstd_raw(content: bytes, block: int = 100000) -> bytes:
-    """Return `content` as a zstd frame of uncompressed blocks, without a checksum (RFC 8878)."""
+def zstd_raw(content: bytes, block: int = 100000, checksum: bytes = b"") -> bytes:
+    """Return `content` as a zstd frame of uncompressed blocks (RFC 8878); a checksum, if any, has four bytes."""
     parts = [content[at : at + block] for at in range(0, len(content), block)] or [b""]
-    frame = b"\x28\xb5\x2f\xfd\xa0" + struct.pack("<I", len(content))
+    frame = b"\x28\xb5\x2f\xfd" + (b"\xa4" if checksum else b"\xa0") + struct.pack("<I", len(content))
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
         frame += struct.pack("<I", len(part) << 3 | last)[:3] + part
-    return frame
+    return frame + checksum
 
 
 def lz4_raw(content: bytes) -> bytes:

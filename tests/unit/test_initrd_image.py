@@ -5,6 +5,7 @@ import gzip
 import lzma
 import os
 import shutil
+import struct
 import tempfile
 from pathlib import Path
 from typing import Callable, Dict
@@ -96,6 +97,23 @@ def test_uncompressed_archives(check: Check, content: bytes) -> None:
     check(content)
 
 
+def test_an_archive_has_to_begin_at_a_multiple_of_four_bytes(check: Check) -> None:
+    packed = gzip.compress(OTHER)
+    packed += bytes(-len(packed) % 4)
+    check(packed + CPIO)
+    with pytest.raises(InvalidImage, match="starts neither"):
+        check(packed + bytes(1) + CPIO)
+    name = next(name for name in ("a", "ab", "abc", "abcd") if len(_named_gzip(name)) % 4)
+    with pytest.raises(InvalidImage, match="starts neither"):
+        check(_named_gzip(name) + CPIO)
+
+
+def _named_gzip(name: str) -> bytes:
+    """Return a gzip archive whose size depends on a name in its header."""
+    packed = gzip.compress(OTHER)
+    return packed[:3] + b"\x08" + packed[4:10] + name.encode() + b"\0" + packed[10:]
+
+
 @pytest.mark.parametrize("name, mode", [("init", 0o120777), ("./init", 0o100755), ("/init", 0o100755)])
 def test_what_counts_as_init(check: Check, name: str, mode: int) -> None:
     check(images.cpio([(name, mode, b"usr/lib/systemd/systemd")]))
@@ -126,6 +144,8 @@ def test_what_does_not_count_as_init(check: Check, name: str, mode: int) -> None
         (images.cpio([("a", 0o100644, b"")])[:54] + b"FFFFFFFF", "without a trailer"),
         (lzma.compress(CPIO, check=lzma.CHECK_CRC64), "xz --check=crc32"),
         (images.lzop_raw(CPIO, flags=0), "checksums that the kernel cannot read"),
+        (images.lzop_raw(b"")[:-4] + struct.pack(">III", 1, 2, 0) + bytes(2), "bad block"),
+        (images.lzop_raw(b"")[:-4] + struct.pack(">III", 1 << 20, 9, 0) + bytes(9), "bad block"),
         (images.lz4_raw(CPIO)[:4] + b"\xff\xff\xff\x7f", "bad block"),
         (b"\x28\xb5\x2f\xfd\0\0\x07\0\0", "bad block"),
     ],
@@ -161,6 +181,36 @@ def test_a_program_gets_its_archive_and_nothing_else(fake_zstd: Callable[[str], 
     _check(images.microcode() + images.zstd_raw(CPIO) + bytes(9), root)
     assert (root / "argv").read_text() == "-dc\n"
     assert (root / "fed").read_bytes() == images.zstd_raw(CPIO)
+
+
+@pytest.mark.parametrize("more", [b"", bytes(9), OTHER, gzip.compress(OTHER)])
+def test_the_checksum_belongs_to_the_archive(fake_zstd: Callable[[str], Path], more: bytes) -> None:
+    root = fake_zstd("cat >$d/fed; cat $d/content")
+    archive = images.zstd_raw(CPIO + b"x" * (-len(CPIO) % 4 + 3), checksum=b"\1\2\3\4")
+    _check(archive + bytes(-len(archive) % 4) + more, root)
+    assert (root / "fed").read_bytes() == archive
+
+
+def test_a_program_that_waits_for_input_after_its_output_is_not_waited_for(fake_zstd: Callable[[str], Path]) -> None:
+    """So does zstd 1.5.4 after an error, in one run of three."""
+    with pytest.raises(InvalidImage, match="failed with 1"):
+        _check(images.zstd_raw(CPIO * 200), fake_zstd("exec >&- 2>&-; sleep 0.2; cat >/dev/null; exit 1"))
+
+
+def test_nothing_of_a_killed_program_is_left(fake_zstd: Callable[[str], Path]) -> None:
+    root = fake_zstd("sleep 60 & echo $! >$d/child; echo $$ >$d/pid; wait")
+    with pytest.raises(InvalidImage, match="did not end in time"):
+        _check(images.zstd_raw(CPIO), root, timeout=1)
+    for name in ("pid", "child"):
+        assert _state(int((root / name).read_text())) in ("", "Z")
+
+
+def _state(pid: int) -> str:
+    """Return the state of a process, "Z" for one that nobody has waited for yet, or "" when it is gone."""
+    try:
+        return Path("/proc/{}/stat".format(pid)).read_text().rsplit(") ", 1)[1][0]
+    except OSError:
+        return ""
 
 
 @pytest.mark.parametrize(

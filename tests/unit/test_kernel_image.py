@@ -143,6 +143,17 @@ def test_a_kernel_without_a_version_is_refused(check: Check, release: str) -> No
         check(images.bzimage(release))
 
 
+@pytest.mark.parametrize("distance", [0, 4, 24, 25, 26, 60, 160, 175])
+def test_a_pe_header_at_the_end_of_the_setup_is_not_read_beyond_it(check: Check, distance: int) -> None:
+    image = bytearray(images.bzimage(payload=bytes(64)))
+    place = images.SETUP_SIZE - distance
+    struct.pack_into("<I", image, 0x3C, place)
+    image[place : place + 4] = b"PE\0\0"
+    struct.pack_into("<H", image, place + 24, images.PE32_PLUS)
+    with pytest.raises(InvalidImage, match="CRC-32"):
+        check(bytes(image))
+
+
 def test_a_zimage_is_refused(check: Check) -> None:
     image = bytearray(images.bzimage())
     image[0x211] = 0

@@ -55,6 +55,7 @@ def test_what_is_understood(text: str, settings: Settings) -> None:
         "STEP_TIMEOUT=-1",
         "STEP_TIMEOUT=1e2",
         "STEP_TIMEOUT=\u0665",
+        "STEP_TIMEOUT='\u0665'",
         "COLOUR=red",
         "\udcff",
     ],
