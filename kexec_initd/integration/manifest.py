@@ -7,7 +7,7 @@ import enum
 import json
 import stat
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Tuple
+from typing import Any, List, NamedTuple, Optional, Tuple
 
 from kexec_initd.errors import Refused
 from kexec_initd.files import write_atomic
@@ -16,6 +16,7 @@ from kexec_initd.integration.tree import check_path, locate, observe
 
 VERSION = 1
 NAME = "manifest.json"
+STAGED = ".kexec-initd-*"  # as files.write_atomic names them
 DAMAGED_HINT = "restore it from a backup, or reinstall initscripts by hand and remove the file"
 
 
@@ -85,6 +86,11 @@ def read_manifest(root: Path) -> Optional[Manifest]:
         return parse_manifest(found.data)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused("{} is damaged: {}".format(path, error), DAMAGED_HINT)
+
+
+def find_unfinished(root: Path) -> List[Path]:
+    """Return the files that a run left behind which was killed while it wrote the manifest."""
+    return sorted(locate(root, STATE_DIR + "/x").parent.glob(STAGED))
 
 
 def write_manifest(root: Path, manifest: Manifest) -> None:

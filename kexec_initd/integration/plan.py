@@ -16,7 +16,7 @@ from kexec_initd.host import Host
 from kexec_initd.integration import diversion, rc_local
 from kexec_initd.integration.changes import Action, Change, Plan, Step, describe, save_edited
 from kexec_initd.integration.links import find_links
-from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, read_manifest
+from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, find_unfinished, read_manifest
 from kexec_initd.integration.originals import is_ours, kept_path
 from kexec_initd.integration.records import ORIGINALS_DIR, STATE_DIR, Integration, Presence, Script
 from kexec_initd.integration.removal import plan_uninstall
@@ -55,7 +55,7 @@ def plan_install(host: Host) -> Plan:
     block, warnings = _plan_rc_local(site, record)
     changes.extend(block)
     changes.extend(_plan_links(site, record))
-    pending = site.found is None or site.found.state is not State.INSTALLED
+    pending = site.found is None or site.found.state is not State.INSTALLED or bool(find_unfinished(host.root))
     entries = tuple(change.entry for change in changes)
     wanted = Manifest(State.INSTALLING, entries, _new_directories(site, entries))
     return Plan(host.root, tuple(changes), tuple(warnings), site.found, wanted, pending)

@@ -17,7 +17,7 @@ from kexec_initd.errors import Error, Refused
 from kexec_initd.files import fsync_dir
 from kexec_initd.integration import diversion, links
 from kexec_initd.integration.changes import Action, Plan, Step
-from kexec_initd.integration.manifest import NAME, Manifest, State, read_manifest, write_manifest
+from kexec_initd.integration.manifest import NAME, Manifest, State, find_unfinished, read_manifest, write_manifest
 from kexec_initd.integration.originals import is_ours
 from kexec_initd.integration.records import BACKUP_DIR, CONFIG_DIR, ORIGINALS_DIR, STAGING_DIR, STATE_DIR
 from kexec_initd.integration.removal import plan_removal
@@ -185,7 +185,7 @@ def _clear_staging(root: Path) -> None:
         for path in directory.iterdir():
             remove(path)
         remove_directory(root, STAGING_DIR)
-    for path in locate(root, STATE_DIR + "/x").parent.glob(".kexec-initd-*"):
+    for path in find_unfinished(root):
         remove(path)
 
 

@@ -198,7 +198,11 @@ def make_directory(root: Path, path: str, mode: int) -> Path:
     for name in missing_directories(root, path):
         place = locate(root, name)
         os.mkdir(str(place), mode if name == path else 0o755)
-        fsync_dir(place.parent)
+        try:
+            fsync_dir(place.parent)
+        except OSError:
+            os.rmdir(str(place))
+            raise
     return locate(root, path + "/.x").parent
 
 
