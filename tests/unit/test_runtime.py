@@ -8,7 +8,7 @@ from typing import List, Tuple
 import pytest
 
 from kexec_initd import runtime
-from kexec_initd.errors import Error
+from kexec_initd.errors import Error, Refused
 from kexec_initd.surroundings import find_container
 from tests.unit.fake_host import FakeHost
 
@@ -137,6 +137,6 @@ def test_refuses_outside_a_shutdown(ready: FakeHost, capsys: pytest.CaptureFixtu
 
 def test_this_machine_is_safe_from_the_tests() -> None:
     """The runtime against the real root must refuse wherever the tests run; only virtual machines shut down."""
-    with pytest.raises(runtime.Refused):
+    with pytest.raises(Refused):
         runtime.refuse_outside_shutdown(Path("/"))
     assert find_container(Path("/")) is not None or os.path.exists("/proc/1")
