@@ -1,0 +1,168 @@
+"""The guest: a Debian with sysvinit, a Debian kernel and its own GRUB on its own disk, made without loop devices.
+
+mmdebstrap makes the tree, mke2fs -d fills the file system at its place inside the disk image, and the guest itself
+runs grub-install on a first boot with the kernel given directly. From then on the chain is the one of a real
+machine: firmware, GRUB, kernel. Needs root (mmdebstrap --mode=root, device nodes in the tree).
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple, Sequence, Tuple
+
+from tests.vm.cache import digest, digest_tree, make_once
+from tests.vm.qemu import EndReason, Machine, Setup
+
+HERE = Path(__file__).resolve().parent
+MIB = 1024 * 1024
+BOOT_MIB = 256
+ROOT_UUID = "6b657865-632d-4e69-a974-642d726f6f74"
+BOOT_UUID = "6b657865-632d-4e69-a974-642d626f6f74"
+
+PACKAGES = (
+    "sysvinit-core initscripts insserv sysv-rc orphan-sysvinit-scripts udev kmod procps ifupdown e2fsprogs "
+    "linux-image-cloud-amd64 initramfs-tools zstd grub-pc kexec-tools "
+    "python3 python3-jinja2 python3-distro python3-sh less"
+)
+
+# Console messages of warnings and worse only; an emulated CPU has no use for mitigations or self tests.
+CMDLINE = "console=ttyS0,115200 loglevel=4 mitigations=off cryptomgr.notests"
+
+GRUB_DEFAULTS = """\
+GRUB_DEFAULT=0
+GRUB_TIMEOUT=0
+GRUB_RECORDFAIL_TIMEOUT=0
+GRUB_DISTRIBUTOR=Debian
+GRUB_CMDLINE_LINUX_DEFAULT=""
+GRUB_CMDLINE_LINUX="{cmdline}"
+GRUB_TERMINAL=serial
+GRUB_SERIAL_COMMAND="serial --speed=115200"
+GRUB_DISABLE_OS_PROBER=true
+"""
+
+
+class Recipe(NamedTuple):
+    """What a guest is made of; two equal recipes give one cached image. Sizes in MiB."""
+
+    suite: str = "bookworm"
+    packages: str = PACKAGES
+    cmdline: str = CMDLINE
+    boot_partition: bool = False
+    size: int = 2048
+
+    def key(self) -> str:
+        """Return the digest of all that decides how the image comes out."""
+        fields = [repr(self).encode(), Path(__file__).read_bytes(), digest_tree(HERE / "guest").encode()]
+        return digest(fields)
+
+
+class Image(NamedTuple):
+    """A finished guest, read-only; kernel and initrd are copies for direct boots (`Setup.kernel`)."""
+
+    disk: Path
+    kernel: Path
+    initrd: Path
+    key: str
+
+
+def build(recipe: Recipe = Recipe()) -> Image:
+    """Return the image of `recipe`, from the cache or made now (about two minutes and 1 GB)."""
+    key = recipe.key()
+    directory = make_once("image-" + key, lambda partial: make(recipe, partial))
+    return Image(directory / "disk.raw", directory / "vmlinuz", directory / "initrd.img", key)
+
+
+def make(recipe: Recipe, directory: Path) -> None:
+    """Make the image of `recipe` in `directory`."""
+    if os.geteuid() != 0:
+        raise PermissionError("a guest's image can only be built by root: run this through sudo")
+    tree = directory / "tree"
+    try:
+        bootstrap(recipe, directory / "root.tar", tree)
+        for name in ("vmlinuz", "initrd.img"):
+            shutil.copyfile(max((tree / "boot").glob(name + "-*")), directory / name)
+        write_settings(recipe, tree)
+        write_disk(recipe, tree, directory / "disk.raw")
+    finally:
+        shutil.rmtree(tree, ignore_errors=True)
+    install_grub(recipe, directory)
+
+
+def bootstrap(recipe: Recipe, tar: Path, tree: Path) -> None:
+    """Make the tree of `recipe`: mmdebstrap writes a tar, so that nothing stays mounted, whatever happens."""
+    guest = HERE / "guest"
+    run([
+        "mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar",
+        "--include=" + ",".join(recipe.packages.split()),
+        # apt would otherwise take systemd-sysv, and then could not replace it
+        '--aptopt=Apt::Install-Recommends "false"',
+        '--dpkgopt=path-exclude=/usr/share/doc/*', '--dpkgopt=path-exclude=/usr/share/man/*',
+        '--dpkgopt=path-exclude=/usr/share/locale/*',
+        f'--setup-hook=cp -R {guest}/setup/. "$1"',
+        f'--customize-hook=cp -R {guest}/overlay/. "$1"',
+        '--customize-hook=chroot "$1" passwd -d root',
+        '--customize-hook=chroot "$1" usermod -s /bin/sh root',
+        recipe.suite, str(tar),
+    ])
+    tree.mkdir()
+    run(["tar", "--extract", "--numeric-owner", "--file", str(tar), "--directory", str(tree)])
+    tar.unlink()
+
+
+def write_settings(recipe: Recipe, tree: Path) -> None:
+    """Write the files that depend on the recipe."""
+    (tree / "etc/default/grub").write_text(GRUB_DEFAULTS.format(cmdline=recipe.cmdline))
+    fstab = [f"UUID={ROOT_UUID} / ext4 errors=remount-ro 0 1"]
+    if recipe.boot_partition:
+        fstab.append(f"UUID={BOOT_UUID} /boot ext4 defaults 0 2")
+    (tree / "etc/fstab").write_text("\n".join(fstab) + "\n")
+
+
+def write_disk(recipe: Recipe, tree: Path, disk: Path) -> None:
+    """Write an MBR and the file systems, each filled from `tree` at its own offset of the image."""
+    with open(disk, "wb") as stream:
+        stream.truncate(recipe.size * MIB)
+    start = 1
+    rows = []
+    if recipe.boot_partition:
+        rows.append((start, BOOT_MIB))
+        start += BOOT_MIB
+    rows.append((start, recipe.size - start))
+    table = "label: dos\n" + "".join(f"start={first}MiB, size={size}MiB, type=83\n" for first, size in rows)
+    run(["sfdisk", "--quiet", str(disk)], table)
+    if recipe.boot_partition:
+        boot = tree.parent / "boot"
+        os.rename(tree / "boot", boot)
+        (tree / "boot").mkdir()
+        make_ext4(disk, rows[0], BOOT_UUID, boot)
+        shutil.rmtree(boot)
+    make_ext4(disk, rows[-1], ROOT_UUID, tree)
+
+
+def make_ext4(disk: Path, row: Tuple[int, int], uuid: str, tree: Path) -> None:
+    """Make an ext4 with a journal at `row` (start and size in MiB) of `disk`, holding `tree`."""
+    start, size = row
+    run(["mke2fs", "-q", "-F", "-t", "ext4", "-U", uuid, "-d", str(tree),
+         "-E", f"offset={start * MIB},root_owner=0:0", str(disk), f"{size}M"])
+
+
+def install_grub(recipe: Recipe, directory: Path) -> None:
+    """Let the guest put GRUB on its own disk, and check that it did."""
+    root = "/dev/vda2" if recipe.boot_partition else "/dev/vda1"
+    append = f"root={root} rw console=ttyS0,115200 loglevel=4 init=/usr/local/sbin/install-grub"
+    setup = Setup(disk=directory / "disk.raw", writable=True, kernel=directory / "vmlinuz",
+                  initrd=directory / "initrd.img", append=append)
+    with Machine("install-grub", setup) as machine:
+        machine.start()
+        end = machine.wait_end(300)
+        if end is not EndReason.POWEROFF or not re.search("^install-grub: done", machine.log_text(), re.MULTILINE):
+            raise RuntimeError(f"GRUB was not installed in the guest ({end}): see {machine.log}")
+
+
+def run(argv: Sequence[str], text: str = "") -> None:
+    """Run a command of the host to its end; what it says is shown only if it fails."""
+    done = subprocess.run(argv, input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{argv[0]} failed with {done.returncode}:\n{done.stdout[-4000:]}")
