@@ -67,7 +67,7 @@ def put(path: Path, data: bytes, mode: int = 0o755) -> None:
     os.utime(str(path), (1000000000, 1000000000))
 
 
-def snapshot(root: Path) -> Dict[str, str]:
+def snapshot(root: Path, times: bool = True) -> Dict[str, str]:
     """Return what stands for each path below `root`: type, mode, owner, times of files, content or link target."""
     found = {}
     for path in sorted(root.rglob("*")):
@@ -76,6 +76,7 @@ def snapshot(root: Path) -> Dict[str, str]:
         if path.is_symlink():
             facts.append(os.readlink(str(path)))
         elif path.is_file():
-            facts.extend((str(state.st_mtime_ns), hashlib.sha256(path.read_bytes()).hexdigest()))
+            facts.append(str(state.st_mtime_ns) if times else "")
+            facts.append(hashlib.sha256(path.read_bytes()).hexdigest())
         found[str(path.relative_to(root))] = " ".join(facts)
     return found

@@ -113,7 +113,7 @@ class Stage:
 def untimed(root: Path) -> List[str]:
     """Return what a tree holds; the manifest only by its presence, since it holds time stamps."""
     return [
-        "{} {}".format(path.relative_to(root), b"" if path.name == "manifest.json" else path.read_bytes())
+        "{} {!r}".format(path.relative_to(root), b"" if path.name == "manifest.json" else path.read_bytes())
         for path in sorted(root.rglob("*"))
         if path.is_file() and not path.is_symlink()
     ]
@@ -129,7 +129,7 @@ def _stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 def test_killed_at_every_step_leaves_whole_files_and_the_next_run_finishes(
     stage: Stage, verb: Verb, finish: Verb
 ) -> None:
-    killed = 0
+    killed = code = 0
     for call, step in [(call, step) for call in CHANGING.split(",") for step in range(1, MOST_STEPS)]:
         if step > 1 and code == 0:
             continue

@@ -1,0 +1,144 @@
+"""The real package under the real dpkg: installed, upgraded, removed and purged, and every file as it was before."""
+
+from pathlib import Path
+from typing import Dict
+
+import pytest
+
+from tests.install.chroot import Chroot, build_deb, copy_base, repack, with_version
+from tests.trees import put, snapshot
+
+KEPT = "etc/kexec-initd/originals/reboot"
+MARK = b"# Written by kexec-initd"
+
+
+@pytest.fixture(name="deb", scope="module")
+def _deb() -> Path:
+    return build_deb()
+
+
+@pytest.fixture(name="chroot")
+def _chroot(tmp_path: Path) -> Chroot:
+    return copy_base(tmp_path)
+
+
+def etc(chroot: Chroot) -> Dict[str, str]:
+    """Return what /etc holds, without the times."""
+    return snapshot(chroot.tree / "etc", times=False)
+
+
+def reboot(chroot: Chroot) -> bytes:
+    return (chroot.tree / "etc/init.d/reboot").read_bytes()
+
+
+def check_silent(chroot: Chroot) -> None:
+    """Dpkg finds nothing changed in the packages whose scripts we stand in for, and nothing half done."""
+    assert chroot.must("dpkg", "-V", "initscripts", "kexec-tools") == ""
+    assert chroot.must("dpkg", "--audit") == ""
+
+
+def check_installed(chroot: Chroot) -> None:
+    assert MARK in reboot(chroot)
+    assert "by kexec-initd" in chroot.must("dpkg-divert", "--list", "/etc/init.d/reboot")
+    links = sorted(path.name for path in (chroot.tree / "etc/rc6.d").iterdir() if path.name != "README")
+    order = [name[3:] for name in links]
+    assert order.index("kexec-initd") < order.index("umountfs") < order.index("umountroot") < order.index("reboot")
+    assert order[-1] == "reboot"
+    check_silent(chroot)
+
+
+def purge(chroot: Chroot, before: Dict[str, str]) -> None:
+    chroot.dpkg("--purge", "kexec-initd")
+    check_silent(chroot)
+    assert etc(chroot) == before
+    assert chroot.must("dpkg-divert", "--list", "*kexec-initd*") == ""
+    assert not (chroot.tree / "var/lib/kexec-initd").exists()
+
+
+def test_install_reinstall_upgrade_remove_purge(chroot: Chroot, deb: Path, tmp_path: Path) -> None:
+    before = etc(chroot)
+    initscripts = repack(chroot, "initscripts", tmp_path)
+    chroot.dpkg("-i", str(deb))
+    check_installed(chroot)
+    installed = etc(chroot)
+    for options in (["--force-confnew", "--force-confmiss"], ["--force-confold"], []):
+        chroot.dpkg(*options, "-i", str(initscripts))
+        check_installed(chroot)
+        assert etc(chroot) == installed
+    chroot.dpkg("-i", str(with_version(deb, "99.0", tmp_path)))
+    check_installed(chroot)
+    assert etc(chroot) == installed
+    chroot.dpkg("--remove", "kexec-initd")
+    assert MARK not in reboot(chroot)
+    check_silent(chroot)
+    purge(chroot, before)
+
+
+def test_installed_again_after_removal(chroot: Chroot, deb: Path) -> None:
+    before = etc(chroot)
+    for _ in range(2):
+        chroot.dpkg("-i", str(deb))
+        check_installed(chroot)
+        chroot.dpkg("--remove", "kexec-initd")
+        check_silent(chroot)
+    purge(chroot, before)
+
+
+def test_an_upgrade_of_initscripts_in_between_is_kept(chroot: Chroot, deb: Path, tmp_path: Path) -> None:
+    later = repack(chroot, "initscripts", tmp_path, "+later", edit="reboot")
+    chroot.dpkg("-i", str(deb))
+    chroot.dpkg("-i", str(later))
+    check_installed(chroot)
+    assert b"# of a later version\n" in (chroot.tree / KEPT).read_bytes()
+    chroot.dpkg("--purge", "kexec-initd")
+    assert reboot(chroot).endswith(b"# of a later version\n")
+    check_silent(chroot)
+
+
+def test_an_upgrade_of_kexec_tools_in_between_is_kept(chroot: Chroot, deb: Path, tmp_path: Path) -> None:
+    later = repack(chroot, "kexec-tools", tmp_path, "+later", edit="kexec")
+    chroot.dpkg("-i", str(deb))
+    chroot.dpkg("-i", str(later))
+    check_installed(chroot)
+    assert MARK in (chroot.tree / "etc/init.d/kexec").read_bytes()
+    chroot.dpkg("--purge", "kexec-initd")
+    assert (chroot.tree / "etc/init.d/kexec").read_bytes().endswith(b"# of a later version\n")
+    check_silent(chroot)
+
+
+def test_a_script_edited_before_is_given_back(chroot: Chroot, deb: Path, tmp_path: Path) -> None:
+    initscripts = repack(chroot, "initscripts", tmp_path)
+    put(chroot.tree / "etc/init.d/reboot", reboot(chroot) + b"# mine \xff\n", 0o700)
+    before = etc(chroot)
+    chroot.dpkg("-i", str(deb))
+    assert MARK in reboot(chroot)
+    chroot.dpkg("-i", str(initscripts))
+    chroot.dpkg("--purge", "kexec-initd")
+    assert etc(chroot) == before
+
+
+def test_a_diversion_or_an_override_of_the_admin_is_respected(chroot: Chroot, deb: Path) -> None:
+    chroot.dpkg("--unpack", str(deb))
+    path = "/etc/init.d/reboot"
+    original = reboot(chroot)
+    chroot.must("dpkg-divert", "--local", "--no-rename", "--divert", "/etc/reboot.mine", "--add", path)
+    done = chroot.run("kexec-initd", "install")
+    assert (done.code, done.said.count("\n")) == (3, 1)
+    assert "diverted to /etc/reboot.mine by a local diversion" in done.said
+    chroot.must("dpkg-divert", "--local", "--no-rename", "--remove", path)
+    chroot.must("dpkg-statoverride", "--add", "root", "root", "0750", path)
+    done = chroot.run("kexec-initd", "install")
+    assert (done.code, done.said.count("\n")) == (3, 1)
+    assert "dpkg-statoverride" in done.said
+    chroot.must("dpkg-statoverride", "--remove", path)
+    assert reboot(chroot) == original
+    assert not (chroot.tree / "var/lib/kexec-initd").exists()
+    chroot.must("kexec-initd", "install")
+
+
+def test_initscripts_purged_before_us(chroot: Chroot, deb: Path) -> None:
+    chroot.dpkg("-i", str(deb))
+    chroot.dpkg("--purge", "--force-all", "initscripts")
+    chroot.dpkg("--purge", "kexec-initd")
+    assert not (chroot.tree / "etc/init.d/reboot").exists()
+    assert not (chroot.tree / "etc/kexec-initd").exists()
