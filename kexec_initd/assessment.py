@@ -35,7 +35,7 @@ def assess(host: Host, settings: Settings) -> Assessment:
     flag = host.root / COLD_ONCE
     facts = Facts(
         cold_once=flag.exists() or flag.is_symlink(),
-        enabled=settings.kexec,
+        switched_off=settings.ignored if settings.kexec else "KEXEC=no in the settings",
         container=host.container,
         chroot=host.chroot,
         unsupported=kexec.unsupported(host.root, host.kernel_release),

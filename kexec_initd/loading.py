@@ -5,15 +5,18 @@
 
 import contextlib
 import os
+from functools import partial
 from pathlib import Path
 from typing import Callable, Iterator, List, NamedTuple, Optional, TypeVar
 
-from kexec_initd import cmdline, initrd_image, kernel_image, kexec, stamp
+from kexec_initd import cmdline, kexec, stamp
 from kexec_initd.bootloader import BootEntry
 from kexec_initd.bootloader.naming import below
 from kexec_initd.errors import Error, Refused
 from kexec_initd.files import open_trusted
 from kexec_initd.host import Host
+from kexec_initd.images.initrd import check_initrd
+from kexec_initd.images.kernel import KernelInfo, check_kernel
 from kexec_initd.settings import Settings, path_for
 
 T = TypeVar("T")
@@ -24,7 +27,7 @@ class Checked(NamedTuple):
 
     kernel_fd: int
     initrd_fd: Optional[int]
-    info: kernel_image.KernelInfo
+    info: KernelInfo
 
 
 @contextlib.contextmanager
@@ -34,10 +37,10 @@ def checked(host: Host, entry: BootEntry) -> Iterator[Checked]:
         raise Refused("the entry {} has several initrds".format(entry.title))
     with contextlib.ExitStack() as stack:
         kernel_fd = _open(stack, below(host.root, entry.kernel))
-        info = _named(entry.kernel, kernel_image.check_kernel, kernel_fd)
+        info = _named(entry.kernel, partial(check_kernel, kernel_fd, host.root))
         initrd_fds = [_open(stack, below(host.root, path)) for path in entry.initrds]
         for path, fd in zip(entry.initrds, initrd_fds):
-            _named(path, initrd_image.check_initrd, fd)
+            _named(path, partial(check_initrd, fd, host.root))
         yield Checked(kernel_fd, initrd_fds[0] if initrd_fds else None, info)
 
 
@@ -88,9 +91,9 @@ def _open(stack: contextlib.ExitStack, path: Path) -> int:
     return fd
 
 
-def _named(path: Path, check: Callable[[int], T], fd: int) -> T:
+def _named(path: Path, check: Callable[[], T]) -> T:
     """Run `check`, and name the file in what it refuses."""
     try:
-        return check(fd)
+        return check()
     except Refused as error:
         raise Refused("{}: {}".format(path, error.message), error.hint)

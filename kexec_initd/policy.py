@@ -7,7 +7,7 @@ class Facts(NamedTuple):
     """What the decision depends on. A text is the reason why something does not hold, None when it does."""
 
     cold_once: bool
-    enabled: bool
+    switched_off: Optional[str]
     container: Optional[str]
     chroot: bool
     unsupported: Optional[str]
@@ -32,8 +32,8 @@ def decide(facts: Facts) -> Decision:
     """Return the decision for `facts`: the admin's wish first, then what is possible, then what is to be loaded."""
     if facts.cold_once:
         return cold("cold-once", "asked for by /no-kexec-reboot")
-    if not facts.enabled:
-        return cold("switched-off", "KEXEC=no in the settings")
+    if facts.switched_off is not None:
+        return cold("switched-off", facts.switched_off)
     if facts.container is not None:
         return cold("container", "this is a container ({})".format(facts.container))
     if facts.chroot:

@@ -15,7 +15,6 @@ from kexec_initd.files import open_trusted
 from kexec_initd.host import Family
 
 LIMIT = 65536
-LONGEST_STEP = 300
 
 _LINE = re.compile(
     r"""(?:export[ \t]+)? (?P<key>[A-Za-z_][A-Za-z0-9_]*) =
@@ -35,8 +34,8 @@ class Settings(NamedTuple):
     """PRELOAD: load the next kernel at boot, not only at shutdown."""
     purgatory_checks: bool = False
     """PURGATORY_CHECKS: let the purgatory verify the loaded segments during the jump, which takes seconds."""
-    step_timeout: int = 20
-    """STEP_TIMEOUT: seconds that one step of a shutdown may take, 1 to 300."""
+    ignored: Optional[str] = None
+    """Why the file was not read: it may have said KEXEC=no, so a reboot goes cold."""
 
 
 def path_for(root: Path, family: Family) -> Path:
@@ -47,7 +46,7 @@ def path_for(root: Path, family: Family) -> Path:
 def read(root: Path, family: Family) -> Tuple[Settings, List[str]]:
     """Return the settings of the host below `root`, and warnings; the defaults where there is no file.
 
-    A file that others may write, that is not a regular one, too large or not text is ignored with a warning.
+    A file that others may write, that is not a regular one, too large or not text is `ignored`, with a warning.
     """
     path = path_for(root, family)
     if not os.path.lexists(str(path)):
@@ -55,7 +54,8 @@ def read(root: Path, family: Family) -> Tuple[Settings, List[str]]:
     try:
         data = _read_trusted(path)
     except Refused as error:
-        return Settings(), ["settings ignored: {}".format(error)]
+        reason = "settings ignored: {}".format(error)
+        return Settings(ignored=reason), [reason]
     settings, warnings = parse(data.decode("utf-8", "surrogateescape"))
     return settings, ["{}: {}".format(path, warning) for warning in warnings]
 
@@ -102,10 +102,6 @@ def _apply(settings: Settings, line: str) -> Tuple[Settings, Optional[str]]:
 
 def _assign(settings: Settings, key: str, value: str) -> Tuple[Settings, Optional[str]]:
     """Return `settings` with KEY=value applied, and what is wrong with it."""
-    if key == "STEP_TIMEOUT":
-        if re.match(r"[0-9]{1,3}\Z", value) and 1 <= int(value) <= LONGEST_STEP:
-            return settings._replace(step_timeout=int(value)), None
-        return settings, "STEP_TIMEOUT={!r} is not a number of seconds from 1 to {}".format(value[:80], LONGEST_STEP)
     if key not in ("KEXEC", "PRELOAD", "PURGATORY_CHECKS"):
         return settings, "the setting {} is unknown".format(key[:80])
     switch = _WORDS.get(value.lower())

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kexec_initd.kernel_image import InvalidImage, KernelInfo, check_kernel
+from kexec_initd.images.kernel import InvalidImage, KernelInfo, check_kernel
 from tests.unit import images
 
 Check = Callable[[bytes], KernelInfo]
@@ -95,7 +95,7 @@ def test_a_signature_for_another_content_is_no_proof(check: Check) -> None:
         check(bytes(image))
 
 
-@pytest.mark.parametrize("payload", [XZ, gzip.compress(ELF)])
+@pytest.mark.parametrize("payload", [XZ, gzip.compress(ELF)], ids=["xz", "gzip"])
 def test_a_kernel_without_crc_and_signature_is_proved_by_its_payload(check: Check, payload: bytes) -> None:
     assert check(images.bzimage("6.15.0", payload=payload, crc=False)).proof == "payload"
 
@@ -110,6 +110,7 @@ def test_a_kernel_without_crc_and_signature_is_proved_by_its_payload(check: Chec
         XZ[:100] + b"!" + XZ[101:],
         gzip.compress(ELF)[:-30],
     ],
+    ids=["empty", "bare", "wrong size", "text", "flipped", "cut"],
 )
 def test_a_payload_that_is_not_right_is_refused(check: Check, payload: bytes) -> None:
     with pytest.raises(InvalidImage):

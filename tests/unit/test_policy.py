@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from kexec_initd.policy import Decision, Facts, decide
 
 GOOD = Facts(
-    cold_once=False, enabled=True, container=None, chroot=False, unsupported=None, loaded_by_hand=False, no_target=None
+    cold_once=False,
+    switched_off=None,
+    container=None,
+    chroot=False,
+    unsupported=None,
+    loaded_by_hand=False,
+    no_target=None,
 )
 
 
@@ -16,7 +22,7 @@ GOOD = Facts(
     [
         ({}, (True, "target")),
         ({"cold_once": True}, (False, "cold-once")),
-        ({"enabled": False}, (False, "switched-off")),
+        ({"switched_off": "KEXEC=no"}, (False, "switched-off")),
         ({"container": "lxc"}, (False, "container")),
         ({"chroot": True}, (False, "chroot")),
         ({"unsupported": "no kexec"}, (False, "unsupported")),
@@ -24,7 +30,7 @@ GOOD = Facts(
         ({"loaded_by_hand": True}, (True, "by-hand")),
         ({"loaded_by_hand": True, "no_target": "missing"}, (True, "by-hand")),
         ({"loaded_by_hand": True, "cold_once": True}, (False, "cold-once")),
-        ({"loaded_by_hand": True, "enabled": False}, (False, "switched-off")),
+        ({"loaded_by_hand": True, "switched_off": "KEXEC=no"}, (False, "switched-off")),
     ],
 )
 def test_table(change, expected) -> None:  # type: ignore[no-untyped-def]
@@ -35,10 +41,10 @@ def test_table(change, expected) -> None:  # type: ignore[no-untyped-def]
 TEXT = st.one_of(st.none(), st.text(min_size=1))
 
 
-@given(st.builds(Facts, st.booleans(), st.booleans(), TEXT, st.booleans(), TEXT, st.booleans(), TEXT))
+@given(st.builds(Facts, st.booleans(), TEXT, TEXT, st.booleans(), TEXT, st.booleans(), TEXT))
 def test_kexec_only_when_nothing_speaks_against_it(facts: Facts) -> None:
     decision = decide(facts)
-    against = facts.cold_once or not facts.enabled or facts.chroot or facts.container is not None
+    against = facts.cold_once or facts.switched_off is not None or facts.chroot or facts.container is not None
     against = against or facts.unsupported is not None or (facts.no_target is not None and not facts.loaded_by_hand)
     assert decision.kexec is not against
     assert isinstance(decision, Decision)

@@ -8,9 +8,9 @@ well, and the machine then panics: everything is unpacked here once, without kee
 from contextlib import closing
 from pathlib import Path
 
-from kexec_initd.cpio import Walker
-from kexec_initd.decompress import MAGIC_SIZE, Archive, find_format
-from kexec_initd.image_file import ImageFile, InvalidImage
+from kexec_initd.images.cpio import Walker
+from kexec_initd.images.decompress import MAGIC_SIZE, Archive, find_format
+from kexec_initd.images.image_file import ImageFile, InvalidImage
 
 LARGEST = 2 << 30
 LARGEST_CONTENT = 4 << 30

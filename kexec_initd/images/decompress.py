@@ -11,10 +11,10 @@ import zlib
 from pathlib import Path
 from typing import Callable, Generator, Iterator, NamedTuple, Optional, Union
 
-from kexec_initd import frames
 from kexec_initd.commands import CommandError, find
-from kexec_initd.image_file import ImageFile, InvalidImage
-from kexec_initd.piping import pipe
+from kexec_initd.images import frames
+from kexec_initd.images.image_file import ImageFile, InvalidImage
+from kexec_initd.images.piping import pipe
 
 # zlib copies what it has not used of its input for each piece of output: the first is small, the second large.
 INPUT = 64 << 10

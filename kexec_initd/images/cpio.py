@@ -6,7 +6,7 @@ Format: "newc" and "crc" of Documentation/driver-api/early-userspace/buffer-form
 import re
 import stat
 
-from kexec_initd.image_file import InvalidImage
+from kexec_initd.images.image_file import InvalidImage
 
 HEADER_SIZE = 110
 LONGEST_NAME = 4096

@@ -1,4 +1,4 @@
-"""The ways to prove that an x86 kernel image is whole; `kernel_image` says which applies to which kernel."""
+"""The ways to prove that an x86 kernel image is whole; `kernel` says which applies to which kernel."""
 
 import hashlib
 import re
@@ -7,8 +7,8 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
-from kexec_initd.decompress import MAGIC_SIZE, Archive, find_format
-from kexec_initd.image_file import ImageFile, InvalidImage
+from kexec_initd.images.decompress import MAGIC_SIZE, Archive, find_format
+from kexec_initd.images.image_file import ImageFile, InvalidImage
 
 LARGEST_TABLE = 1 << 20
 LARGEST_CONTENT = 1 << 30

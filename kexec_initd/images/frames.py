@@ -6,7 +6,7 @@ initrd. Sources: RFC 8878 (zstd), lz4's legacy frame format, lib/decompress_unlz
 
 import struct
 
-from kexec_initd.image_file import ImageFile, InvalidImage
+from kexec_initd.images.image_file import ImageFile, InvalidImage
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 LZ4_MAGIC = b"\x02\x21\x4c\x18"

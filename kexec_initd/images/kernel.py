@@ -17,8 +17,8 @@ import struct
 from pathlib import Path
 from typing import NamedTuple, Tuple
 
-from kexec_initd import kernel_proof
-from kexec_initd.image_file import ImageFile, InvalidImage
+from kexec_initd.images import proof
+from kexec_initd.images.image_file import ImageFile, InvalidImage
 
 __all__ = ["InvalidImage", "KernelInfo", "check_kernel"]
 
@@ -98,7 +98,7 @@ def _parse_header(setup: bytes) -> _Header:
     if not setup[0x211] & 1:
         raise InvalidImage("it is a zImage, which kexec cannot load")
     release = _release(setup, version_at)
-    if protocol < WITH_CRC and kernel_proof.numbers(release) >= LAST_BEFORE_CRC:
+    if protocol < WITH_CRC and proof.numbers(release) >= LAST_BEFORE_CRC:
         raise InvalidImage("Linux {} cannot have boot protocol {:#06x}".format(release, protocol))
     (cmdline_size,) = struct.unpack_from("<I", setup, 0x238) if protocol >= WITH_CMDLINE_SIZE else (255,)
     payload = struct.unpack_from("<II", setup, 0x248) if protocol >= WITH_CRC else (0, 0)
@@ -125,17 +125,17 @@ def _prove(image: ImageFile, setup: bytes, header: _Header, root: Path) -> str:
     """Return what proves that the image is whole; raise InvalidImage when nothing does."""
     if header.protocol < WITH_CRC:
         return "size"
-    signing = kernel_proof.find_signing(setup)
+    signing = proof.find_signing(setup)
     if signing is not None and signing.table_offset + signing.table_size > image.size:
         raise InvalidImage("it is cut: its signature is not there, the file has {} bytes".format(image.size))
-    crc = kernel_proof.crc(image, setup, signing, header.size)
+    crc = proof.crc(image, setup, signing, header.size)
     if crc == 0xFFFFFFFF:
         return "crc"
-    if signing is not None and kernel_proof.is_signed_content(image, setup, signing):
+    if signing is not None and proof.is_signed_content(image, setup, signing):
         return "signature"
-    if kernel_proof.numbers(header.release) < FIRST_WITHOUT_CRC:
+    if proof.numbers(header.release) < FIRST_WITHOUT_CRC:
         raise InvalidImage("it is damaged: its CRC-32 is {:#010x}, not 0xffffffff".format(crc))
     if signing is not None and signing.table_size:
         raise InvalidImage("it is damaged: its signature is for another content")
-    kernel_proof.check_payload(image, header.payload[0], header.payload[1], header.size, root)
+    proof.check_payload(image, header.payload[0], header.payload[1], header.size, root)
     return "payload"

@@ -1,0 +1,1 @@
+"""Kernel and initrd files: are they whole, and what are they?"""
