@@ -94,9 +94,14 @@ class Machine:
 
     def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
+        self.keep_log = self.keep_log or kind is not None
+        self.close()
+
+    def close(self) -> None:
+        """End the machine and remove its disk, and its log unless that is to be kept."""
         self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
-        if kind is None and not self.keep_log:
+        if not self.keep_log:
             self.log.unlink()
 
     # starting and ending

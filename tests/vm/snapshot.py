@@ -1,0 +1,78 @@
+"""A guest that has booted by itself and waits at its prompt, kept as a disk and a saved state: scenarios start there.
+
+A scenario gets an overlay on the disk and goes on from the state within seconds. A state fits only the QEMU, the
+accelerator and the devices it was saved with: all that is in its digest.
+"""
+
+import io
+import tarfile
+from pathlib import Path
+from typing import NamedTuple, Optional, Sequence, Tuple
+
+from tests.vm.accel import accelerator
+from tests.vm.cache import digest, make_once
+from tests.vm.image import Image
+from tests.vm.qemu import MEMORY, Machine, Setup, run_tool
+
+INSTALL_LIMIT = 600.0
+
+
+class Snapshot(NamedTuple):
+    """A disk (read-only backing) and the state that belongs to it."""
+
+    disk: Path
+    state: Path
+    accel: str
+    memory: int
+
+    def setup(self, payload: Optional[Path] = None) -> Setup:
+        """Return the setup of a machine that goes on from here."""
+        return Setup(disk=self.disk, state=self.state, accel=self.accel, memory=self.memory, payload=payload)
+
+    def cold_setup(self, payload: Optional[Path] = None) -> Setup:
+        """Return the setup of a machine that boots this disk through its firmware; other devices may be added."""
+        return self.setup(payload)._replace(state=None)
+
+
+def take(image: Image, debs: Sequence[Path] = (), prepare: Tuple[str, ...] = (), memory: int = MEMORY) -> Snapshot:
+    """Return the snapshot of `image` with `debs` installed by dpkg and the shell lines `prepare` run, cached."""
+    accel = accelerator(image.kernel)
+    hardware = Setup(disk=image.disk, accel=accel, memory=memory).hardware()
+    parts = [image.key.encode(), hardware.encode(), Path(__file__).read_bytes(), repr(prepare).encode()]
+    key = digest([*parts, *(deb.read_bytes() for deb in debs)])
+
+    def make(directory: Path) -> None:
+        disk = directory / "disk.qcow2"
+        run_tool(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(image.disk), str(disk)])
+        payload = write_payload(directory / "payload.tar", debs)
+        setup = Setup(disk=disk, writable=True, accel=accel, memory=memory, payload=payload)
+        with Machine("snapshot-" + key, setup) as machine:
+            machine.boot()
+            settle(machine, debs, prepare)
+            machine.save(directory / "state.zst")
+        payload.unlink()
+
+    directory = make_once("snapshot-" + key, make)
+    return Snapshot(directory / "disk.qcow2", directory / "state.zst", accel, memory)
+
+
+def settle(machine: Machine, debs: Sequence[Path], prepare: Tuple[str, ...]) -> None:
+    """Bring a freshly booted guest to the point where its state is saved."""
+    if debs:
+        machine.unpack("/root")
+        machine.check("dpkg -i " + " ".join("/root/" + deb.name for deb in debs), INSTALL_LIMIT)
+    for line in prepare:
+        machine.check(line, INSTALL_LIMIT)
+    machine.check("sync")
+
+
+def write_payload(path: Path, files: Sequence[Path]) -> Path:
+    """Write a tar of `files`, by their plain names, for a payload disk."""
+    with tarfile.open(path, "w") as tar:
+        for source in files:
+            data = source.read_bytes()
+            member = tarfile.TarInfo(source.name)
+            member.size = len(data)
+            member.mode = 0o755 if source.stat().st_mode & 0o100 else 0o644
+            tar.addfile(member, io.BytesIO(data))
+    return path

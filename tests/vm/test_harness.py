@@ -1,0 +1,43 @@
+"""The harness itself: it can fail. Without these tests the others would prove nothing."""
+
+import pytest
+
+from tests.vm.conftest import StartMachine
+from tests.vm.evidence import assert_came_by_kexec, gather
+from tests.vm.qemu import EndReason
+from tests.vm.snapshot import Snapshot
+
+
+def test_hanging_reboot_is_stuck(stock: Snapshot, start: StartMachine) -> None:
+    machine = start(stock.setup())
+    machine.put("/etc/init.d/reboot", b"#!/bin/sh\nwhile :; do sleep 60; done\n", 0o755)
+    machine.send("reboot")
+    assert machine.wait_end(limit=45) is EndReason.STUCK
+
+
+def test_missing_reboot_script_is_stranded(stock: Snapshot, start: StartMachine) -> None:
+    machine = start(stock.setup())
+    machine.check("rm /etc/init.d/reboot")
+    machine.send("reboot")
+    assert machine.wait_end() is EndReason.STRANDED
+
+
+def test_power_cut_is_not_taken_for_clean_or_for_kexec(stock: Snapshot, start: StartMachine) -> None:
+    machine = start(stock.setup())
+    before = gather(machine)
+    machine.check("mkdir /var/tmp/dirty && sync && touch /var/tmp/dirty/file")
+    machine.send("echo b >/proc/sysrq-trigger")
+    assert machine.wait_end() is EndReason.RESET
+    machine.restart()
+    machine.wait_login()
+    after = gather(machine)
+    assert after.unclean
+    with pytest.raises(AssertionError, match="another QEMU process"):
+        assert_came_by_kexec(before, after, ours=False)
+
+
+def test_a_machine_that_did_nothing_has_not_come_by_kexec(stock: Snapshot, start: StartMachine) -> None:
+    machine = start(stock.setup())
+    before = gather(machine)
+    with pytest.raises(AssertionError, match="same boot"):
+        assert_came_by_kexec(before, gather(machine), ours=False)

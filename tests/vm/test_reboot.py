@@ -1,0 +1,162 @@
+"""The main job: our package installed by dpkg, plain `reboot` typed on the console, the way the guest comes up proved."""
+
+import shlex
+import time
+from pathlib import Path
+from typing import NamedTuple, Tuple
+
+import pytest
+
+from tests.vm.conftest import StartMachine
+from tests.vm.evidence import ATTEMPT, Boot, assert_came_by_kexec, assert_came_cold, gather
+from tests.vm.image import Image, Recipe, build
+from tests.vm.qemu import EndReason, Machine
+from tests.vm.snapshot import Snapshot, take
+
+# What rc.local does at the end of a boot, and the wait for it; a boot that does it by itself is the first test.
+WAIT_LOADED = "for i in $(seq 120); do [ -s /run/kexec-initd/loaded.json ] && exit 0; sleep 1; done; exit 1"
+PRELOAD = ("/etc/init.d/kexec-initd preload", f"({WAIT_LOADED})")
+COLD = "kexec-initd: reboot goes through firmware: "
+
+
+@pytest.fixture(scope="session")
+def preloaded(image: Image, debs: Tuple[Path, ...]) -> Snapshot:
+    """Return the guest with our package, its kernel loaded as at the end of a boot."""
+    return take(image, debs, PRELOAD)
+
+
+def reboot_by_kexec(machine: Machine, command: str = "reboot") -> Boot:
+    """Type `command` and prove that the guest came up through kexec; return the new boot."""
+    before = gather(machine)
+    machine.send(command)
+    machine.wait_login()
+    after = gather(machine)
+    assert_came_by_kexec(before, after)
+    return after
+
+
+def reboot_cold(machine: Machine, reason: str, command: str = "reboot") -> Boot:
+    """Type `command`, see that it goes through firmware, why, and that it comes back; return the new boot."""
+    before = gather(machine)
+    machine.send(command)
+    assert machine.wait_end() is EndReason.RESET
+    said = [line for line in machine.log_text().splitlines() if line.startswith(COLD)]
+    assert len(said) == 1
+    assert reason in said[0]
+    machine.restart()
+    machine.wait_login()
+    after = gather(machine)
+    assert_came_cold(before, after)
+    return after
+
+
+@pytest.mark.parametrize("command", ["reboot", "shutdown -r now", "init 6"])
+def test_every_way_to_reboot_goes_through_kexec(preloaded: Snapshot, start: StartMachine, command: str) -> None:
+    machine = start(preloaded.setup())
+    reboot_by_kexec(machine, command)
+    if command == "reboot":
+        # The new boot has preloaded by itself, from rc.local, and goes the same way again.
+        machine.check(f"({WAIT_LOADED})", limit=180)
+        reboot_by_kexec(machine)
+
+
+@pytest.mark.parametrize("command, end", [("poweroff", EndReason.POWEROFF), ("halt", EndReason.HALTED)])
+def test_off_is_off_with_a_kernel_loaded(
+    preloaded: Snapshot, start: StartMachine, command: str, end: EndReason
+) -> None:
+    machine = start(preloaded.setup())
+    assert machine.check("cat /sys/kernel/kexec_loaded") == "1\n"
+    machine.send(command + " -h" * (command == "halt"))
+    assert machine.wait_end() is end
+
+
+def test_without_a_preload_the_early_step_loads(installed: Snapshot, start: StartMachine) -> None:
+    machine = start(installed.setup())
+    assert machine.check("cat /sys/kernel/kexec_loaded") == "0\n"
+    reboot_by_kexec(machine)
+
+
+class Fault(NamedTuple):
+    """What is done to the guest before `reboot`, and the reason that the console must give; none: it goes by kexec."""
+
+    harm: str
+    reason: str = ""
+    preloaded: bool = True
+
+
+FAULTS = {
+    "no-kexec-program": Fault("rm /sbin/kexec", "the program kexec is missing"),
+    "loading-disabled": Fault("sysctl -w kernel.kexec_load_disabled=1", "loading is disabled", preloaded=False),
+    "loading-disabled-after-preload": Fault("sysctl -w kernel.kexec_load_disabled=1"),
+    "kernel-cut": Fault("truncate -s 5000000 /boot/vmlinuz-$(uname -r)", "it is cut"),
+    "no-initrd": Fault("rm /boot/initrd.img-$(uname -r)", "is missing"),
+    "no-python": Fault("rm /usr/bin/python3*"),
+    "no-python-nothing-loaded": Fault("rm /usr/bin/python3*", "nothing fit is loaded", preloaded=False),
+    "python-hangs": Fault("printf '#!/bin/sh\\nsleep 1000\\n' >/root/p; chmod 755 /root/p; mv /root/p /usr/bin/python3"),
+    "hook-fails": Fault("ln -s /bin/false /etc/kexec-initd/pre-jump.d/50-no", "50-no failed with exit code 1"),
+    "default-halt-with-open-quote": Fault("echo 'NETDOWN=\"no' >/etc/default/halt"),
+    "netdown-no": Fault("echo NETDOWN=no >/etc/default/halt"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_with_a_fault_it_comes_back(preloaded: Snapshot, installed: Snapshot, start: StartMachine, name: str) -> None:
+    fault = FAULTS[name]
+    machine = start((preloaded if fault.preloaded else installed).setup())
+    machine.check(fault.harm)
+    if not fault.reason:
+        reboot_by_kexec(machine)
+    elif name in ("kernel-cut", "no-initrd"):
+        # Nothing can boot that from the disk again: that it goes cold, and why, is what we have to show.
+        machine.send("reboot")
+        assert machine.wait_end() is EndReason.RESET
+        assert any(line.startswith(COLD) and fault.reason in line for line in machine.log_text().splitlines())
+    else:
+        reboot_cold(machine, fault.reason)
+
+
+def test_coldreboot_is_cold_once(preloaded: Snapshot, start: StartMachine) -> None:
+    machine = start(preloaded.setup())
+    assert machine.check("cat /sys/kernel/kexec_loaded") == "1\n"
+    reboot_cold(machine, "asked for by /no-kexec-reboot", "coldreboot")
+    assert machine.run("test -e /no-kexec-reboot").status != 0
+    reboot_by_kexec(machine)
+
+
+def test_a_separate_boot_is_unmounted_when_the_kernel_starts(debs: Tuple[Path, ...], start: StartMachine) -> None:
+    machine = start(take(build(Recipe(boot_partition=True)), debs, PRELOAD).setup())
+    # The last step tells what is mounted: our own hook is the witness.
+    witness = "#!/bin/sh\ngrep ' /boot ' /proc/mounts >/dev/console && exit 1\necho /boot is unmounted >/dev/console\n"
+    machine.put("/etc/kexec-initd/pre-jump.d/witness", witness.encode(), 0o755)
+    reboot_by_kexec(machine)
+    assert "/boot is unmounted" in machine.log_text()
+
+
+HOSTILE = """hostile="a b" $(touch${IFS}/canary) `touch /canary` ;touch;/canary 'q' "x;y z" %s \\n * ~ & | < > # !"""
+
+
+def test_a_hostile_command_line_arrives_unchanged(
+    preloaded: Snapshot, image: Image, start: StartMachine
+) -> None:
+    append = "root=/dev/vda1 ro console=ttyS0,115200 loglevel=4 " + HOSTILE
+    setup = preloaded.cold_setup()._replace(kernel=image.kernel, initrd=image.initrd, append=append)
+    machine = start(setup)
+    before = gather(machine)
+    assert before.cmdline == append
+    time.sleep(0)
+    after = reboot_by_kexec(machine)
+    assert ATTEMPT.sub("", after.cmdline, count=1).strip() == append
+    assert machine.run("ls -d /canary").status != 0
+
+
+def test_a_kernel_loaded_by_hand_is_kept(installed: Snapshot, start: StartMachine) -> None:
+    machine = start(installed.setup())
+    by_hand = shlex.quote("root=/dev/vda1 ro console=ttyS0,115200 by_hand=1")
+    machine.check(f"kexec -l /boot/vmlinuz-$(uname -r) --initrd=/boot/initrd.img-$(uname -r) --append={by_hand}")
+    before = gather(machine)
+    machine.send("reboot")
+    machine.wait_login()
+    after = gather(machine)
+    assert_came_by_kexec(before, after, ours=False)
+    assert "by_hand=1" in after.cmdline
+    assert after.attempt is None
