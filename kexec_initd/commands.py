@@ -83,7 +83,8 @@ def _start(
                 _cwd="/",
                 _env=env,
                 _encoding=_Argument.ENCODING,
-                _pass_fds=set(pass_fds),
+                # Only what was made inheritable is inherited (PEP 446); sh would list /dev/fd, which needs /proc.
+                _close_fds=False,
                 _new_session=True,
                 _bg=True,
                 _bg_exc=False,
