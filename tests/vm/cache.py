@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Callable, Iterable
 
@@ -58,3 +59,12 @@ def make_once(name: str, make: Callable[[Path], None]) -> Path:
             make(partial)
             os.rename(partial, final)
     return final
+
+
+def make_run_dir() -> Path:
+    """Return a new directory for one machine's disk; those of test runs that were killed are removed."""
+    for stale in cache_dir().glob("run-*"):
+        owner = stale.name.split("-")[1]
+        if not Path("/proc", owner).exists():
+            shutil.rmtree(stale, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=cache_dir()))

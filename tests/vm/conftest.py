@@ -5,7 +5,7 @@ Under pytest-xdist the cache's lock lets one process build while the others wait
 
 import os
 from pathlib import Path
-from typing import Callable, Iterator, Tuple
+from typing import Callable, Generator, Iterator, List, Tuple
 
 import pytest
 
@@ -15,11 +15,6 @@ from tests.vm.qemu import Machine, Setup
 from tests.vm.snapshot import Snapshot, take
 
 StartMachine = Callable[[Setup], Machine]
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Declare our marker."""
-    config.addinivalue_line("markers", "full: of the full tier of virtual-machine scenarios, left out of the smoke tier")
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +47,9 @@ def installed(image: Image, debs: Tuple[Path, ...]) -> Snapshot:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: "pytest.CallInfo[None]") -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: "pytest.CallInfo[None]"
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Remember a failure, so that the machine's console log is kept."""
     report = yield
     if report.failed:
@@ -66,7 +63,7 @@ FAILED = pytest.StashKey[bool]()
 @pytest.fixture
 def start(request: pytest.FixtureRequest) -> Iterator[StartMachine]:
     """Return a function that boots a machine (from a saved state if the setup has one); it ends with the test."""
-    machines = []
+    machines: List[Machine] = []
 
     def start_machine(setup: Setup) -> Machine:
         name = request.node.name.replace("/", "_").replace("[", "-").rstrip("]")

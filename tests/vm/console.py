@@ -79,9 +79,9 @@ class Console:
     def run(self, command: str, limit: float) -> Result:
         """Run `command` (shell text) and wait for its end; `limit` in seconds."""
         self.send("{ " + command + "\n} 2>&1; printf '\\n@%s %d@\\n' guest-end $?")
-        if self.look([r"\n@guest-end (\d+)@\r?\n"], limit) != 0:
+        if self.look([r"\n@guest-end \d+@\r?\n"], limit) != 0:
             raise ConsoleError(f"no answer within {limit:.0f} s to: {command}")
-        output, status = self.spawn.before, int(self.spawn.match.group(1))
+        output, status = str(self.spawn.before), int(str(self.spawn.after).strip("\r\n@").split()[1])
         self.look([PROMPT], 5.0)
         return Result(output.replace("\r\n", "\n").replace(PROMPT, "").strip("\r\n"), status)
 

@@ -12,14 +12,13 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import List, NamedTuple, Optional, Tuple, Type
 
 from tests.vm.accel import TCG, accel_args
-from tests.vm.cache import cache_dir, logs_dir
+from tests.vm.cache import logs_dir, make_run_dir
 from tests.vm.console import HALTED, LOGIN, STRANDED, Console, Result
 from tests.vm.qmp import Qmp, QmpError
 
@@ -81,7 +80,7 @@ class Machine:
         self.setup = setup
         self.log = logs_dir() / (name + ".log")
         self.log.write_text("", encoding="utf-8")
-        self.directory = Path(tempfile.mkdtemp(prefix="run-", dir=cache_dir()))
+        self.directory = Path(make_run_dir())
         self.disk = setup.disk if setup.writable else self.directory / "disk.qcow2"
         self.debug = self.directory / "debugcon"
         self.process: Optional["subprocess.Popen[bytes]"] = None
@@ -161,7 +160,9 @@ class Machine:
     def argv(self, console_fd: int, monitor_fd: int) -> List[str]:
         """Return QEMU's command line."""
         setup = self.setup
-        argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-name", self.name, *DEVICES,
+        # setpriv only asks the kernel to kill QEMU should this process die, and becomes QEMU
+        argv = ["setpriv", "--pdeathsig", "KILL",
+                "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-name", self.name, *DEVICES,
                 "-m", str(setup.memory), *accel_args(setup.accel, setup.deterministic),
                 "-chardev", f"socket,id=console,fd={console_fd}", "-serial", "chardev:console",
                 "-chardev", f"socket,id=monitor,fd={monitor_fd}", "-mon", "chardev=monitor,mode=control",

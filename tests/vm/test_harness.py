@@ -10,6 +10,7 @@ from tests.vm.snapshot import Snapshot
 
 def test_hanging_reboot_is_stuck(stock: Snapshot, start: StartMachine) -> None:
     machine = start(stock.setup())
+    machine.check("echo LOAD_KEXEC=false >/etc/default/kexec")
     machine.put("/etc/init.d/reboot", b"#!/bin/sh\nwhile :; do sleep 60; done\n", 0o755)
     machine.send("reboot")
     assert machine.wait_end(limit=45) is EndReason.STUCK
@@ -17,7 +18,7 @@ def test_hanging_reboot_is_stuck(stock: Snapshot, start: StartMachine) -> None:
 
 def test_missing_reboot_script_is_stranded(stock: Snapshot, start: StartMachine) -> None:
     machine = start(stock.setup())
-    machine.check("rm /etc/init.d/reboot")
+    machine.check("echo LOAD_KEXEC=false >/etc/default/kexec; rm /etc/init.d/reboot")
     machine.send("reboot")
     assert machine.wait_end() is EndReason.STRANDED
 
