@@ -1,0 +1,129 @@
+"""Measure four ways to reboot in one guest, in turn, by QEMU's deterministic clock. Started by scripts/bench."""
+
+import argparse
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Dict, List, Sequence, Tuple
+
+from tests.bench.guests import WAYS, Guest, Run, Way, prepare, write_kit
+from tests.bench.report import Report, as_json, render, summarize
+from tests.vm.cache import CHECKOUT, cache_dir, logs_dir
+from tests.vm.image import build
+
+STARTED = time.monotonic()
+
+
+def parse_args(argv: Sequence[str]) -> argparse.Namespace:
+    """Return the parsed command line; ends with exit code 2 when it makes no sense. scripts/bench -h explains it."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", add_help=False)
+    parser.add_argument("--runs", type=positive, default=5, metavar="N")
+    parser.add_argument("--jobs", type=positive, default=2, metavar="N")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    return parser.parse_args(argv)
+
+
+def positive(text: str) -> int:
+    """Return `text` as a number of at least one."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def say(text: str) -> None:
+    """Show progress."""
+    print(f"{time.monotonic() - STARTED:6.0f} s  {text}", file=sys.stderr, flush=True)
+
+
+def build_deb() -> Path:
+    """Build the package of this tree, and return its path."""
+    return CHECKOUT / subprocess.check_output([str(CHECKOUT / "scripts/build-deb")], text=True).strip()
+
+
+def start_guests(deb: Path, jobs: int, stack: contextlib.ExitStack) -> List[Guest]:
+    """Prepare and boot one guest for each way; `stack` ends them."""
+    image = build()
+    directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=cache_dir())))
+    kit = write_kit(directory, deb)
+
+    def start(way: Way) -> Guest:
+        guest = Guest(way, prepare(way, image.disk, kit, directory))
+        stack.push(guest)
+        guest.boot()
+        say(f"{way.title}: the guest is up")
+        return guest
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(start, WAYS))
+
+
+def measure(guests: Sequence[Guest], runs: int, jobs: int) -> List[Run]:
+    """Reboot the guests in turn, `runs` times each."""
+
+    def reboot(numbered: Tuple[int, Guest]) -> Run:
+        number, guest = numbered
+        run = guest.measure()
+        say(f"{number}/{runs}  {guest.way.title}: {run.total:.2f} s of the guest's clock, {run.wall:.0f} s of ours")
+        return run
+
+    turns = [(number + 1, guest) for number in range(runs) for guest in guests]
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(reboot, turns))
+
+
+def measure_parts(guest: Guest, added: float) -> Dict[str, float]:
+    """Return what `added` seconds go into: each piece of work, run by itself in the guest of ours, and the rest."""
+    guest.machine.monitor().command("cont")
+    guest.settle()
+    bare, python, sh, runtime, early = [
+        guest.cost(command)
+        for command in (
+            "python3 -I -S -c pass",
+            "python3 -I -c pass",
+            "python3 -I -c 'import sh'",
+            "python3 -I -c 'import kexec_initd.runtime'",
+            "RUNLEVEL=6 /etc/init.d/kexec-initd stop",
+        )
+    ]
+    return {
+        "start of Python": bare,
+        "its site module": python - bare,
+        "import of sh": sh - python,
+        "import of the runtime": runtime - sh,
+        "early step: is what is loaded still right": early,
+        "last step: hooks, sync, unmounting": added - runtime - early,
+    }
+
+
+def benchmark(runs: int, jobs: int) -> Report:
+    """Measure everything."""
+    say("building the package, and the guest's image if it is not there yet")
+    with contextlib.ExitStack() as stack:
+        guests = start_guests(build_deb(), jobs, stack)
+        measured = measure(guests, runs, jobs)
+        parts = measure_parts(guests[0], summarize(measured, {}).added)
+    return summarize(measured, parts)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure and report; return the exit code."""
+    args = parse_args(argv)
+    try:
+        report = benchmark(args.runs, args.jobs)
+        if args.json is not None:
+            args.json.write_text(json.dumps(as_json(report), indent=1) + "\n", encoding="ascii")
+    except (AssertionError, RuntimeError, OSError, subprocess.CalledProcessError) as error:
+        print(f"scripts/bench: {error}; the guests' consoles are in {logs_dir()}", file=sys.stderr)
+        return 1
+    print(render(report))
+    return 0 if report.passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
