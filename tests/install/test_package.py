@@ -1,7 +1,7 @@
 """The real package under the real dpkg: installed, upgraded, removed and purged, and every file as it was before."""
 
 from pathlib import Path
-from typing import Dict
+from typing import Dict, List
 
 import pytest
 
@@ -31,9 +31,15 @@ def reboot(chroot: Chroot) -> bytes:
     return (chroot.tree / "etc/init.d/reboot").read_bytes()
 
 
+def verify(chroot: Chroot) -> List[str]:
+    """Return what `dpkg -V` finds in the packages whose scripts we stand in for; the base has no documentation."""
+    said = chroot.run("dpkg", "-V", "initscripts", "kexec-tools").said
+    return [line for line in said.splitlines() if not line.startswith("missing     /usr/share/")]
+
+
 def check_silent(chroot: Chroot) -> None:
-    """Dpkg finds nothing changed in the packages whose scripts we stand in for, and nothing half done."""
-    assert chroot.must("dpkg", "-V", "initscripts", "kexec-tools") == ""
+    """Dpkg finds nothing changed, and nothing half done."""
+    assert verify(chroot) == []
     assert chroot.must("dpkg", "--audit") == ""
 
 
@@ -44,7 +50,8 @@ def check_installed(chroot: Chroot) -> None:
     order = [name[3:] for name in links]
     assert order.index("kexec-initd") < order.index("umountfs") < order.index("umountroot") < order.index("reboot")
     assert order[-1] == "reboot"
-    check_silent(chroot)
+    assert verify(chroot) in ([], ["??5?????? c /etc/rc.local"])  # a conffile of initscripts
+    assert chroot.must("dpkg", "--audit") == ""
 
 
 def purge(chroot: Chroot, before: Dict[str, str]) -> None:
@@ -137,8 +144,9 @@ def test_a_diversion_or_an_override_of_the_admin_is_respected(chroot: Chroot, de
 
 
 def test_initscripts_purged_before_us(chroot: Chroot, deb: Path) -> None:
+    original = reboot(chroot)
     chroot.dpkg("-i", str(deb))
     chroot.dpkg("--purge", "--force-all", "initscripts")
     chroot.dpkg("--purge", "kexec-initd")
-    assert not (chroot.tree / "etc/init.d/reboot").exists()
+    assert reboot(chroot) == original  # dpkg does not purge a conffile that is diverted: nobody's, but not ours
     assert not (chroot.tree / "etc/kexec-initd").exists()
