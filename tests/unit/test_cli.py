@@ -90,7 +90,9 @@ def test_help_and_version(argv: List[str]) -> None:
 
 
 def test_a_closed_standard_output_is_no_traceback() -> None:
-    command = "{} -m kexec_initd --help | true; {} -m kexec_initd status --json | true".format(sys.executable, sys.executable)
+    command = "{} -m kexec_initd --help | true; {} -m kexec_initd status --json | true".format(
+        sys.executable, sys.executable
+    )
     done = subprocess.run(
         ["/bin/sh", "-c", command],
         stderr=subprocess.PIPE,

@@ -1,7 +1,6 @@
 """The main job: our package installed by dpkg, plain `reboot` typed on the console, the way the guest comes up proved."""
 
 import shlex
-import time
 from pathlib import Path
 from typing import NamedTuple, Tuple
 
@@ -65,14 +64,14 @@ def test_off_is_off_with_a_kernel_loaded(
     preloaded: Snapshot, start: StartMachine, command: str, end: EndReason
 ) -> None:
     machine = start(preloaded.setup())
-    assert machine.check("cat /sys/kernel/kexec_loaded") == "1\n"
-    machine.send(command + " -h" * (command == "halt"))
+    assert machine.check("cat /sys/kernel/kexec_loaded") == "1"
+    machine.send(command)
     assert machine.wait_end() is end
 
 
 def test_without_a_preload_the_early_step_loads(installed: Snapshot, start: StartMachine) -> None:
     machine = start(installed.setup())
-    assert machine.check("cat /sys/kernel/kexec_loaded") == "0\n"
+    assert machine.check("cat /sys/kernel/kexec_loaded") == "0"
     reboot_by_kexec(machine)
 
 
@@ -117,7 +116,7 @@ def test_with_a_fault_it_comes_back(preloaded: Snapshot, installed: Snapshot, st
 
 def test_coldreboot_is_cold_once(preloaded: Snapshot, start: StartMachine) -> None:
     machine = start(preloaded.setup())
-    assert machine.check("cat /sys/kernel/kexec_loaded") == "1\n"
+    assert machine.check("cat /sys/kernel/kexec_loaded") == "1"
     reboot_cold(machine, "asked for by /no-kexec-reboot", "coldreboot")
     assert machine.run("test -e /no-kexec-reboot").status != 0
     reboot_by_kexec(machine)
@@ -143,7 +142,6 @@ def test_a_hostile_command_line_arrives_unchanged(
     machine = start(setup)
     before = gather(machine)
     assert before.cmdline == append
-    time.sleep(0)
     after = reboot_by_kexec(machine)
     assert ATTEMPT.sub("", after.cmdline, count=1).strip() == append
     assert machine.run("ls -d /canary").status != 0
