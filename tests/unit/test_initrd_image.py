@@ -183,7 +183,9 @@ def test_a_program_gets_its_archive_and_nothing_else(fake_zstd: Callable[[str], 
     assert (root / "fed").read_bytes() == images.zstd_raw(CPIO)
 
 
-@pytest.mark.parametrize("more", [b"", bytes(9), OTHER, gzip.compress(OTHER)], ids=["nothing", "padding", "cpio", "gzip"])
+@pytest.mark.parametrize(
+    "more", [b"", bytes(9), OTHER, gzip.compress(OTHER)], ids=["nothing", "padding", "cpio", "gzip"]
+)
 def test_the_checksum_belongs_to_the_archive(fake_zstd: Callable[[str], Path], more: bytes) -> None:
     root = fake_zstd("cat >$d/fed; cat $d/content")
     archive = images.zstd_raw(CPIO + b"x" * (-len(CPIO) % 4 + 3), checksum=b"\1\2\3\4")
