@@ -19,7 +19,7 @@ class Stage:
     def __init__(self) -> None:
         self.console = Console(record=True, width=WIDTH, highlight=False)
         # Progress is not for the picture, and not for a pipe that reads the result.
-        self.progress = Console(stderr=True, highlight=False)
+        self.progress = Console(stderr=True, highlight=False, soft_wrap=True)
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[List[str]]:
