@@ -59,7 +59,7 @@ FAMILIES = {
 
 def gather(root: Path) -> Host:
     """Read all facts about the machine below `root`."""
-    found = distro.LinuxDistribution(include_lsb=False, include_uname=False, root_dir=str(root))
+    found = read_distribution(root)
     return Host(
         root=root,
         family=find_family(found.id(), found.like()),
@@ -72,6 +72,22 @@ def gather(root: Path) -> Host:
         chroot=is_chroot(root),
         runlevel=find_runlevel(root),
     )
+
+
+def read_distribution(root: Path) -> distro.LinuxDistribution:
+    """Return what the release files below `root`, and nothing else, say about the distribution."""
+    try:
+        return distro.LinuxDistribution(include_lsb=False, include_uname=False, root_dir=str(root))
+    except TypeError:  # distro before 1.6, as in Debian 11, knows no root_dir
+        release = [str(path) for path in (root / "etc/os-release", root / "usr/lib/os-release") if path.exists()]
+        redhat = [str(path) for path in (root / "etc/redhat-release",) if path.exists()]
+        nothing = [os.devnull]
+        return distro.LinuxDistribution(
+            include_lsb=False,
+            include_uname=False,
+            os_release_file=(release + nothing)[0],
+            distro_release_file=(redhat + nothing)[0],
+        )
 
 
 def find_family(identifier: str, like: str) -> Family:
