@@ -1,6 +1,7 @@
 """What the demonstration shows to a person: each step while it goes on and how long it took, at the end the evidence."""
 
 import contextlib
+import re
 import time
 from pathlib import Path
 from typing import Iterator, List, Sequence
@@ -31,9 +32,9 @@ class Stage:
                 self.progress.print(title + " ...")
             yield said
         seconds = time.monotonic() - started
-        self.console.print(Text.assemble(("ok  ", "bold green"), title, (f"  {seconds:.0f} s", "dim")))
+        self.console.print(Text.assemble(("ok  ", "bold green"), title, (f" ({seconds:.0f} s)", "dim")))
         for line in said:
-            self.console.print(Text("      " + line, style="cyan"))
+            self.console.print(Text.assemble(("|   ", "dim"), (line, "cyan")))
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Show a table; the last row stands out."""
@@ -49,5 +50,7 @@ class Stage:
         self.console.print(Text(text))
 
     def save(self, svg: Path) -> None:
-        """Write what was shown as a picture."""
-        svg.write_text(self.console.export_svg(title="./scripts/demo"), encoding="utf-8")
+        """Write what was shown as a picture, with the reader's own fonts instead of some to be fetched."""
+        picture = self.console.export_svg(title="./scripts/demo")
+        picture = re.sub(r"@font-face \{.*?\}\s*|<!--.*?-->\s*", "", picture, flags=re.DOTALL)
+        svg.write_text(picture, encoding="utf-8")
