@@ -139,7 +139,7 @@ def test_default_halt_is_read_and_never_run(python: Jail, text: str) -> None:
     else:
         assert python.calls() == ["python3 -I -m kexec_initd.runtime -x", "reboot -d -f"]
     assert not (python.root / "canary").exists()
-    assert done.seconds < 10
+    assert done.seconds < 25
 
 
 VERBS = {

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kexec_initd import commands
+from tests.unit.waiting import eventually
 
 ARGUMENT = st.text(st.characters(min_codepoint=1, max_codepoint=0x2FF, blacklist_categories=["Cs"]))
 ECHO = "import os, sys; sys.stdout.buffer.write(b'\\0'.join(map(os.fsencode, sys.argv[1:])))"
@@ -99,16 +100,19 @@ def test_what_takes_too_long_is_killed_with_its_children(script: str, tmp_path: 
     began = time.monotonic()
     with pytest.raises(commands.CommandError, match=r"did not end within 0\.3 s"):
         commands.run(["/bin/sh", "-c", "echo $$ >{}/pid; {}".format(tmp_path, script)], 0.3)
-    assert time.monotonic() - began < 4
-    assert alive_in_session(int((tmp_path / "pid").read_text())) == []
+    assert time.monotonic() - began < 20  # of the 30 that it would sleep
+    session = int((tmp_path / "pid").read_text())
+    assert eventually(lambda: alive_in_session(session) == [])
 
 
 def test_a_short_command_costs_no_polling_delay() -> None:
-    # `sh` sleeps up to a second before it sees that a background process has ended; ten in a row would take seconds.
-    began = time.monotonic()
-    for _ in range(10):
+    # `sh` sleeps up to a second before it sees that a background process has ended.
+    seconds = []
+    for _ in range(11):
+        began = time.monotonic()
         commands.run(["/bin/true"], 5)
-    assert time.monotonic() - began < 3
+        seconds.append(time.monotonic() - began)
+    assert sorted(seconds)[5] < 0.5
 
 
 def test_find_looks_below_the_root_only(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from kexec_initd.images.initrd import check_initrd
 from kexec_initd.images.kernel import InvalidImage
 from tests.unit import images
+from tests.unit.waiting import eventually
 
 Check = Callable[[bytes], None]
 REAL = Path("/")
@@ -203,8 +204,8 @@ def test_nothing_of_a_killed_program_is_left(fake_zstd: Callable[[str], Path]) -
     root = fake_zstd("sleep 60 & echo $! >$d/child; echo $$ >$d/pid; wait")
     with pytest.raises(InvalidImage, match="did not end in time"):
         _check(images.zstd_raw(CPIO), root, timeout=1)
-    for name in ("pid", "child"):
-        assert _state(int((root / name).read_text())) in ("", "Z")
+    pids = [int((root / name).read_text()) for name in ("pid", "child")]
+    assert eventually(lambda: {_state(pid) for pid in pids} <= {"", "Z"})
 
 
 def _state(pid: int) -> str:

@@ -66,7 +66,7 @@ def test_a_step_that_hangs_is_cut_and_means_cold(ready: FakeHost, step: str) -> 
     began = time.monotonic()
     with pytest.raises(Error, match=step + r" did not end within 0\.3 s"):
         runtime.LastStep(ready.root, False, print, step=0.3).run()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30  # of the 60 that it would sleep
 
 
 def test_the_whole_has_a_limit_too(ready: FakeHost) -> None:
