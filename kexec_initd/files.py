@@ -1,14 +1,13 @@
 """Files that decide or change what a root process does: trusted reading, atomic writing, identity.
 
 Every function works on descriptors where it can, so that what was checked is what is used (see also
-openat(2), rename(2) and fsync(2)).
+openat(2), rename(2) and fsync(2)). The last step of a reboot reads with this module and writes nothing: what only
+writing needs is imported there.
 """
 
 import errno
-import hashlib
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import Optional
 
@@ -83,6 +82,8 @@ def write_atomic(
     `mode` is octal; `like` gives the owner; `staging` is a directory of the same file system for the unfinished file
     (default: that of `path`). Raises OSError; the old file is then still there and no other is left.
     """
+    import tempfile
+
     fd, name = tempfile.mkstemp(prefix=".kexec-initd-", dir=str(staging or path.parent))
     try:
         with os.fdopen(fd, "wb") as file:
@@ -110,4 +111,6 @@ def fsync_dir(path: Path) -> None:
 
 def digest(data: bytes) -> str:
     """Return the SHA-256 of `data` in hexadecimal."""
+    import hashlib
+
     return hashlib.sha256(data).hexdigest()
