@@ -46,8 +46,8 @@ def build_deb() -> Path:
     return CHECKOUT / subprocess.check_output([str(CHECKOUT / "scripts/build-deb")], text=True).strip()
 
 
-def start_guests(deb: Path, jobs: int, stack: contextlib.ExitStack) -> List[Guest]:
-    """Prepare and boot one guest for each way; `stack` ends them."""
+def start_guests(deb: Path, pool: ThreadPoolExecutor, stack: contextlib.ExitStack) -> List[Guest]:
+    """Prepare and boot one guest for each way; `stack` ends them, and so would the end of the thread that started them."""
     image = build()
     directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=cache_dir())))
     kit = write_kit(directory, deb)
@@ -59,11 +59,10 @@ def start_guests(deb: Path, jobs: int, stack: contextlib.ExitStack) -> List[Gues
         say(f"{way.title}: the guest is up")
         return guest
 
-    with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(start, WAYS))
+    return list(pool.map(start, WAYS))
 
 
-def measure(guests: Sequence[Guest], runs: int, jobs: int) -> List[Run]:
+def measure(guests: Sequence[Guest], runs: int, pool: ThreadPoolExecutor) -> List[Run]:
     """Reboot the guests in turn, `runs` times each."""
 
     def reboot(numbered: Tuple[int, Guest]) -> Run:
@@ -73,8 +72,7 @@ def measure(guests: Sequence[Guest], runs: int, jobs: int) -> List[Run]:
         return run
 
     turns = [(number + 1, guest) for number in range(runs) for guest in guests]
-    with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(reboot, turns))
+    return list(pool.map(reboot, turns))
 
 
 def measure_parts(guest: Guest, added: float) -> Dict[str, float]:
@@ -104,9 +102,9 @@ def measure_parts(guest: Guest, added: float) -> Dict[str, float]:
 def benchmark(runs: int, jobs: int) -> Report:
     """Measure everything."""
     say("building the package, and the guest's image if it is not there yet")
-    with contextlib.ExitStack() as stack:
-        guests = start_guests(build_deb(), jobs, stack)
-        measured = measure(guests, runs, jobs)
+    with ThreadPoolExecutor(jobs) as pool, contextlib.ExitStack() as stack:
+        guests = start_guests(build_deb(), pool, stack)
+        measured = measure(guests, runs, pool)
         parts = measure_parts(guests[0], summarize(measured, {}).added)
     return summarize(measured, parts)
 
