@@ -65,6 +65,8 @@ def test_off_is_off_with_a_kernel_loaded(
 ) -> None:
     machine = start(preloaded.setup())
     assert machine.check("cat /sys/kernel/kexec_loaded") == "1"
+    # Debian's `halt` powers off unless this says otherwise.
+    machine.check("echo HALT=halt >>/etc/default/halt")
     machine.send(command)
     assert machine.wait_end() is end
 
