@@ -83,7 +83,9 @@ def test_lockdown_takes_the_file_load(ready: FakeHost) -> None:
 HOSTILE = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), max_size=200)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(HOSTILE)
 def test_any_command_line_reaches_kexec_byte_for_byte(ready: FakeHost, text: str) -> None:
     log = ready.root / "calls"
