@@ -26,6 +26,11 @@ class Assessment(NamedTuple):
     is_ours: bool
     is_fresh: bool
 
+    @property
+    def needs_no_load(self) -> bool:
+        """Tell whether what is loaded may stay: it was loaded by hand, or is still what would be loaded."""
+        return self.is_loaded and (self.is_fresh or not self.is_ours)
+
 
 def assess(host: Host, settings: Settings) -> Assessment:
     """Gather the facts about `host` and decide. The entry's files are not read: loading does, or `with_files_read`."""
@@ -48,7 +53,7 @@ def assess(host: Host, settings: Settings) -> Assessment:
 
 def with_files_read(host: Host, assessment: Assessment) -> Assessment:
     """Read the files that a reboot would still have to load, and decide for cold when they are not fit."""
-    if not assessment.decision.kexec or assessment.is_loaded and (assessment.is_fresh or not assessment.is_ours):
+    if not assessment.decision.kexec or assessment.needs_no_load:
         return assessment
     try:
         assert assessment.entry is not None

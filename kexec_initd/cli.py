@@ -12,6 +12,7 @@ from kexec_initd.bootloader.naming import entry_for, find_running
 from kexec_initd.errors import Error, Refused, UsageError, one_line
 from kexec_initd.host import Host, gather
 from kexec_initd.integration import plan, render, transaction
+from kexec_initd.surroundings import confinement
 
 DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
 Run = Callable[[argparse.Namespace, Host], None]
@@ -114,10 +115,8 @@ def require_root() -> None:
 def refuse_unfit(host: Host) -> None:
     """Raise Refused where loading a kernel would reach outside of what `host` is."""
     require_root()
-    reason = "this is a container ({})".format(host.container) if host.container is not None else None
-    if reason is None and host.chroot:
-        reason = "this is a chroot, or /proc is not mounted"
-    reason = reason or kexec.unsupported(host.root, host.kernel_release)
+    confined = confinement(host.container, host.chroot)
+    reason = confined[1] if confined else kexec.unsupported(host.root, host.kernel_release)
     if reason:
         raise Refused(reason)
 

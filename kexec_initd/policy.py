@@ -2,6 +2,8 @@
 
 from typing import NamedTuple, Optional
 
+from kexec_initd.surroundings import confinement
+
 
 class Facts(NamedTuple):
     """What the decision depends on. A text is the reason why something does not hold, None when it does."""
@@ -34,10 +36,9 @@ def decide(facts: Facts) -> Decision:
         return cold("cold-once", "asked for by /no-kexec-reboot")
     if facts.switched_off is not None:
         return cold("switched-off", facts.switched_off)
-    if facts.container is not None:
-        return cold("container", "this is a container ({})".format(facts.container))
-    if facts.chroot:
-        return cold("chroot", "this is a chroot, or /proc is not mounted")
+    confined = confinement(facts.container, facts.chroot)
+    if confined is not None:
+        return cold(*confined)
     if facts.unsupported is not None:
         return cold("unsupported", facts.unsupported)
     if facts.loaded_by_hand:

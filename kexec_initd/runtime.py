@@ -15,7 +15,7 @@ from typing import Callable, List, Optional, Sequence
 from kexec_initd import commands
 from kexec_initd.errors import Error, Refused, one_line
 from kexec_initd.files import distrust, read_text
-from kexec_initd.surroundings import find_container, find_runlevel, is_chroot
+from kexec_initd.surroundings import confinement, find_container, find_runlevel, is_chroot
 
 HOOKS = "etc/kexec-initd/pre-jump.d"
 STEP_TIMEOUT = 12.0
@@ -80,11 +80,9 @@ class LastStep:
 
 def refuse_outside_shutdown(root: Path) -> None:
     """Raise Refused unless this is the last step of a reboot of a whole machine."""
-    container = find_container(root)
-    if container is not None:
-        raise Refused("this is a container ({})".format(container))
-    if is_chroot(root):
-        raise Refused("this is a chroot, or /proc is not mounted")
+    confined = confinement(find_container(root), is_chroot(root))
+    if confined is not None:
+        raise Refused(confined[1])
     runlevel = find_runlevel(root)
     if runlevel != "6":
         raise Refused("the runlevel is {}, not 6".format(runlevel or "unknown"))

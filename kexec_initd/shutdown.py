@@ -29,7 +29,7 @@ def preload(host: Host, settings: Settings) -> str:
         found = assess(host, settings)
         if not found.decision.kexec:
             return "nothing is loaded at boot, reboot will go through firmware: {}".format(found.decision.reason)
-        if found.is_loaded and (found.is_fresh or not found.is_ours):
+        if found.needs_no_load:
             return "already loaded: {}".format(found.decision.reason)
         assert found.entry is not None
         return "loaded kernel {}".format(loading.load_entry(host, settings, found.entry).release)
@@ -51,7 +51,7 @@ def prepare(host: Host, settings: Settings) -> Decision:
 
 def _prepare(host: Host, settings: Settings) -> Decision:
     found = assess(host, settings)
-    if not found.decision.kexec or found.is_loaded and (found.is_fresh or not found.is_ours):
+    if not found.decision.kexec or found.needs_no_load:
         return found.decision
     assert found.entry is not None
     loading.load_entry(host, settings, found.entry)

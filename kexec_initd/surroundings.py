@@ -6,7 +6,7 @@ The last step must start fast and with few modules, so nothing here needs more t
 import os
 import struct
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Tuple
 
 from kexec_initd.files import read_text
 
@@ -30,6 +30,15 @@ def find_container(root: Path) -> Optional[str]:
     namespace = root / "proc/self/ns/pid"
     if namespace.exists() and os.stat(str(namespace)).st_ino != INITIAL_PID_NAMESPACE and root == Path("/"):
         return "a process namespace of its own"
+    return None
+
+
+def confinement(container: Optional[str], chroot: bool) -> Optional[Tuple[str, str]]:
+    """Return why this is not a whole machine, as a stable code and a sentence; None where it is one."""
+    if container is not None:
+        return "container", "this is a container ({})".format(container)
+    if chroot:
+        return "chroot", "this is a chroot, or /proc is not mounted"
     return None
 
 
