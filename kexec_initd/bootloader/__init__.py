@@ -1,7 +1,7 @@
-"""What the machine can boot: the record that every way of finding it returns."""
+"""What the machine can boot: the records that every way of finding it returns."""
 
 from pathlib import Path
-from typing import NamedTuple, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 
 class BootEntry(NamedTuple):
@@ -12,3 +12,41 @@ class BootEntry(NamedTuple):
     kernel: Path
     initrds: Tuple[Path, ...]
     cmdline: str
+
+
+class Source(NamedTuple):
+    """Where something stands: a file, as the running host sees its path, and the line, from 1; 0 for the whole file."""
+
+    path: Path
+    line: int
+
+
+class Offered(NamedTuple):
+    """One line of the loader's menu.
+
+    `path` is its position as GRUB writes it ("1>2": the third line of the submenu that is the second line). What we
+    cannot load has no `entry` but an `obstacle`, which says why in a few words; exactly one of the two is None.
+    """
+
+    title: str
+    id: str
+    path: str
+    entry: Optional[BootEntry]
+    obstacle: Optional[str]
+    source: Source
+
+
+class Menu(NamedTuple):
+    """What a boot loader offers, in its order with submenus flattened, and what it would boot without a keypress.
+
+    `default` is the index into `offered`; None when that cannot be decided, and `problem` then says why. `source` is
+    where the default comes from, None when from no file. `one_shot`: the default is a wish for one boot only, which
+    the loader would consume.
+    """
+
+    loader: str
+    offered: Tuple[Offered, ...]
+    default: Optional[int]
+    problem: Optional[str]
+    source: Optional[Source]
+    one_shot: bool

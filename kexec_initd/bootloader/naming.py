@@ -1,29 +1,33 @@
-"""The running kernel's own files, by the names that the distribution's family gives them in /boot."""
+"""Kernels by the names that the distribution's family gives them in /boot: the running one, or all that are installed.
 
+Without the configuration of a boot loader the names are all there is. The default is then the newest kernel, by the
+distribution's own order of versions, that has its initrd; the command line is the running one.
+"""
+
+import re
 import struct
 from pathlib import Path
-from typing import Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
-from kexec_initd.bootloader import BootEntry
+from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
+from kexec_initd.bootloader.tree import Tree
+from kexec_initd.bootloader.versions import Key, debian_kernel_key, rpm_kernel_key
 from kexec_initd.errors import Refused
-from kexec_initd.host import Family, Host
+from kexec_initd.host import Family, Host, gather
 
 INITRD_NAMES = {
     Family.DEBIAN: ("initrd.img-{}",),
     Family.RHEL: ("initramfs-{}.img", "initrd-{}.img"),
 }
 PREFIX = "/boot/vmlinuz-"
+LOADER = "naming"
+ANY_INITRD = tuple(name for names in INITRD_NAMES.values() for name in names)
+ORDERS: Dict[Family, Callable[[str], Key]] = {Family.RHEL: rpm_kernel_key}
+# What package managers, editors and installers leave beside a kernel, and images for a rescue.
+NEVER = re.compile(
+    r"(~|\.(old|bak|orig|save|tmp|new|signed|efi|sig|hmac|gz|dpkg-\w+|rpm(save|new|orig)|ucf-\w+))$|rescue|\bkdump\b"
+)
 RAMDISK_SIZE = 0x21C  # of struct boot_params, Documentation/arch/x86/boot.rst
-
-
-def find_running(host: Host) -> BootEntry:
-    """Return the entry that boots the running kernel again with the running command line.
-
-    Raises Refused when a file is missing: the kernel, or the initrd of a kernel that was booted with one.
-    """
-    if host.kernel_release is None:
-        raise Refused("the running kernel is unknown", "is /proc mounted?")
-    return entry_for(host, Path(PREFIX + host.kernel_release))
 
 
 def entry_for(host: Host, kernel: Path) -> BootEntry:
@@ -65,3 +69,41 @@ def booted_without_initrd(root: Path) -> bool:
         return bool(struct.unpack_from("<I", data, RAMDISK_SIZE)[0] == 0)
     except (OSError, struct.error):
         return False
+
+
+def read_menu(tree: Tree) -> Optional[Menu]:
+    """Return the installed kernels of the host, the newest first and as the default; None for none."""
+    host = gather(tree.root)
+    names = [name for name in tree.names("/boot") if name.startswith("vmlinuz-") and not NEVER.search(name)]
+    releases = [name[len("vmlinuz-") :] for name in names if tree.is_file("/boot/" + name)]
+    if not releases:
+        return None
+    releases.sort(key=ORDERS.get(host.family, debian_kernel_key), reverse=True)
+    bare = booted_without_initrd(tree.root)
+    offered = tuple(_offer(host, tree, str(number), release, bare) for number, release in enumerate(releases))
+    default, problem = _choose(host, offered)
+    return Menu(LOADER, offered, default, problem, None, False)
+
+
+def _offer(host: Host, tree: Tree, place: str, release: str, bare: bool) -> Offered:
+    kernel = Path(PREFIX + release)
+    names: List[str] = [name.format(release) for name in INITRD_NAMES.get(host.family, ANY_INITRD)]
+    initrd = next((Path("/boot") / name for name in names if tree.is_file("/boot/" + name)), None)
+    obstacle, entry = None, None
+    if initrd is None and not bare:
+        obstacle = "the initrd /boot/{} is missing".format(names[0])
+    elif host.cmdline is None:
+        obstacle = "the running command line is unknown"
+    else:
+        entry = BootEntry("kernel " + release, release, kernel, (initrd,) if initrd else (), host.cmdline)
+    return Offered("kernel " + release, release, place, entry, obstacle, Source(kernel, 0))
+
+
+def _choose(host: Host, offered: Tuple[Offered, ...]) -> Tuple[Optional[int], Optional[str]]:
+    """Take the newest kernel that has its initrd; the running one where a host's family is unknown."""
+    for number, kernel in enumerate(offered):
+        if kernel.entry is not None and (host.family is not Family.UNKNOWN or kernel.id == host.kernel_release):
+            return number, None
+    if any(kernel.entry is not None for kernel in offered):
+        return None, "the distribution's order of versions is unknown, and the running kernel is not installed"
+    return None, offered[0].obstacle

@@ -1,0 +1,27 @@
+"""EFI variables by which boot loader and system talk (the Boot Loader Interface), as efivarfs shows them."""
+
+from typing import List, Optional
+
+from kexec_initd.bootloader.tree import Tree
+
+DIRECTORY = "/sys/firmware/efi/efivars/"
+LOADER = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"  # the vendor of the Boot Loader Interface
+ATTRIBUTES = 4  # bytes before the value
+LIMIT = 64 * 1024
+
+
+def path_of(name: str) -> str:
+    """Return the file that shows one of the loader's variables."""
+    return DIRECTORY + name + "-" + LOADER
+
+
+def read_strings(tree: Tree, name: str) -> List[str]:
+    """Return a variable of the loader that lists strings; none where there is no such variable."""
+    data = tree.read_bytes(path_of(name), LIMIT) or b""
+    text = data[ATTRIBUTES:].decode("utf-16-le", "replace")
+    return [part for part in text.split("\0") if part]
+
+
+def read_string(tree: Tree, name: str) -> Optional[str]:
+    """Return a variable of the loader that holds one string; None where there is none, or an empty one."""
+    return next(iter(read_strings(tree, name)), None)

@@ -1,0 +1,239 @@
+"""SYSLINUX and EXTLINUX, and U-Boot reading the same file: which label boots without a keypress.
+
+SYSLINUX boots `default` at once, or after a prompt `ontimeout`; with a menu program (`ui`, or a .c32 as `default`) the
+menu's own default counts. U-Boot takes the later of `default` and `ontimeout`, else the first `menu default`, else
+the first label, and goes on to the next label when a file is missing. The command line is that of `append`; SYSLINUX
+puts `BOOT_IMAGE=FILE` before it and ` initrd=FILES` of an `initrd` line after it, which is left out here. A device tree
+(`fdt`, `fdtdir`) is not part of an entry: kexec hands on the running one.
+"""
+
+import re
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
+from kexec_initd.bootloader.extlinux_config import (
+    KERNELS,
+    MISSING,
+    Config,
+    Label,
+    Line,
+    find_file,
+    parse_config,
+    read_lines,
+)
+from kexec_initd.bootloader.syslinux_adv import BOOT_ONCE, MENU_SAVE, read_adv
+from kexec_initd.bootloader.tree import Tree, not_linux
+
+CONFIGS = (
+    "/boot/extlinux/extlinux.conf",
+    "/boot/syslinux/extlinux.conf",
+    "/boot/syslinux/syslinux.cfg",
+    "/boot/extlinux.conf",
+    "/extlinux/extlinux.conf",
+    "/extlinux.conf",
+    "/boot/efi/EFI/syslinux/syslinux.cfg",
+    "/efi/EFI/syslinux/syslinux.cfg",
+    "/boot/EFI/syslinux/syslinux.cfg",
+)
+MOUNTS = ("/boot/efi", "/efi", "/boot")
+PROGRAMS = ("ldlinux.sys", "ldlinux.c32", "ldlinux.e64", "syslinux.efi", "menu.c32", "vesamenu.c32")
+UBOOT = re.compile(r"u-?boot|^[ \t]*(fdt|devicetree)", re.IGNORECASE | re.MULTILINE)
+MAX_INITRDS = 100
+MENU_PROGRAMS = ("menu.c32", "vesamenu.c32")
+NO_KERNELS = (".c32", ".com", ".cbt", ".bs", ".bin", ".bss", ".0", ".img")
+OBSTACLES = {
+    "localboot": "it boots another disk",
+    "config": "it leads to another configuration",
+    "menu passwd": "it is locked with a password",
+    "menu disable": "it is disabled",
+    "menu disabled": "it is disabled",
+    "menu goto": "it leads to a menu",
+    "menu exit": "it leads to a menu",
+    "menu quit": "it leaves the menu",
+}
+INITRD = re.compile(r"(?:^|(?<=\s))initrd=(\S*)")
+
+
+class Choice(NamedTuple):
+    """A label as an entry; `fails` when a file of it is missing."""
+
+    label: Label
+    offered: Offered
+    fails: bool
+
+
+class Found(NamedTuple):
+    """The default: its number, or why there is none, and where it stands."""
+
+    number: Optional[int]
+    problem: Optional[str]
+    source: Optional[Source]
+    one_shot: bool = False
+
+
+def read_menu(tree: Tree) -> Optional[Menu]:
+    """Return the menu of the host; None where it has no such configuration. Raises Refused."""
+    files = {tree.resolve(path): path for path in reversed(CONFIGS) if tree.is_file(path)}
+    paths = sorted(files.values())
+    if len(paths) > 1:
+        return Menu("syslinux", (), None, "there are both {} and {}".format(paths[0], paths[1]), None, False)
+    return read_config(tree, paths[0]) if paths else None
+
+
+def is_installed(tree: Tree) -> bool:
+    """Tell whether SYSLINUX itself, not only a file that it or U-Boot may read, is on the host."""
+    return any(tree.is_file(str(Path(path).parent / name)) for path in CONFIGS for name in PROGRAMS)
+
+
+def read_config(tree: Tree, path: str) -> Menu:
+    """Return the menu that one file describes."""
+    base = path.rpartition("/")[0]
+    mount = next(place for place in MOUNTS + ("",) if path.startswith(place))
+    config = parse_config(read_lines(tree, path, mount))
+    installed = any(tree.is_file(base + "/" + name) for name in PROGRAMS)
+    uboot = not installed and UBOOT.search(tree.read_text(path) or "") is not None
+    choices = [offer(tree, config, label, base, mount, uboot) for label in config.labels]
+    found = find_uboot(config, choices) if uboot else find_syslinux(config, choices, read_adv(tree, base))
+    loader = "u-boot" if uboot else ("extlinux" if path.endswith("extlinux.conf") else "syslinux")
+    offered = tuple(choice.offered for choice in choices)
+    index = None if found.problem else found.number
+    return Menu(loader, offered, index, found.problem, found.source or Source(Path(path), 0), found.one_shot)
+
+
+def offer(tree: Tree, config: Config, label: Label, base: str, mount: str, uboot: bool) -> Choice:
+    """Find the files of a label."""
+    name = label.name if uboot else label.name.split(" ")[0]
+    title = label.said.get("menu label", [name])[-1].replace("^", "", 1).strip() or name
+    kernel, cmdline = kernel_of(label, uboot)
+    initrds, obstacle = initrds_of(label, cmdline, uboot)
+    obstacle = obstacle_of(config, label, kernel, cmdline, uboot) or obstacle
+    entry, fails = None, False
+    if obstacle is None:
+        files = [find_file(tree, path, base, mount) for path in [kernel] + initrds]
+        gone = [path for path in files if not tree.is_file(path)]
+        obstacle, fails = ("{} is missing".format(gone[0]), True) if gone else (None, False)
+        entry = None if gone else BootEntry(title, name, Path(files[0]), tuple(map(Path, files[1:])), cmdline)
+    return Choice(label, Offered(title, name, label.place, entry, obstacle, label.source), fails)
+
+
+def kernel_of(label: Label, uboot: bool) -> Tuple[str, str]:
+    """Return the kernel and the command line of a label, as the loader names and passes them."""
+    value = next((label.said[word][-1] for word in KERNELS if word in label.said), "" if uboot else label.name)
+    append = label.said.get("append", [""])[-1] if uboot else label.append or ""
+    if uboot:
+        return value.rstrip(), append
+    append = "" if append == "-" else append
+    kernel, _, rest = value.partition(" ")
+    return kernel, " ".join(part for part in (rest.lstrip(), append) if part)
+
+
+def initrds_of(label: Label, cmdline: str, uboot: bool) -> Tuple[List[str], Optional[str]]:
+    """Return the initrds of a label in order, or why they are unclear."""
+    named = label.said.get("initrd", [])
+    inside = INITRD.findall(cmdline)
+    if uboot:
+        return [path.rstrip() for path in (named or inside)[:1] if path.strip()], None
+    lists = named[-1:] + inside
+    if len(lists) > 1:
+        return [], "it names its initrds twice"
+    paths = [path.strip() for path in (lists or [""])[0].split(",") if path.strip()]
+    return (paths, None) if len(paths) <= MAX_INITRDS else ([], "it has more than {} initrds".format(MAX_INITRDS))
+
+
+def obstacle_of(config: Config, label: Label, kernel: str, cmdline: str, uboot: bool) -> Optional[str]:
+    """Say why a label is not a kernel that can be loaded as the loader would."""
+    for word in label.said:
+        if word in OBSTACLES:
+            return OBSTACLES[word]
+    kinds = [word for word in KERNELS if word in label.said]
+    if not kernel or (kinds and kinds[0] not in ("linux", "kernel")):
+        return "it is no Linux kernel"
+    if "linux" not in kinds and (kernel.lower().endswith(NO_KERNELS) or kernel.endswith("memdisk")):
+        return "it is no Linux kernel"
+    if not_linux(kernel):
+        return not_linux(kernel)
+    common = [config.settings[word].rest for word in ("sysappend", "ipappend") if word in config.settings]
+    own = label.said.get("sysappend", []) + label.said.get("ipappend", [])
+    if (own or common or ["0"])[-1].strip() not in ("0", "0x0"):
+        return "it gets facts about the network or the machine from the loader"
+    if uboot and ("$" in cmdline or "#" in kernel):
+        return "it uses variables or images of U-Boot"
+    return None
+
+
+def find_label(choices: List[Choice], text: str) -> Optional[int]:
+    """Return the first label that a command line starts with."""
+    words = text.split()
+    return next((number for number, choice in enumerate(choices) if [choice.offered.id] == words[:1]), None)
+
+
+def find_uboot(config: Config, choices: List[Choice]) -> Found:
+    """Take the default as U-Boot does."""
+    if MISSING in config.settings:
+        return Found(None, "{} is missing".format(config.settings[MISSING].rest), config.settings[MISSING].source)
+    lines = [config.settings[word] for word in ("default", "ontimeout") if word in config.settings]
+    marked = [number for number, choice in enumerate(choices) if "menu default" in choice.label.said]
+    if len(lines) == 2 and lines[0].rest != lines[1].rest:
+        lines.sort(key=lambda line: line.source.line)
+    wanted = [number for number, choice in enumerate(choices) if lines and choice.label.name == lines[-1].rest]
+    order = (wanted or ([] if lines else marked))[:1] + list(range(len(choices)))
+    index = next((number for number in order if not choices[number].fails), None)
+    if index is None:
+        return Found(None, "no label has a kernel that is there", None)
+    return Found(index, None, lines[-1].source if wanted and index == wanted[0] else choices[index].label.source)
+
+
+def find_syslinux(config: Config, choices: List[Choice], adv: Dict[int, str]) -> Found:
+    """Take the default as SYSLINUX does."""
+    settings = config.settings
+    if BOOT_ONCE in adv:
+        return named(choices, Line("boot-once", adv[BOOT_ONCE], Source(Path("/"), 0)), one_shot=True)
+    default, program = settings.get("default"), settings.get("ui")
+    if program is None and default is not None and find_label(choices, default.rest) is None:
+        program, default = default, None
+    if program is not None:
+        return find_in_menu(config, choices, program, default, adv)
+    if "ontimeout" in settings and settings.get("prompt", Line("", "0", Source(Path("/"), 0))).rest.strip() != "0":
+        default = settings["ontimeout"]
+    if default is None:
+        return Found(None, "there is no default: the loader waits for a label", None)
+    return named(choices, default)
+
+
+def find_in_menu(
+    config: Config, choices: List[Choice], program: Line, default: Optional[Line], adv: Dict[int, str]
+) -> Found:
+    """Take the default of the menu program."""
+    settings = config.settings
+    if program.rest.split(" ")[0].rpartition("/")[2].lower() not in MENU_PROGRAMS:
+        return Found(None, "{} is started, which is no label and no menu".format(program.rest), program.source)
+    if "menu start" in settings:
+        return Found(None, "the menu starts in a submenu", settings["menu start"].source)
+    if "ontimeout" in settings:
+        return named(choices, settings["ontimeout"])
+    if "menu save" in settings and MENU_SAVE in adv and find_label(choices, adv[MENU_SAVE]) is not None:
+        return named(choices, Line("", adv[MENU_SAVE].split()[0], settings["menu save"].source))
+    number = find_label(choices, default.rest) if default else None
+    if default is not None and number is not None and choices[number].offered.path:
+        return Found(number, None, default.source)
+    if "submenu default" in settings:
+        return Found(None, "the default is a submenu", settings["submenu default"].source)
+    top = [number for number, choice in enumerate(choices) if choice.offered.path.isdigit()]
+    marked = [number for number in top if "menu default" in choices[number].label.said]
+    first = [number for number in top if choices[number].offered.path == "0"]
+    if not marked and not first:
+        return Found(None, "the menu does not begin with a label", program.source)
+    index = (marked[-1:] or first)[0]
+    return Found(index, None, choices[index].label.source)
+
+
+def named(choices: List[Choice], line: Line, one_shot: bool = False) -> Found:
+    """Take the label that a line names; what follows the name would be added to its command line."""
+    index = find_label(choices, line.rest)
+    source = line.source if line.source.line else None
+    if index is None:
+        return Found(None, "the default {} is no label".format(line.rest), source, one_shot)
+    if len(line.rest.split()) > 1:
+        return Found(None, "the default adds parameters to its label: {}".format(line.rest), source, one_shot)
+    return Found(index, None, source, one_shot)

@@ -1,0 +1,5 @@
+"""GRUB 2: its script, environment block and menu, read and followed without running anything."""
+
+from kexec_initd.bootloader.grub2.menu import Reading, Write, read, read_menu
+
+__all__ = ["Reading", "Write", "read", "read_menu"]

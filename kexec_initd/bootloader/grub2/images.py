@@ -1,0 +1,110 @@
+"""Commands that load something: a kernel with its initrds, which we can load too, or anything else, which we cannot."""
+
+import re
+from pathlib import Path
+from typing import List
+
+from kexec_initd.bootloader.grub2.disk import Kind
+from kexec_initd.bootloader.grub2.interpreter import Action, Interpreter, Leave, Status
+from kexec_initd.bootloader.grub2.machine import Boot
+from kexec_initd.bootloader.grub2.parser import Command
+from kexec_initd.bootloader.grub2.values import is_unknown, shown, why_unknown
+from kexec_initd.bootloader.grub2.variables import look
+
+_ESCAPED = re.compile(r"(\\x[0-9A-Fa-f]{2})|([\\'\"])")
+_MEMTEST = re.compile(r"(?i)\A(mt86|mt86plus|memtest)")
+
+
+def command_line(arguments: List[str]) -> str:
+    """Return the kernel's command line as GRUB writes it: the words with one space between them.
+
+    A word with a space in it is put in double quotes, quotes and backslashes get a backslash; `\\x41` stays.
+    """
+    return " ".join(_quoted(word) for word in arguments)
+
+
+def _quoted(word: str) -> str:
+    text = _ESCAPED.sub(lambda match: match.group(1) or "\\" + match.group(2), word)
+    return '"{}"'.format(text) if " " in word else text
+
+
+def load_linux(name: str) -> Action:
+    """Make `linux`, `linux16` or `linuxefi`: the first argument is the kernel, all of them are its command line."""
+
+    def action(run: Interpreter, arguments: List[str], node: Command) -> Status:
+        machine = run.machine
+        spot = look(machine, arguments[0] if arguments else "")
+        # A kernel takes the place of the one before, with its initrds.
+        machine.boot = Boot(obstacle=machine.boot.obstacle, gone=machine.boot.gone)
+        if arguments and _MEMTEST.match(arguments[0].rpartition("/")[2]):
+            machine.fail("memtest ({} image)".format(name))
+        if spot.kind is not Kind.FILE:
+            path = spot.path or shown(arguments[0] if arguments else "")
+            machine.fail(
+                spot.obstacle or "the kernel {} is {}".format(path, spot.kind.value), spot.kind is Kind.MISSING
+            )
+            return None if spot.kind is Kind.UNKNOWN else False
+        cmdline = "BOOT_IMAGE=" + command_line(arguments)
+        if is_unknown(cmdline):
+            machine.fail(_unknown_cmdline(cmdline))
+        machine.boot = machine.boot._replace(kernel=spot.path, cmdline=cmdline)
+        return True
+
+    return action
+
+
+def _unknown_cmdline(cmdline: str) -> str:
+    why = why_unknown(cmdline)
+    if why.startswith("/"):
+        return "GRUB's name of the device of {} is not known (it is in BOOT_IMAGE)".format(Path(why))
+    return "the command line depends on {}".format(why)
+
+
+def load_initrd(run: Interpreter, arguments: List[str], node: Command) -> Status:
+    """`initrd FILE...`: they take the place of the ones before."""
+    machine = run.machine
+    if machine.boot.kernel is None:
+        return False
+    paths = []
+    for argument in arguments:
+        spot = look(machine, argument)
+        if argument.startswith("newc:"):
+            machine.fail("an initrd that GRUB itself packs (newc:)")
+        elif spot.kind is not Kind.FILE:
+            machine.fail(spot.obstacle or "the initrd {} is {}".format(spot.path, spot.kind.value))
+        paths.append(spot.path)
+    if not paths:
+        machine.fail("initrd without a file")
+    machine.boot = machine.boot._replace(initrds=tuple(paths))
+    return True
+
+
+def refuse(what: str) -> Action:
+    """Make a command that loads or does what we cannot: in an entry it is its obstacle, elsewhere a problem."""
+
+    def action(run: Interpreter, arguments: List[str], node: Command) -> Status:
+        run.machine.fail(what)
+        if not run.machine.in_entry:
+            run.machine.problems.append(("{} outside of an entry".format(what), run.source(node)))
+        return None
+
+    return action
+
+
+def boot(run: Interpreter, arguments: List[str], node: Command) -> Status:
+    """`boot`, which an entry that has loaded a kernel does not need."""
+    if run.machine.in_entry and run.machine.boot.kernel is not None:
+        raise Leave(0)
+    return refuse("boot")(run, arguments, node)
+
+
+def firmware_setup(run: Interpreter, arguments: List[str], node: Command) -> Status:
+    """`fwsetup`; with `--is-supported` only a question to the firmware."""
+    return None if "--is-supported" in arguments else refuse("fwsetup")(run, arguments, node)
+
+
+def decrypt(run: Interpreter, arguments: List[str], node: Command) -> Status:
+    """`cryptomount`: in an entry, what is behind it is encrypted."""
+    if run.machine.in_entry:
+        run.machine.fail("encrypted (cryptomount)")
+    return None

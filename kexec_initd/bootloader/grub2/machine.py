@@ -1,0 +1,178 @@
+"""What a running GRUB script has: variables, functions, a menu, what is to be booted; and how much it may still do.
+
+A Machine does not run the script itself, see `interpreter`; it can be copied and compared, so that both ways of a
+condition that only the boot loader can decide are tried, and what differs afterwards is unknown.
+"""
+
+from typing import Dict, List, NamedTuple, Optional, Set, Tuple
+
+from kexec_initd.bootloader import Source
+from kexec_initd.bootloader.grub2.disk import Disk
+from kexec_initd.bootloader.grub2.lexer import Lexer
+from kexec_initd.bootloader.grub2.parser import Block
+from kexec_initd.bootloader.grub2.script import Script
+from kexec_initd.bootloader.grub2.values import Undecidable, unknown
+
+MAX_VALUE = 65536
+MAX_ITEMS = 20000
+COPIED = 32  # variables are copied in the time of a step
+Write = Tuple[str, str]  # path of an environment block, name of the variable
+
+
+class Function(NamedTuple):
+    """A function of the script, and where it was defined."""
+
+    script: Script
+    body: Block
+
+
+class Item(NamedTuple):
+    """A line of the menu as the script defines it; its body runs when it is chosen."""
+
+    title: str
+    id: str
+    parameters: Tuple[str, ...]
+    submenu: bool
+    unrestricted: bool
+    certain: bool
+    script: Script
+    body: Block
+    line: int
+
+
+class Boot(NamedTuple):
+    """What an entry has loaded so far; `obstacle` says why we cannot do the same, `gone` that GRUB could not either."""
+
+    kernel: Optional[str] = None
+    cmdline: str = ""
+    initrds: Tuple[str, ...] = ()
+    obstacle: Optional[str] = None
+    gone: bool = False
+
+
+class Budget:
+    """How many steps all scripts together may still take."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self._read: Set[str] = set()
+
+    def read(self, path: str, size: int) -> None:
+        """Allow more steps for what is in a file, the first time that it is read; then its reading takes some."""
+        if path in self._read:
+            self.spend(size // 16 + 20)
+        else:
+            self.steps += size // 8
+        self._read.add(path)
+
+    def spend(self, steps: int) -> None:
+        """Take `steps` off. Raises Undecidable when there are none left."""
+        self.steps -= steps
+        if self.steps < 0:
+            raise Undecidable("the configuration takes too many steps")
+
+
+class State(NamedTuple):
+    """All of a Machine that a script changes."""
+
+    variables: Dict[str, str]
+    exported: Set[str]
+    functions: Dict[str, Optional[Function]]
+    modules: Set[str]
+    sources: Dict[str, Source]
+    writes: Dict[Write, Optional[str]]
+    boot: Boot
+
+
+class Machine:
+    """The state of GRUB while it reads its configuration, or runs an entry."""
+
+    def __init__(self, disk: Disk, budget: Budget, lexer: Lexer) -> None:
+        self.disk = disk
+        self.budget = budget
+        self.lexer = lexer
+        self.variables: Dict[str, str] = {}
+        self.exported: Set[str] = set()
+        self.functions: Dict[str, Optional[Function]] = {}
+        self.modules: Set[str] = set()
+        self.sources: Dict[str, Source] = {}
+        self.writes: Dict[Write, Optional[str]] = {}
+        self.loaded: Dict[str, str] = {}
+        self.boot = Boot()
+        self.items: List[Item] = []
+        self.problems: List[Tuple[str, Source]] = []
+        self.parameters: Optional[List[str]] = None
+        self.in_entry = False
+        self.depth = 0
+
+    def open(self, nested: bool) -> "Machine":
+        """Return a machine that goes on from here without changing this one: in a submenu, if `nested`, or an entry.
+
+        Into a submenu or another configuration only exported variables pass.
+        """
+        self.budget.spend(len(self.variables) // COPIED)
+        new = Machine(self.disk, self.budget, self.lexer)
+        names = self.exported & set(self.variables) if nested else self.variables
+        new.variables = {name: self.variables[name] for name in names}
+        new.exported = set(self.exported)
+        new.functions = dict(self.functions)
+        new.modules = self.modules
+        new.sources = dict(self.sources)
+        new.writes = dict(self.writes)
+        new.loaded = self.loaded
+        new.depth = self.depth
+        return new
+
+    def set(self, name: str, value: str) -> None:
+        """Set a variable; `root` loses its parentheses, as GRUB's own hook takes them off."""
+        if len(value) > MAX_VALUE:
+            raise Undecidable("the value of {} is too long".format(name))
+        if name == "root" and value.startswith("("):
+            value = value[1:].rstrip(")")
+        self.variables[name] = value
+
+    def fail(self, obstacle: str, gone: bool = False) -> None:
+        """Note the first reason why this entry cannot be loaded by us."""
+        if self.boot.obstacle is None:
+            self.boot = self.boot._replace(obstacle=obstacle, gone=gone)
+
+    def add(self, item: Item) -> None:
+        """Add a line to the menu."""
+        if len(self.items) >= MAX_ITEMS:
+            raise Undecidable("the menu has more than {} entries".format(MAX_ITEMS))
+        self.items.append(item)
+
+    def save(self) -> State:
+        """Return a copy of what the script can change."""
+        self.budget.spend(len(self.variables) // COPIED)
+        return State(
+            dict(self.variables),
+            set(self.exported),
+            dict(self.functions),
+            set(self.modules),
+            dict(self.sources),
+            dict(self.writes),
+            self.boot,
+        )
+
+    def restore(self, state: State) -> None:
+        """Go back to a saved state, which is then this machine's own."""
+        self.variables, self.exported, self.functions, self.modules, self.sources, self.writes, self.boot = state
+
+    def merge(self, other: State, reason: str) -> None:
+        """Make unknown whatever is not here as in `other`."""
+        for name in set(self.variables) | set(other.variables):
+            if self.variables.get(name) != other.variables.get(name):
+                self.variables[name] = unknown(reason)
+        for name in set(self.functions) | set(other.functions):
+            if self.functions.get(name) != other.functions.get(name):
+                self.functions[name] = None
+        for write in set(self.writes) | set(other.writes):
+            if self.writes.get(write) != other.writes.get(write):
+                self.writes[write] = unknown(reason)
+        for name in self.exported ^ other.exported:
+            self.variables[name] = unknown(reason)
+        self.exported |= other.exported
+        self.modules &= other.modules
+        if self.boot != other.boot:
+            self.boot = Boot(obstacle="depends on what only GRUB knows: {}".format(reason))

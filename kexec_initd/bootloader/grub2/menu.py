@@ -1,0 +1,185 @@
+"""GRUB's menu as a whole: its configuration is run, then every entry by itself, then the default is looked up."""
+
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional, Set, Tuple
+
+from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
+from kexec_initd.bootloader.grub2 import defaults, start
+from kexec_initd.bootloader.grub2.commands import actions
+from kexec_initd.bootloader.grub2.defaults import Level, Line
+from kexec_initd.bootloader.grub2.disk import Disk
+from kexec_initd.bootloader.grub2.interpreter import Actions, Interpreter
+from kexec_initd.bootloader.grub2.lexer import Lexer
+from kexec_initd.bootloader.grub2.machine import Budget, Item, Machine
+from kexec_initd.bootloader.grub2.sources import MenuShown, enter, load_script, run_script
+from kexec_initd.bootloader.grub2.values import Undecidable, shown
+from kexec_initd.bootloader.tree import Tree
+
+LOADER = "grub2"
+MAX_LEVELS = 20
+PASSWORD = "it asks for a password"
+STEPS = 20000
+WISHES = ("next_entry", "prev_saved_entry")
+FEDORA = ("fedora", "rhel")
+
+
+class Write(NamedTuple):
+    """A variable that GRUB would change in an environment block on its way; None deletes it."""
+
+    path: Path
+    name: str
+    value: Optional[str]
+
+
+class Reading(NamedTuple):
+    """The menu, and what GRUB would write before and while it boots the default."""
+
+    menu: Menu
+    writes: Tuple[Write, ...]
+
+
+def read_menu(tree: Tree) -> Optional[Menu]:
+    """Return what the host's GRUB 2 offers, and what it would boot; None without a configuration.
+
+    What cannot be understood makes the menu's `problem`, or the `obstacle` of an entry. Raises errors.Refused for files
+    that cannot be read.
+    """
+    reading = read(tree)
+    return reading.menu if reading else None
+
+
+def read(tree: Tree) -> Optional[Reading]:
+    """Return the menu, and what GRUB would write to its environment block; see read_menu."""
+    try:
+        config = start.find_config(tree)
+    except Undecidable as error:
+        return Reading(Menu(LOADER, (), None, str(error), None, False), ())
+    if config is None:
+        return None
+    run = _Run(tree, config)
+    run.configure()
+    return run.reading()
+
+
+class _Run:
+    """One way through GRUB: the configuration, then its entries."""
+
+    def __init__(self, tree: Tree, config: str) -> None:
+        self._config = config
+        self._fedora = any(name in FEDORA for name in start.distribution(tree))
+        self._actions: Actions = actions()
+        self._machine = Machine(Disk(tree), Budget(STEPS), Lexer())
+        self._machine.variables.update(start.variables(self._machine.disk, config))
+        self._machine.exported.update(self._machine.variables)
+        self._offered: List[Offered] = []
+        self._gone: Set[int] = set()
+        self._writes: Dict[int, Dict[Tuple[str, str], Optional[str]]] = {}
+
+    def configure(self) -> None:
+        """Run the configuration; what it leaves in the machine is the menu."""
+        enter(self._machine, self._config)
+        try:
+            script = load_script(self._machine, self._config)
+            if script is None:
+                raise Undecidable("{} cannot be read".format(self._config))
+            run_script(Interpreter(self._machine, script, self._actions), script)
+        except Undecidable as error:
+            self._machine.problems.append((str(error), Source(Path(self._config), 0)))
+        except MenuShown as other:
+            self._machine, self._config = other.machine, other.path
+
+    def reading(self) -> Reading:
+        """Run each entry, and choose."""
+        machine = self._machine
+        source = machine.sources.get("default", Source(Path(self._config), 0))
+        default: Optional[int] = None
+        problem: Optional[str] = None
+        try:
+            default = self._choose(self._level(machine, "", ""))
+            problem = None if default is not None else "the menu is empty"
+        except Undecidable as error:
+            problem = str(error)
+        writes = self._writes.get(-1 if default is None else default, machine.writes)
+        one_shot = any(
+            name in WISHES and machine.loaded.get(name) and value != machine.loaded[name]
+            for (_, name), value in machine.writes.items()
+        )
+        menu = Menu(LOADER, tuple(self._offered), default, problem, source, default is not None and one_shot)
+        return Reading(menu, tuple(Write(Path(path), name, value) for (path, name), value in sorted(writes.items())))
+
+    def _choose(self, level: Level) -> Optional[int]:
+        """Return the index of the default, or of what GRUB falls back to when the default's kernel is missing."""
+        index = defaults.choose(level, self._machine.variables.get("default"), self._fedora)
+        fallback = self._machine.variables.get("fallback", "")
+        if index is None or index not in self._gone or not fallback:
+            return index
+        if self._fedora:
+            raise Undecidable("the default's kernel is missing, and Fedora's GRUB does not always fall back")
+        for position in defaults.fallbacks(level, fallback):
+            found = defaults.choose(level, str(position), False) if position < len(level.lines) else None
+            if found is not None and found not in self._gone:
+                return found
+        return index
+
+    def _level(self, machine: Machine, path: str, chosen: str) -> Level:
+        """Run the entries of a menu or submenu; raises Undecidable when they are too many."""
+        if path.count(">") > MAX_LEVELS:
+            raise Undecidable("submenus are nested too deep")
+        lines = []
+        for number, item in enumerate(machine.items):
+            where = "{}{}".format(path, number)
+            names = chosen + item.id.replace(">", ">>")
+            inner = self._submenu(machine, item, where, names) if item.submenu else None
+            lines.append(Line(item.title, item.id, item.certain, len(self._offered), inner))
+            if inner is None:
+                self._offer(machine, item, where, names)
+        return Level(tuple(lines), _told(machine))
+
+    def _submenu(self, machine: Machine, item: Item, path: str, chosen: str) -> Level:
+        inner = machine.open(nested=True)
+        inner.set("chosen", chosen)
+        inner.exported.add("chosen")
+        if "superusers" in machine.variables and not item.unrestricted:
+            inner.problems.append((PASSWORD, item.script.source(item.line)))
+        try:
+            self._run_body(inner, item)
+        except Undecidable as error:
+            inner.problems.append((str(error), item.script.source(item.line)))
+        return self._level(inner, path + ">", chosen + ">")
+
+    def _offer(self, machine: Machine, item: Item, path: str, chosen: str) -> None:
+        inner = machine.open(nested=False)
+        inner.in_entry = True
+        inner.set("chosen", chosen)
+        if "superusers" in machine.variables and not item.unrestricted:
+            inner.fail(PASSWORD)
+        try:
+            self._run_body(inner, item)
+        except Undecidable as error:
+            inner.fail(str(error))
+        boot = inner.boot
+        if boot.gone:
+            self._gone.add(len(self._offered))
+        title, identity = shown(item.title), shown(item.id)
+        entry: Optional[BootEntry] = None
+        if boot.kernel is None:
+            inner.fail("it loads no kernel")
+        elif boot.obstacle is None:
+            initrds = tuple(Path(initrd) for initrd in boot.initrds)
+            entry = BootEntry(title, identity, Path(boot.kernel), initrds, boot.cmdline)
+        self._writes[len(self._offered)] = inner.writes
+        source = item.script.source(item.line)
+        self._offered.append(Offered(title, identity, path, entry, inner.boot.obstacle, source))
+
+    def _run_body(self, machine: Machine, item: Item) -> None:
+        machine.parameters = list(item.parameters)
+        Interpreter(machine, item.script, self._actions).run_body(item.body)
+        machine.parameters = None
+
+
+def _told(machine: Machine) -> Optional[str]:
+    """Return the first problem of a menu, with the place where it arose."""
+    if not machine.problems:
+        return None
+    text, source = machine.problems[0]
+    return "{}:{}: {}".format(source.path, source.line, text) if source.line else text

@@ -1,0 +1,116 @@
+"""Where GRUB starts: which configuration it reads first, and what it knows by then.
+
+On EFI that is the file beside its image on the EFI system partition, often only a few lines that lead to the one in
+/boot; else the one in the directory that grub-install was told.
+"""
+
+import re
+from typing import Dict, List, Optional, Tuple
+
+from kexec_initd.bootloader.grub2.disk import Disk
+from kexec_initd.bootloader.grub2.values import Undecidable, unknown
+from kexec_initd.bootloader.tree import Tree
+
+DIRECTORIES = ("/boot/grub", "/boot/grub2")
+SYSTEM_PARTITIONS = ("/boot/efi", "/efi", "/boot")
+FEATURES = (
+    "chainloader_bpb",
+    "ntldr",
+    "platform_search_hint",
+    "default_font_path",
+    "all_video_module",
+    "menuentry_id",
+    "menuentry_options",
+    "200_final",
+)
+LATER_FEATURES = ("timeout_style", "nativedisk_cmd", "xnu_disable")
+# What each vendor's GRUB calls its directory on the EFI system partition, where it is not the distribution's id.
+VENDORS = {
+    "rhel": "redhat",
+    "ol": "redhat",
+    "opensuse-leap": "opensuse",
+    "opensuse-tumbleweed": "opensuse",
+    "sles": "sles",
+}
+_MODULES = re.compile(r"([a-z0-9_]+)-([a-z0-9]+)\Z")
+_ASSIGNMENT = re.compile(r"^(ID|ID_LIKE)=[\"']?([^\"'\n]*)", re.MULTILINE)
+
+
+def find_config(tree: Tree) -> Optional[str]:
+    """Return the host's path of the configuration that GRUB reads first; None where there is none.
+
+    Raises Undecidable for several of which nothing tells the right one.
+    """
+    installed = [directory + "/grub.cfg" for directory in DIRECTORIES if tree.is_file(directory + "/grub.cfg")]
+    loaders = _on_system_partition(tree)
+    if loaders and find_platform(tree)[1] != "pc":
+        return _vendors(tree, loaders)
+    if len({tree.resolve(path) for path in installed}) > 1:
+        raise Undecidable("there are {}: which one GRUB reads cannot be known".format(" and ".join(installed)))
+    return installed[0] if installed else None
+
+
+def _on_system_partition(tree: Tree) -> List[str]:
+    """Return every grub.cfg beside a loader, that of the fallback loader (EFI/BOOT) only where it is alone."""
+    found: Dict[str, str] = {}
+    for point in SYSTEM_PARTITIONS:
+        for name in tree.names(point + "/EFI"):
+            path = "{}/EFI/{}/grub.cfg".format(point, name)
+            if tree.is_file(path):
+                found.setdefault(tree.resolve(path) or path, path)
+    named = [path for path in found.values() if "/EFI/BOOT/" not in path.upper()]
+    return named or list(found.values())
+
+
+def _vendors(tree: Tree, paths: List[str]) -> str:
+    if len(paths) == 1:
+        return paths[0]
+    names = [VENDORS.get(name, name) for name in distribution(tree)[:1]]
+    ours = [path for path in paths if path.split("/")[-2].lower() in names]
+    if len(ours) != 1:
+        raise Undecidable("there are {}: which one GRUB reads cannot be known".format(" and ".join(sorted(paths))))
+    return ours[0]
+
+
+def distribution(tree: Tree) -> List[str]:
+    """Return the ids of the distribution and of those it is like, from os-release(5)."""
+    text = tree.read_text("/etc/os-release") or tree.read_text("/usr/lib/os-release") or ""
+    found: Dict[str, str] = dict(_ASSIGNMENT.findall(text))
+    return (found.get("ID", "") + " " + found.get("ID_LIKE", "")).split()
+
+
+def find_platform(tree: Tree) -> Tuple[Optional[str], Optional[str]]:
+    """Return GRUB's names of processor and firmware ("x86_64", "efi"), from its modules; None for what is not known."""
+    kinds = {match.groups() for match in map(_MODULES.match, _module_directories(tree)) if match}
+    if tree.is_directory("/sys/firmware/efi"):
+        kinds = {kind for kind in kinds if kind[1] == "efi"} or {("", "efi")}
+    elif tree.is_directory("/sys/firmware"):
+        kinds = {kind for kind in kinds if kind[1] != "efi"}
+    if len(kinds) != 1:
+        return None, None
+    cpu, firmware = kinds.pop()
+    return cpu or None, firmware
+
+
+def _module_directories(tree: Tree) -> List[str]:
+    names = [(directory, name) for directory in DIRECTORIES for name in tree.names(directory)]
+    return [name for directory, name in names if tree.is_directory(directory + "/" + name)]
+
+
+def variables(disk: Disk, config: str) -> Dict[str, str]:
+    """Return the variables that GRUB has set before it reads `config`; all of them are exported."""
+    device, prefix = disk.prefix(config.rpartition("/")[0])
+    cpu, firmware = find_platform(disk.tree)
+    found = {"feature_" + name: "y" for name in FEATURES}
+    found.update({"feature_" + name: unknown("feature_" + name) for name in LATER_FEATURES})
+    found.update(
+        root=device,
+        prefix=prefix,
+        cmdpath=unknown("cmdpath"),
+        grub_cpu=cpu or unknown("grub_cpu"),
+        grub_platform=firmware or unknown("grub_platform"),
+        secondary_locale_dir="",
+        pager="",
+        lang=unknown("lang"),
+    )
+    return found

@@ -1,0 +1,213 @@
+"""The file systems of the host, as /proc/mounts and fstab(5) tell of them, and where a path on one of them is seen.
+
+GRUB names a file by its device and the path on that file system; the host sees it below a mount point. Which device is
+which GRUB says by UUID, label or a name of its own, such as "hd0,msdos1". Such names are believed only where the
+running kernel was itself booted by one (its BOOT_IMAGE), or where there is but one partition of that number.
+"""
+
+import re
+from typing import Dict, FrozenSet, List, NamedTuple, Optional, Set, Tuple
+
+from kexec_initd.bootloader.grub2.values import MARK, is_unknown
+from kexec_initd.bootloader.tree import Tree
+
+VIRTUAL = ("/dev/root", "rootfs", "none", "overlay", "tmpfs")
+UNWRITABLE = ("btrfs", "zfs", "squashfs", "iso9660")
+JOINED = ("/dev/mapper/", "/dev/dm-", "/dev/md")
+MAX_VOLUMES = 1000
+_OCTAL = re.compile(r"\\([0-7]{3})")
+_PARTITION = re.compile(r"/dev/(?:([hsv]d[a-z]+|xvd[a-z]+)|((?:nvme\d+n|mmcblk|md|loop)\d+)p)(\d+)\Z")
+_GRUB_PARTITION = re.compile(r"hd0,(?:msdos|gpt)?(\d+)\Z")
+_BOOT_IMAGE = re.compile(r'(?:\A|\s)"?BOOT_IMAGE=\(([^)\s]+)\)(/[^\s"]+)')
+_ROOT_UUID = re.compile(r"(?:\A|\s)root=UUID=(\S+)")
+_BY = {"uuid": "/dev/disk/by-uuid", "label": "/dev/disk/by-label", "partuuid": "/dev/disk/by-partuuid"}
+
+
+class Volume(NamedTuple):
+    """A mounted file system, or a mounted subvolume of one; `ids` as "uuid=..." in lower case but for labels."""
+
+    point: str
+    device: str
+    kind: str
+    subvolume: str
+    named: bool  # fstab names the subvolume: it may be another than the default one
+    ids: FrozenSet[str]
+
+
+class _Line(NamedTuple):
+    source: str
+    point: str
+    kind: str
+    options: Tuple[str, ...]
+
+
+class Volumes:
+    """All volumes of the host below a Tree. What GRUB calls a device is text: its name, or a mark with a mount point."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self.all = _read_volumes(tree)
+        self._by_point = {volume.point: volume for volume in self.all}
+        self._by_id = {one: volume for volume in reversed(self.all) for one in volume.ids}
+        self._names: Dict[str, Volume] = {}
+        self._learn(tree.read_text("/proc/cmdline") or "")
+
+    def _learn(self, cmdline: str) -> None:
+        """Learn a device's name from the path that GRUB put on the running kernel's command line."""
+        match = _BOOT_IMAGE.search(cmdline)
+        if not match:
+            return
+        on = [volume for volume in self.all if self._tree.is_file(seen(volume, match.group(2)))]
+        if len({volume.device for volume in on}) == 1:
+            self._names[match.group(1)] = on[0]
+
+    def of(self, path: str) -> Volume:
+        """Return the volume that holds the host's `path`."""
+        while path not in self._by_point and path.startswith("/"):
+            path = path.rpartition("/")[0] or "/"
+        return self._by_point.get(path, self._by_point["/"])
+
+    def device(self, volume: Volume) -> str:
+        """Return GRUB's name for the device of a volume; one that is not known is marked as unknown."""
+        for name, named in self._names.items():
+            if named.device == volume.device:
+                return name
+        return MARK + volume.point + MARK
+
+    def by_device(self, device: str) -> Optional[Volume]:
+        """Return the volume that GRUB calls `device`, without parentheses; None where that is not known."""
+        if is_unknown(device):
+            return self._by_point.get(device[1:-1]) if device == MARK + device[1:-1] + MARK else None
+        if device in self._names:
+            return self._names[device]
+        if device.startswith("lvm/"):
+            return self._by_source("/dev/mapper/" + device[4:])
+        return self._by_number(device)
+
+    def _by_source(self, source: str) -> Optional[Volume]:
+        wanted = _canonical(self._tree, source)
+        return next((volume for volume in self.all if volume.device == wanted), None)
+
+    def _by_number(self, device: str) -> Optional[Volume]:
+        """Return the partition of the first disk by its number, on a host that has file systems on one disk only."""
+        match = _GRUB_PARTITION.match(device)
+        known = [(found, volume) for found, volume in ((_PARTITION.match(v.device), v) for v in self.all) if found]
+        disks = {found.group(1) or found.group(2) for found, _ in known}
+        if not match or len(disks) != 1:
+            return None
+        return next((volume for found, volume in known if found.group(3) == match.group(1)), None)
+
+    def by_id(self, kind: str, value: str) -> Optional[Volume]:
+        """Return the volume with a `kind` ("uuid", "label") of `value`."""
+        return self._by_id.get(_identity(kind, value))
+
+    def host_path(self, volume: Volume, path: str, relative: bool) -> Optional[str]:
+        """Return where the host sees what lies at `path` on the file system; None where it is not mounted.
+
+        `relative`: GRUB was told to read btrfs from the default subvolume on (as SUSE does), not from the top.
+        """
+        path = "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+        if volume.kind != "btrfs":
+            return seen(volume, path)
+        same = [other for other in self.all if other.device == volume.device]
+        if relative:
+            same = [other for other in same if other.point == "/" and not other.named]
+            return seen(same[0], path) if same else None
+        fits = [other for other in same if is_below(path, other.subvolume)]
+        if not fits:
+            return None
+        best = max(fits, key=lambda other: len(other.subvolume))
+        return seen(best, path[len(best.subvolume.rstrip("/")) :])
+
+
+def is_writable(volume: Volume) -> bool:
+    """Tell whether GRUB can write to a file there: it only overwrites blocks of a plain partition."""
+    return volume.kind not in UNWRITABLE and not volume.device.startswith(JOINED)
+
+
+def seen(volume: Volume, path: str) -> str:
+    """Return the host's path of what lies at `path` below the mount point."""
+    return volume.point.rstrip("/") + path
+
+
+def is_below(path: str, directory: str) -> bool:
+    """Tell whether `path` is `directory` or lies in it."""
+    return path == directory or path.startswith(directory.rstrip("/") + "/")
+
+
+def _read_volumes(tree: Tree) -> List[Volume]:
+    mounted = [line for line in _read_table(tree, "/proc/mounts") if _is_disk(line)]
+    table = [line for line in _read_table(tree, "/etc/fstab") if line.point.startswith("/")]
+    links = {kind: _read_links(tree, directory) for kind, directory in _BY.items()}
+    by_point = {line.point: line for line in table}
+    volumes: Dict[str, Volume] = {}
+    done: Set[Tuple[str, str]] = set()
+    for line in (mounted or table)[:MAX_VOLUMES]:
+        volume = _volume(tree, line, by_point.get(line.point), links)
+        if (volume.device, volume.subvolume) not in done:
+            volumes.setdefault(volume.point, volume)
+        done.add((volume.device, volume.subvolume))
+    volumes.setdefault("/", Volume("/", "", "", "/", False, frozenset()))
+    return list(volumes.values())
+
+
+def _volume(tree: Tree, line: _Line, listed: Optional[_Line], links: Dict[str, Dict[str, str]]) -> Volume:
+    source = listed.source if listed and (line.source in VIRTUAL or not line.source) else line.source
+    device = _canonical(tree, source)
+    ids = {_identity(kind, name) for kind, names in links.items() for name, target in names.items() if target == device}
+    for spec in (line.source, listed.source if listed else ""):
+        kind, equals, value = spec.partition("=")
+        if equals:
+            ids.add(_identity(kind, value))
+    root = _ROOT_UUID.search(tree.read_text("/proc/cmdline") or "")
+    if line.point == "/" and root and not any(one.startswith("uuid=") for one in ids):
+        ids.add(_identity("uuid", root.group(1)))
+    subvolume = _subvolume(line) or (_subvolume(listed) if listed else None)
+    named = bool(_subvolume(listed)) if listed else bool(subvolume)
+    return Volume(line.point, device, line.kind, subvolume or "/", named, frozenset(ids))
+
+
+def _identity(kind: str, value: str) -> str:
+    value = value.strip("\"'")
+    return "{}={}".format(kind.lower(), value if kind.lower() == "label" else value.lower())
+
+
+def _subvolume(line: _Line) -> Optional[str]:
+    for option in line.options:
+        if option.startswith("subvol="):
+            return "/" + option[len("subvol=") :].strip("/")
+        if option.startswith("subvolid=") and not any(other.startswith("subvol=") for other in line.options):
+            return "/\0" + option  # known by number only: no path fits
+    return None
+
+
+def _is_disk(line: _Line) -> bool:
+    return line.source.startswith("/dev/") or line.kind in ("zfs", "btrfs") or line.point == "/"
+
+
+def _read_table(tree: Tree, path: str) -> List[_Line]:
+    lines = []
+    for text in (tree.read_text(path) or "").splitlines():
+        fields = [_OCTAL.sub(lambda match: chr(int(match.group(1), 8)), field) for field in text.split()]
+        if len(fields) >= 3 and not fields[0].startswith("#") and fields[2] not in ("swap", "autofs"):
+            options = tuple(fields[3].split(",")) if len(fields) > 3 else ()
+            lines.append(_Line(fields[0], fields[1].rstrip("/") or "/", fields[2], options))
+    return lines
+
+
+def _read_links(tree: Tree, directory: str) -> Dict[str, str]:
+    """Return which device each link of udev's directory leads to."""
+    found = {}
+    for name in tree.names(directory):
+        target = tree.resolve(directory + "/" + name)
+        if target:
+            found[re.sub(r"\\x([0-9a-f]{2})", lambda match: chr(int(match.group(1), 16)), name)] = target
+    return found
+
+
+def _canonical(tree: Tree, source: str) -> str:
+    kind, equals, value = source.partition("=")
+    if equals and kind.lower() in _BY:
+        source = _BY[kind.lower()] + "/" + value.strip("\"'")
+        return tree.resolve(source) or _identity(kind, value)
+    return (tree.resolve(source) if source.startswith("/") else None) or source

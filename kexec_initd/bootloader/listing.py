@@ -1,0 +1,46 @@
+"""A boot loader's menu for people and for programs."""
+
+import json
+from typing import Dict, List, Union
+
+from kexec_initd.bootloader import Menu, Offered
+from kexec_initd.errors import one_line
+
+Value = Union[str, List[str], bool, None]
+
+
+def as_json(menu: Menu) -> str:
+    """Return the entries as a JSON list, in the loader's order; one that cannot be loaded has an obstacle."""
+    return json.dumps([_as_object(menu, number) for number in range(len(menu.offered))], indent=2)
+
+
+def _as_object(menu: Menu, number: int) -> Dict[str, Value]:
+    offered = menu.offered[number]
+    entry = offered.entry
+    found: Dict[str, Value] = {
+        "title": offered.title,
+        "id": offered.id,
+        "kernel": str(entry.kernel) if entry else None,
+        "initrds": [str(path) for path in entry.initrds] if entry else [],
+        "cmdline": entry.cmdline if entry else None,
+        "loader": menu.loader,
+        "default": number == menu.default,
+    }
+    if entry is None:
+        found["obstacle"] = offered.obstacle
+    return found
+
+
+def as_text(menu: Menu) -> str:
+    """Return a line for each entry: a star for the default, its position, its title, its kernel or what is wrong."""
+    if not menu.offered:
+        return "{}: no entries".format(menu.loader)
+    width = max(len(offered.path) for offered in menu.offered)
+    return "\n".join(_as_line(menu, number, width) for number in range(len(menu.offered)))
+
+
+def _as_line(menu: Menu, number: int, width: int) -> str:
+    offered: Offered = menu.offered[number]
+    mark = "*" if number == menu.default else " "
+    what = str(offered.entry.kernel) if offered.entry else "cannot be loaded: {}".format(offered.obstacle)
+    return one_line("{} {:<{}}  {} ({})".format(mark, offered.path, width, offered.title, what))

@@ -1,0 +1,227 @@
+"""systemd-boot: type 1 entries and unified kernel images on the EFI and the boot partition, loader.conf, EFI variables.
+
+See loader.conf(5), systemd-boot(7) and the Boot Loader Specification (UAPI.1). Files named by an entry lie on the
+entry's own partition. The command line is that of the entry's `options`, joined by a blank; systemd-boot puts an
+`initrd=` for each initrd before it, which tells only the EFI stub where to find them and is left out here.
+"""
+
+import re
+from pathlib import Path
+from typing import List, NamedTuple, Optional, Tuple
+
+from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
+from kexec_initd.bootloader.bls import Fields, Found, last, parse_entry, read_entries, tries, without_tries
+from kexec_initd.bootloader.efivars import path_of, read_string
+from kexec_initd.bootloader.glob import matches
+from kexec_initd.bootloader.tree import Tree
+from kexec_initd.bootloader.versions import uapi_key
+
+LOADER = "systemd-boot"
+PLACES = ("/efi", "/boot/efi", "/boot")
+PROGRAM = re.compile(r"systemd-boot(\w+)\.efi$", re.IGNORECASE)
+SORT_KEY_SINCE = 251  # the release of systemd that sorts by it
+MAX_BYTES = 64 * 1024
+LONGEST = 1024  # characters of a pattern
+KINDS = ("linux", "efi", "uki", "uki-url")
+OBSTACLES = {
+    "efi": "it is an EFI program",
+    "uki": "it is a unified kernel image",
+    "uki-url": "it is loaded from the network",
+}
+
+
+class Entry(NamedTuple):
+    """An entry with what sorts and finds it. One whose kernel is missing is listed, but not there for the loader."""
+
+    id: str
+    offered: Offered
+    fields: Fields
+    there: bool
+    unified: bool
+
+
+class Wish(NamedTuple):
+    """A pattern for the entry to boot, and who says so."""
+
+    pattern: str
+    source: Source
+    one_shot: bool
+
+
+def read_menu(tree: Tree) -> Optional[Menu]:
+    """Return systemd-boot's menu; None where it has no entries. Raises Refused."""
+    places = find_places(tree)
+    entries = sort(tree, [entry for place in places for entry in read_place(tree, place)])
+    images = [image for place in places for image in read_images(tree, place)]
+    if not entries and not images:
+        return None
+    numbered = [
+        entry._replace(offered=entry.offered._replace(path=str(number)))
+        for number, entry in enumerate(entries + images)
+    ]
+    wishes, problem = read_wishes(tree, places)
+    index, source, one_shot, reason = choose(numbered, wishes)
+    offered = tuple(entry.offered for entry in numbered)
+    problem = problem or hidden(tree, places) or reason
+    return Menu(LOADER, offered, None if problem else index, problem, source, one_shot)
+
+
+def hidden(tree: Tree, places: List[str]) -> Optional[str]:
+    """Say when the loader has run from a partition that is not to be seen now: its loader.conf may name a default."""
+    ran = (read_string(tree, "LoaderInfo") or "").startswith(LOADER)
+    seen = any(tree.is_directory(place + "/EFI") or tree.is_file(place + "/loader/loader.conf") for place in places)
+    return "the EFI system partition is not mounted" if ran and not seen else None
+
+
+def is_installed(tree: Tree) -> bool:
+    """Tell whether the loader itself, not only entries that GRUB may read as well, is on the host."""
+    if (read_string(tree, "LoaderInfo") or "").startswith(LOADER):
+        return True
+    return any(
+        tree.is_file(place + "/loader/loader.conf") or any(map(PROGRAM.match, tree.names(place + "/EFI/systemd")))
+        for place in find_places(tree)
+    )
+
+
+def find_places(tree: Tree) -> List[str]:
+    """Return where the EFI system partition and the boot partition may be mounted, each once."""
+    places = {tree.resolve(place): place for place in reversed(PLACES) if tree.is_mount_point(place) is not False}
+    return [place for place in PLACES if place in places.values() and tree.is_directory(place)]
+
+
+def read_place(tree: Tree, place: str) -> List[Entry]:
+    """Return the type 1 entries of one partition that the loader would not pass over."""
+    architectures = {
+        found.group(1).lower() for found in map(PROGRAM.match, tree.names(place + "/EFI/systemd")) if found
+    }
+    entries = []
+    for found in read_entries(tree, place + "/loader/entries"):
+        architecture = last(found.fields, "architecture")
+        foreign = architecture and architectures and architecture.lower() not in architectures
+        if not foreign and any(kind in found.fields for kind in KINDS):
+            entries.append(make_entry(tree, place, found))
+    return entries
+
+
+def make_entry(tree: Tree, place: str, found: Found) -> Entry:
+    """Find the files of an entry."""
+    fields = {key: tuple(map(unquoted, values)) for key, values in found.fields.items()}
+    source = Source(Path(found.directory + "/" + found.name), 0)
+    kinds = [kind for kind in KINDS if kind in fields]
+    name, title = found.name.lower(), last(fields, "title") or found.name.lower()
+    programs = [on_partition(place, value) for kind in kinds if kind != "uki-url" for value in fields[kind][-1:]]
+    missing = [path for path in programs if not tree.is_file(path)]
+    if len(kinds) == 1 and kinds[0] == "linux":
+        initrds = [on_partition(place, value) for value in fields.get("initrd", ())]
+        gone = missing + [path for path in initrds if not tree.is_file(path)]
+        obstacle = "{} is missing".format(gone[0]) if gone else None
+        files = tuple(map(Path, initrds))
+        entry = None if gone else BootEntry(title, name, Path(programs[0]), files, " ".join(fields.get("options", ())))
+    else:
+        obstacle = OBSTACLES[kinds[0]] if len(kinds) == 1 else "it is of several kinds: " + ", ".join(kinds)
+        entry = None
+    return Entry(name, Offered(title, name, "", entry, obstacle, source), fields, not missing, False)
+
+
+def unquoted(value: str) -> str:
+    """Return a value without the quotation marks around it."""
+    return value[1:-1] if len(value) > 1 and value.startswith('"') and value.endswith('"') else value
+
+
+def on_partition(place: str, value: str) -> str:
+    """Return where the host sees a file that an entry names, with slashes or EFI's backslashes."""
+    return place + "/" + "/".join(part for part in re.split(r"[/\\]", value) if part)
+
+
+def read_images(tree: Tree, place: str) -> List[Entry]:
+    """Return the unified kernel images of one partition."""
+    entries = []
+    for name in tree.names(place + "/EFI/Linux"):
+        path = place + "/EFI/Linux/" + name
+        if name.lower().endswith(".efi") and not name.lower().startswith((".", "auto-")) and tree.is_file(path):
+            lower = name.lower()
+            offered = Offered(lower, lower, "", None, OBSTACLES["uki"], Source(Path(path), 0))
+            entries.append(Entry(lower, offered, {}, True, True))
+    return entries
+
+
+def sort(tree: Tree, entries: List[Entry]) -> List[Entry]:
+    """Sort as the loader does: without tries left last; by sort-key, machine and version; the others by name."""
+    release = re.match(LOADER + r" ([0-9]{1,6})", read_string(tree, "LoaderInfo") or "")
+    keyed = not release or int(release.group(1)) >= SORT_KEY_SINCE
+
+    def sort_key(entry: Entry) -> Optional[str]:
+        return last(entry.fields, "sort-key") if keyed else None
+
+    def version(entry: Entry) -> Tuple[object, ...]:
+        return uapi_key(last(entry.fields, "version") or "") if sort_key(entry) is not None else ()
+
+    def group(entry: Entry) -> Tuple[bool, bool, str, str]:
+        key = sort_key(entry)
+        machine = (last(entry.fields, "machine-id") or "") if key is not None else ""
+        return tries(entry.id)[0] == 0, key is None, key or "", machine
+
+    newest = sorted(entries, key=lambda entry: uapi_key(entry.id), reverse=True)
+    return sorted(sorted(newest, key=version, reverse=True), key=group)
+
+
+def read_wishes(tree: Tree, places: List[str]) -> Tuple[List[Wish], Optional[str]]:
+    """Return what is to be booted, the strongest wish first, and what makes them unclear."""
+    wishes = []
+    for name in ("LoaderEntryOneShot", "LoaderEntryDefault"):
+        pattern = read_string(tree, name)
+        if pattern is not None:
+            wishes.append(Wish(pattern.lower(), Source(Path(path_of(name)), 0), name == "LoaderEntryOneShot"))
+    wishes += [wish for wish in [read_configured(tree, places)] if wish]
+    saved = read_string(tree, "LoaderEntryLastBooted")
+    problem = None
+    if any(wish.pattern == "@saved" for wish in wishes) and saved is None and read_string(tree, "LoaderEntrySelected"):
+        problem = "the last entry is wanted, but the loader has not noted it"
+    if read_string(tree, "LoaderConfigTimeoutOneShot") is not None:
+        problem = "the loader's menu is wanted at the next boot"
+    if any(len(wish.pattern) > LONGEST for wish in wishes):
+        problem = "the default is a pattern of more than {} characters".format(LONGEST)
+        wishes = []
+    known = [wish._replace(pattern=(saved or "").lower()) if wish.pattern == "@saved" else wish for wish in wishes]
+    return [wish for wish in known if wish.pattern], problem
+
+
+def read_configured(tree: Tree, places: List[str]) -> Optional[Wish]:
+    """Return the default of loader.conf, that of the EFI system partition before that of the boot partition."""
+    for place in places:
+        path = place + "/loader/loader.conf"
+        text = tree.read_text(path, MAX_BYTES)
+        if text is not None:
+            value = last(parse_entry(text), "default")
+            lines = enumerate(re.split(r"\n|\r\n?", text), 1)
+            line = max((number for number, line in lines if line.split()[:1] == ["default"]), default=0)
+            return Wish(unquoted(value).lower(), Source(Path(path), line), False) if value is not None else None
+    return None
+
+
+def choose(entries: List[Entry], wishes: List[Wish]) -> Tuple[Optional[int], Optional[Source], bool, Optional[str]]:
+    """Return the entry to boot, who says so, whether for once, or why that is unclear."""
+    there = [number for number, entry in enumerate(entries) if entry.there]
+    for pattern, source, one_shot in wishes:
+        found = [number for number in there if matches(pattern, entries[number].id)]
+        if found:
+            return decide(entries, found, source, one_shot)
+        if any(matches(without_tries(pattern), without_tries(entries[number].id)) for number in there):
+            return None, source, one_shot, "{} is wanted, whose count of tries has changed".format(pattern)
+        if pattern.startswith("auto-"):
+            return None, source, one_shot, "{} is wanted, which the loader finds by itself".format(pattern)
+    return decide(entries, there, None, False)
+
+
+def decide(
+    entries: List[Entry], found: List[int], source: Optional[Source], one_shot: bool
+) -> Tuple[Optional[int], Optional[Source], bool, Optional[str]]:
+    """Take the first of the entries that fit, unless the loader alone knows which that is or counts its tries."""
+    if not found:
+        return None, source, one_shot, "no entry has a kernel that is there"
+    if len(found) > 1 and any(entries[number].unified for number in found):
+        return None, source, one_shot, "unified kernel images stand among the entries, and their order is not read"
+    first = found[0]
+    if tries(entries[first].id)[0]:
+        return None, source, one_shot, "the loader counts the tries of {}".format(entries[first].id)
+    return first, source, one_shot, None

@@ -1,0 +1,104 @@
+"""The target: the entry that a cold boot would take next, or why that cannot be said or cannot be loaded."""
+
+import json
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional, Tuple, Union
+
+from kexec_initd.bootloader import BootEntry, Menu, Source
+from kexec_initd.bootloader.efivars import DIRECTORY as EFI_VARIABLES
+from kexec_initd.bootloader.menu import menu_of
+from kexec_initd.bootloader.tree import Tree
+from kexec_initd.errors import one_line
+
+# What the running kernel makes up for each reader: it tells nothing by its time or its size, and stays as it is.
+MADE_UP = ("/proc/", "/sys/")
+# With it the firmware starts another of its entries, once (UEFI 2.10, 3.3). That it is there shows, other than its value.
+BOOT_NEXT = EFI_VARIABLES + "BootNext-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+SHOWING = ("LoaderInfo", "BootNext")
+
+
+class Target(NamedTuple):
+    """What the boot loader would boot: exactly one of `entry` and `problem` is None. `title` where an entry is known.
+
+    `source` is where the choice comes from, None when from no file.
+    """
+
+    loader: str
+    title: Optional[str]
+    entry: Optional[BootEntry]
+    problem: Optional[str]
+    source: Optional[Source]
+    one_shot: bool
+
+
+class Reading(NamedTuple):
+    """The target and what it was found from: `files` that show by their identity (files.identity) when they change.
+
+    With `hidden` there is also something whose change does not show, an EFI variable, and only another reading tells.
+    """
+
+    target: Target
+    files: Tuple[Path, ...]
+    hidden: bool
+
+
+def find_target(root: Path) -> Target:
+    """Return the target of the host below `root`. Raises Error for what cannot be read at all."""
+    return read_target(root).target
+
+
+def read_target(root: Path) -> Reading:
+    """Return the target of the host below `root`, and what decides. Raises Error for what cannot be read at all."""
+    tree = Tree(root)
+    target = choose_target(menu_of(tree))
+    if tree.is_file(BOOT_NEXT):
+        target = target._replace(entry=None, problem="the firmware has a wish for one boot only (BootNext)")
+    files = tuple(Path(path) for path in tree.asked if not path.startswith(MADE_UP) or path == BOOT_NEXT)
+    variables = [path[len(EFI_VARIABLES) :] for path in tree.asked if path.startswith(EFI_VARIABLES)]
+    hidden = any(not name.startswith(SHOWING) for name in variables) and tree.is_directory(EFI_VARIABLES)
+    return Reading(target, files, hidden)
+
+
+def choose_target(menu: Menu) -> Target:
+    """Return the target that `menu` has; in doubt, and for a wish that nobody here would take back, there is none."""
+    if menu.default is None:
+        return Target(menu.loader, None, None, menu.problem or "there is no default entry", menu.source, menu.one_shot)
+    offered = menu.offered[menu.default]
+    entry, problem = offered.entry, None
+    if entry is None:
+        problem = 'the next entry, "{}", cannot be loaded: {}'.format(offered.title, offered.obstacle)
+    elif menu.one_shot:
+        entry, problem = None, 'the boot loader has a wish for one boot only, "{}"'.format(offered.title)
+    return Target(menu.loader, offered.title, entry, problem, menu.source or offered.source, menu.one_shot)
+
+
+def as_json(target: Target) -> str:
+    """Return the target as one JSON object; `kernel` is null where there is a problem."""
+    entry = target.entry
+    found: Dict[str, Union[str, List[str], bool, int, None]] = {
+        "loader": target.loader,
+        "title": target.title,
+        "kernel": str(entry.kernel) if entry else None,
+        "initrds": [str(path) for path in entry.initrds] if entry else [],
+        "cmdline": entry.cmdline if entry else None,
+        "one_shot": target.one_shot,
+        "file": str(target.source.path) if target.source else None,
+        "line": target.source.line if target.source else None,
+        "problem": target.problem,
+    }
+    return json.dumps(found, indent=2)
+
+
+def as_text(target: Target) -> str:
+    """Return the target for a person, a line for each thing."""
+    entry = target.entry
+    lines = ["target:     {}".format(target.title if entry else "undecided: {}".format(target.problem))]
+    if entry is not None:
+        lines.append("kernel:     {}".format(entry.kernel))
+        lines.append("initrds:    {}".format(", ".join(str(path) for path in entry.initrds) or "none"))
+        lines.append("cmdline:    {}".format(entry.cmdline))
+    lines.append("loader:     {}{}".format(target.loader, ", for one boot only" if target.one_shot else ""))
+    if target.source is not None:
+        line = ":{}".format(target.source.line) if target.source.line else ""
+        lines.append("chosen by:  {}{}".format(target.source.path, line))
+    return "\n".join(one_line(line) for line in lines)

@@ -1,0 +1,184 @@
+"""GRUB's entries: what they load, why they cannot be loaded, what they see; and what is too much to read."""
+
+from pathlib import Path
+from typing import List, Optional
+
+import pytest
+
+from kexec_initd.bootloader.grub2 import Write, read, read_menu
+from kexec_initd.bootloader.tree import Tree
+from kexec_initd.errors import Refused
+from tests.unit.grub2_hosts import cmdline_of, menu_of, two_entries
+
+
+@pytest.mark.parametrize(
+    "body, obstacle",
+    [
+        ("chainloader +1", "chainloader"),
+        ("linux16 /memtest86+.bin", "memtest (linux16 image)"),
+        ("multiboot /k1; module /k2", "multiboot"),
+        ("cryptomount -u 1; linux /k1", "encrypted (cryptomount)"),
+        ("halt", "halt"),
+        ("reboot", "reboot"),
+        ("fwsetup", "fwsetup"),
+        ("configfile /grub/x.cfg", "configfile"),
+        ("exit", "exit"),
+        ("frobnicate; linux /k1", "the command frobnicate"),
+        ("linux /none", "the kernel /boot/none is missing"),
+        ("linux /grub", "the kernel /boot/grub is a directory"),
+        ("linux k1", "the path k1 is not known"),
+        ("linux", "the path  is not known"),
+        ("linux /k1; initrd /none", "the initrd /boot/none is missing"),
+        ("linux /k1; initrd newc:x:/i1", "an initrd that GRUB itself packs (newc:)"),
+        ("linux /k1; initrd", "initrd without a file"),
+        ("linux /k1 $grub_cpu", "the command line depends on grub_cpu"),
+        ("linux ($root)/k1", "GRUB's name of the device of /boot is not known (it is in BOOT_IMAGE)"),
+        ("search --set=root --fs-uuid cc; linux /k1", "the file system uuid=cc is not mounted"),
+        ("set root=hd3,1; linux /k1", "which device hd3,1 is cannot be known"),
+        ("if cpuid; then linux /k1; else linux /k2; fi", "depends on what only GRUB knows: the-result-of-cpuid"),
+        ("echo", "it loads no kernel"),
+        ("menuentry x { true }", "an entry that defines an entry"),
+        ("devicetree /k2; linux /k1", "devicetree"),
+        ("while true; do x=1; done", "the configuration takes too many steps"),
+    ],
+)
+def test_an_entry_that_we_cannot_load_says_why(body: str, obstacle: str, tmp_path: Path) -> None:
+    menu = menu_of(tmp_path, "menuentry x {{ {} }}\n".format(body))
+    assert [(offered.entry, offered.obstacle) for offered in menu.offered] == [(None, obstacle)]
+    assert menu.default == 0 and menu.problem is None
+
+
+@pytest.mark.parametrize(
+    "body, kernel, initrds",
+    [
+        ("linux /k1; initrd /i1 /k2", "/boot/k1", ["/boot/i1", "/boot/k2"]),
+        ("linux /k2; initrd /i1; linux /k1", "/boot/k1", []),
+        ("linux /k1; initrd /k2; initrd /i1", "/boot/k1", ["/boot/i1"]),
+        ("linuxefi /k1; initrdefi /i1", "/boot/k1", ["/boot/i1"]),
+        ("search --set=root --fs-uuid AA; linux /boot2/k", "/boot2/k", []),
+        ("search --set=other --fs-uuid aa; initrd /x; linux //./k1", "/boot/k1", []),
+        ("initrd /i1; linux /k1; boot; halt", "/boot/k1", []),
+        ("set root=(hd9); search -u -s bb; linux /k1", "/boot/k1", []),
+        ("savedefault; if [ $chosen = x ]; then linux /k1; fi", "/boot/k1", []),
+    ],
+)
+def test_kernel_and_initrds(body: str, kernel: str, initrds: List[str], tmp_path: Path) -> None:
+    config = "function savedefault {\ntrue\n}\nmenuentry x { " + body + " }\n"
+    menu = menu_of(tmp_path, config, files=("boot2/k",))
+    entry = menu.offered[0].entry
+    assert entry is not None, menu.offered[0].obstacle
+    assert (str(entry.kernel), [str(path) for path in entry.initrds]) == (kernel, initrds)
+
+
+def test_only_exported_variables_reach_a_submenu(tmp_path: Path) -> None:
+    config = "a=1; b=2; export b; submenu s { menuentry e { linux /k1 a=$a b=$b } }\n"
+    menu = menu_of(tmp_path, config)
+    assert menu.offered[0].entry is not None
+    assert menu.offered[0].entry.cmdline == "BOOT_IMAGE=/k1 a= b=2"
+
+
+def test_a_problem_in_a_submenu_matters_only_where_the_default_is_in_it(tmp_path: Path) -> None:
+    config = "submenu s {{ frobnicate; menuentry e {{ linux /k1 }} }}\nmenuentry f {{ linux /k2 }}\ndefault='{}'\n"
+    assert menu_of(tmp_path, config.format("f")).default == 1
+    assert menu_of(tmp_path, config.format("s>e")).problem is not None
+
+
+@pytest.mark.parametrize(
+    "options, inner, obstacle, problem",
+    [
+        ("", "", None, "/boot/grub/grub.cfg:1: it asks for a password"),
+        ("--unrestricted", "", None, None),
+        ("--unrestricted", "export superusers; ", "it asks for a password", None),
+    ],
+)
+def test_passwords(options: str, inner: str, obstacle: Optional[str], problem: Optional[str], tmp_path: Path) -> None:
+    config = "superusers=a; {}submenu s {} {{ menuentry e {{ linux /k1 }} }}\n".format(inner, options)
+    menu = menu_of(tmp_path, config)
+    assert (menu.offered[0].obstacle, menu.problem) == (obstacle, problem)
+
+
+def test_a_link_that_leads_out_of_the_root_is_resolved_below_it(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("")
+    root = tmp_path / "root"
+    (root / "boot").mkdir(parents=True)
+    (root / "boot" / "up").symlink_to("../../outside")
+    (root / "boot" / "abs").symlink_to(str(outside))
+    menu = menu_of(root, "menuentry a { linux /up }\nmenuentry b { linux /abs }\n")
+    assert [offered.obstacle for offered in menu.offered] == [
+        "the kernel /boot/up is missing",
+        "the kernel /boot/abs is missing",
+    ]
+
+
+def test_a_link_to_another_file_system_leads_nowhere_for_grub(tmp_path: Path) -> None:
+    (tmp_path / "boot").mkdir()
+    (tmp_path / "vmlinuz").write_text("")
+    (tmp_path / "boot" / "other").symlink_to("../vmlinuz")
+    menu = menu_of(tmp_path, "menuentry a { linux /other }\n")
+    assert menu.offered[0].obstacle == "/boot/other leads to another file system"
+
+
+def test_the_entries_of_blscfg_save_themselves_where_that_is_wanted(tmp_path: Path) -> None:
+    functions = "function savedefault {\nsaved_entry=$chosen; save_env saved_entry\n}\nfunction load_video {\ntrue\n}\n"
+    texts = {
+        "boot/loader/entries/x-1.conf": "title X\nlinux /k1\n",
+        "boot/grub/grubenv": "# GRUB Environment Block\nsaved_entry=y\n".ljust(1024, "#"),
+        "proc/cmdline": "BOOT_IMAGE=(hd0,gpt1)/k1\n",
+    }
+    menu_of(tmp_path, functions + "save_default=true\nblscfg\n", texts=texts)
+    reading = read(Tree(tmp_path))
+    assert reading is not None and reading.menu.offered[0].obstacle is None
+    assert reading.writes == (Write(Path("/boot/grub/grubenv"), "saved_entry", "x-1"),)
+
+
+@pytest.mark.parametrize(
+    "config, problem",
+    [
+        ("x=1;" * 400000, "the configuration takes too many steps"),
+        ("[ 1 ]\n" * 400000, "/boot/grub/grub.cfg:150001: the end of what is read where the end of the line should be"),
+        ("'" * 1000000, "/boot/grub/grub.cfg:1: a word of more than 65536 characters where a command should be"),
+        ("function f {\nsubmenu a { f }\nsubmenu b { f }\n}\nf\n", "submenus are nested too deep"),
+        ("while true; do load_env; done", "the configuration takes too many steps"),
+        ("while true; do source $prefix/x.cfg; done", "the configuration takes too many steps"),
+        ("x=$x" + "a" * 60000 + "\n" + "set v$x=$x\nx=b$x\n" * 2000, "the configuration takes too many steps"),
+    ],
+    ids=lambda value: value[:12],
+)
+def test_what_is_too_much_is_not_read_to_the_end(config: str, problem: str, tmp_path: Path) -> None:
+    block = "# GRUB Environment Block\n".ljust(1024, "#")
+    menu = menu_of(tmp_path, config, texts={"boot/grub/x.cfg": "# x\n" * 99999, "boot/grub/grubenv": block})
+    assert menu.default is None and menu.problem == problem
+
+
+def test_a_configuration_of_more_than_4_megabytes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="is larger than 4194304 bytes"):
+        menu_of(tmp_path, "#" * 4194305)
+
+
+def test_a_long_configuration_may_take_more_steps(tmp_path: Path) -> None:
+    assert menu_of(tmp_path, "x=1; y=2; z=3; x=1\n" * 10000 + two_entries()).default == 0
+
+
+def test_a_file_that_is_not_there_may_matter_once_it_is(tmp_path: Path) -> None:
+    menu_of(tmp_path, "if [ -f $prefix/custom.cfg ]; then source $prefix/custom.cfg; fi\n" + two_entries())
+    tree = Tree(tmp_path)
+    read(tree)
+    assert "/boot/grub/custom.cfg" in tree.asked and "/boot/k1" in tree.asked
+
+
+def test_a_host_without_grub_has_no_menu(tmp_path: Path) -> None:
+    assert read_menu(Tree(tmp_path)) is None
+
+
+def test_bytes_that_are_not_utf_8_come_through(tmp_path: Path) -> None:
+    assert cmdline_of(tmp_path, "menuentry x { linux /k1 a=\udce9 }\n") == "a=\udce9"
+
+
+def test_a_binary_file_is_no_configuration(tmp_path: Path) -> None:
+    menu = menu_of(tmp_path, "menuentry x { linux /k1 \0 }\n")
+    assert menu.default is None and menu.problem == "/boot/grub/grub.cfg is no text"
+
+
+def test_carriage_returns_are_passed_over_as_grub_does(tmp_path: Path) -> None:
+    assert cmdline_of(tmp_path, "menuentry x {\r\n linux /k1 ro\r\n}\r\n") == "ro"

@@ -1,0 +1,257 @@
+"""GRUB's environment block, command line, choice of the default, BLS values, file systems; and that it stays quick."""
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Dict, List, Optional
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kexec_initd.bootloader.grub2 import read, read_menu
+from kexec_initd.bootloader.grub2.blscfg import expand
+from kexec_initd.bootloader.grub2.blscfg import parse as parse_fragment
+from kexec_initd.bootloader.grub2.defaults import Level, Line, choose
+from kexec_initd.bootloader.grub2.grubenv import SIGNATURE, SIZE, parse, with_changes
+from kexec_initd.bootloader.grub2.images import command_line
+from kexec_initd.bootloader.grub2.values import Undecidable
+from kexec_initd.bootloader.grub2.volumes import Volumes
+from kexec_initd.bootloader.tree import Tree
+from kexec_initd.errors import Refused
+
+FIXTURES = Path(__file__).resolve().parents[1] / "bootloader" / "grub2"
+NAMES = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=8)
+VALUES = st.text(max_size=12).filter(lambda text: "\0" not in text)
+
+
+def block(text: bytes) -> bytes:
+    return (SIGNATURE + text).ljust(SIZE, b"#")
+
+
+@pytest.mark.parametrize(
+    "data, values",
+    [
+        (block(b""), {}),
+        (block(b"a=1\nb=\n"), {"a": "1", "b": ""}),
+        (block(b"a=x=y\n# no\n\n"), {"a": "x=y"}),
+        (block(b"a=1\\\\2\\\n3\nb=4\n"), {"a": "1\\2\n3", "b": "4"}),
+        (block(b"a=\xe9\n"), {"a": "\udce9"}),
+        (block(b"a=1\n")[:-1], None),
+        (block(b"a=1\n") + b"#", None),
+        (b"#" * SIZE, None),
+        (b"", None),
+        (block(b"a=1"), None),
+        (block(b"a\n"), None),
+        (block(b"a=1\0\n"), None),
+        (block(b"a=1\nb=2"), None),
+    ],
+)
+def test_environment_block(data: bytes, values: Optional[Dict[str, str]]) -> None:
+    if values is None:
+        with pytest.raises(Refused, match="environment block"):
+            parse(data)
+    else:
+        assert {name: variable.value for name, variable in parse(data).items()} == values
+
+
+def test_a_variable_of_the_block_knows_its_line() -> None:
+    assert [variable.line for variable in parse(block(b"a=1\\\n2\nb=3\n")).values()] == [2, 4]
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=5), st.dictionaries(NAMES, st.none() | VALUES, max_size=5))
+def test_a_changed_block_says_what_it_should(before: Dict[str, str], changes: Dict[str, Optional[str]]) -> None:
+    old = with_changes(block(b""), dict(before))
+    new = with_changes(old, changes)
+    wanted: Dict[str, Optional[str]] = dict(before)
+    wanted.update(changes)
+    assert len(new) == SIZE
+    found = {name: variable.value for name, variable in parse(new).items()}
+    assert found == {name: value for name, value in wanted.items() if value is not None}
+
+
+def test_a_block_has_room_for_1024_bytes() -> None:
+    with pytest.raises(Refused, match="has no room for a"):
+        with_changes(block(b""), {"a": "x" * SIZE})
+
+
+@given(st.dictionaries(NAMES, st.text("ab \\=#'\"$", max_size=8), min_size=1, max_size=4))
+def test_grub_editenv_reads_what_we_write(tmp_path_factory: pytest.TempPathFactory, values: Dict[str, str]) -> None:
+    path = tmp_path_factory.getbasetemp() / "grubenv"
+    path.write_bytes(with_changes(block(b""), dict(values)))
+    said = subprocess.run(["grub-editenv", str(path), "list"], stdout=subprocess.PIPE, check=True).stdout
+    assert said.decode().splitlines() == ["{}={}".format(*item) for item in values.items()]
+
+
+@pytest.mark.parametrize(
+    "words, text",
+    [
+        (["/k", "a", "b"], "/k a b"),
+        (["/k", "a b"], '/k "a b"'),
+        (["/k", 'a="b c"'], '/k "a=\\"b c\\""'),
+        (["/k", "a'b\\c"], "/k a\\'b\\\\c"),
+        (["/k", "\\x4G\\x4a"], "/k \\\\x4G\\x4a"),
+        (["/k", "", "a\tb"], "/k  a\tb"),
+    ],
+)
+def test_command_line(words: List[str], text: str) -> None:
+    assert command_line(words) == text
+
+
+def level() -> Level:
+    inner = Level((Line("in a", "ia", True, 1, None), Line("in > b", "i>b", True, 2, None)), None)
+    bad = Level((Line("x", "x", True, 3, None),), "no idea")
+    return Level(
+        (
+            Line("first", "f", True, 0, None),
+            Line("sub", "s", True, -1, inner),
+            Line("bad", "bad", True, -1, bad),
+            Line("7 dwarfs", "7", True, 4, None),
+            Line("maybe", "m", False, 5, None),
+            Line("last", "l", True, 6, None),
+        ),
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    "wish, fedora, number",
+    [
+        (None, False, 0),
+        ("", False, 0),
+        ("0", False, 0),
+        ("1", False, 1),
+        ("1>1", False, 2),
+        ("1>9", False, 1),
+        ("1>", False, 1),
+        ("s>i>>b", False, 2),
+        ("sub>in >> b", False, 2),
+        ("s>1", False, 2),
+        ("s>nothing", False, 1),
+        ("nothing", False, 0),
+        ("nothing>ia", False, 0),
+        ("2", False, None),
+        ("2>0", False, None),
+        ("3", False, 4),
+        ("4", False, None),
+        ("5", False, None),
+        ("9", False, None),
+        ("7", False, None),
+        ("7", True, 4),
+        ("7 dwarfs", False, None),
+        ("7 dwarfs", True, 4),
+        ("l", False, None),
+        ("-1", False, None),
+        (" 1", False, None),
+        ("0x1", False, None),
+        ("1>1", True, None),
+        ("s>1", True, 2),
+        ("\0cpu\0", False, None),
+    ],
+)
+def test_default(wish: Optional[str], fedora: bool, number: Optional[int]) -> None:
+    if number is None:
+        with pytest.raises(Undecidable):
+            choose(level(), wish, fedora)
+    else:
+        assert choose(level(), wish, fedora) == number
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        ("ro quiet", "ro quiet"),
+        ("$k", None),
+        ("$ko", "a b "),
+        ("$ko quiet", "a b quiet"),
+        ("$ko$ko", "a b a b "),
+        ("ro $ko", "ro a b "),
+        ("$none", None),
+        ("$none quiet", "quiet"),
+        ("$none $ko", "a b "),
+        ("$none$ko", None),
+        ("ro$ko/x", "roa b /x"),
+        ("", None),
+    ],
+)
+def test_values_of_fragments(value: str, text: Optional[str]) -> None:
+    assert expand(value, {"ko": "a b"}) == text
+
+
+def test_a_fragment_ends_where_grub_stops_reading() -> None:
+    text = "# x\n title  A b\nlinux\t/k\ninitrd /a\ninitrd /b c\n\nversion 1\n"
+    assert parse_fragment(text) == {"title": ["A b"], "linux": ["/k"], "initrd": ["/a", "/b c"]}
+
+
+MOUNTS = "/dev/mapper/vg-root / ext4 rw 0 0\n/dev/nvme0n1p2 /boot ext4 rw 0 0\n/dev/sdb1 /data\\040x ext4 rw 0 0\n"
+
+
+def test_volumes_are_found_by_udevs_links(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/mounts").write_text(MOUNTS)
+    for link, target in (
+        ("dev/mapper/vg-root", "../dm-0"),
+        ("dev/disk/by-uuid/AB-CD", "../../nvme0n1p2"),
+        ("dev/disk/by-label/my\\x20root", "../../dm-0"),
+    ):
+        (tmp_path / link).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / link).symlink_to(target)
+    for device in ("dm-0", "nvme0n1p2"):
+        (tmp_path / "dev" / device).write_text("")
+    volumes = Volumes(Tree(tmp_path))
+    found = [volumes.by_id("uuid", "ab-cd"), volumes.by_id("label", "my root"), volumes.by_id("label", "MY ROOT")]
+    assert [volume.point if volume else None for volume in found] == ["/boot", "/", None]
+    assert volumes.of("/data x/y").point == "/data x"
+    lvm = volumes.by_device("lvm/vg-root")
+    assert lvm is not None and lvm.point == "/"
+    assert volumes.by_device("hd0,gpt2") is None, "two disks"
+
+
+def entries_config(count: int) -> str:
+    original = (FIXTURES / "debian-12-first/root/boot/grub/grub.cfg").read_text()
+    head, body = original.split("submenu ", 1)
+    begin = body.index("\tmenuentry ")
+    one = body[begin : body.index("\tmenuentry ", begin + 1)]
+    entries = "".join(one.replace("6.1.0-37", "6.1.0-{}".format(number)) for number in range(count))
+    return head + "submenu " + body[:begin] + entries + "}\n"
+
+
+def cpu_seconds(root: Path, count: int) -> float:
+    (root / "boot/grub").mkdir(parents=True, exist_ok=True)
+    (root / "etc").mkdir(exist_ok=True)
+    shutil.copy(str(FIXTURES / "debian-12-first/root/etc/fstab"), str(root / "etc/fstab"))
+    (root / "boot/grub/grub.cfg").write_text(entries_config(count))
+    start = time.process_time()
+    menu = read_menu(Tree(root))
+    took = time.process_time() - start
+    assert menu is not None and menu.problem is None and len(menu.offered) == count + 1
+    return took
+
+
+def test_the_time_grows_with_the_number_of_entries_and_no_faster(tmp_path: Path) -> None:
+    few = min(cpu_seconds(tmp_path, 500) for _ in range(3))
+    assert min(cpu_seconds(tmp_path, 2000) for _ in range(3)) < 8 * few
+
+
+def test_5000_entries_in_a_second(tmp_path: Path) -> None:
+    entry = "menuentry 'L{0}' --id l{0} {{\n linux /boot/vmlinuz-{0} root=/dev/sda1 ro quiet\n initrd /boot/initrd-{0}\n}}\n"
+    (tmp_path / "boot/grub").mkdir(parents=True)
+    config = "set default=l4999\n" + "".join(entry.format(number) for number in range(5000))
+    (tmp_path / "boot/grub/grub.cfg").write_text(config)
+    for number in range(5000):
+        (tmp_path / "boot/vmlinuz-{}".format(number)).write_text("")
+        (tmp_path / "boot/initrd-{}".format(number)).write_text("")
+    start = time.process_time()
+    menu = read_menu(Tree(tmp_path))
+    assert time.process_time() - start < 1
+    assert menu is not None and menu.default == 4999 and menu.offered[4999].entry is not None
+
+
+def test_reading_changes_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    shutil.copytree(str(FIXTURES / "debian-12-once/root"), str(root), symlinks=True)
+    before = {path: (path.stat().st_mtime_ns, path.is_dir() or path.read_bytes()) for path in root.rglob("*")}
+    reading = read(Tree(root))
+    assert reading is not None and reading.writes
+    assert {path: (path.stat().st_mtime_ns, path.is_dir() or path.read_bytes()) for path in root.rglob("*")} == before
