@@ -5,27 +5,50 @@ Format: "newc" and "crc" of Documentation/driver-api/early-userspace/buffer-form
 
 import re
 import stat
+from typing import Set
 
 from kexec_initd.images.image_file import InvalidImage
 
 HEADER_SIZE = 110
 LONGEST_NAME = 4096
+MOST_RELEASES = 64
 
 _HEADER = re.compile(rb"07070[12][0-9A-Fa-f]{104}\Z")
 _NOT_ZERO = re.compile(rb"[^\0]")
+_OF_MODULES = re.compile(rb"(?:\.?/)?(?:usr/)?lib/modules/([^/]+)/.")
+
+
+class Seen:
+    """What the archives of an initrd hold: how much, a program /init, and modules of which kernel releases."""
+
+    def __init__(self) -> None:
+        self.entries = 0
+        self.has_init = False
+        self.releases: Set[str] = set()
+
+    def enter(self, name: bytes, mode: int) -> None:
+        """Note the entry `name`; raise InvalidImage for modules of too many releases to be kept."""
+        self.entries += 1
+        if name in (b"init", b"./init", b"/init") and (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+            self.has_init = True
+        found = _OF_MODULES.match(name) if stat.S_ISREG(mode) else None
+        if found:
+            self.releases.add(found.group(1).decode("utf-8", "surrogateescape"))
+            if len(self.releases) > MOST_RELEASES:
+                raise InvalidImage("it holds modules of more than {} kernels".format(MOST_RELEASES))
 
 
 class Walker:
-    """Walks over archives and the zero bytes between them; `has_init` tells whether one held a program /init."""
+    """Walks over archives and the zero bytes between them."""
 
-    def __init__(self, offset: int = 0) -> None:
+    def __init__(self, seen: Seen, offset: int = 0) -> None:
         """Start `offset` bytes into a file: headers are aligned to four bytes from its beginning."""
+        self._seen = seen
         self._offset = offset
         self._inside = False
         self._skip = 0
         self._held = b""
         self.entries = 0
-        self.has_init = False
 
     def feed(self, block: bytes) -> int:
         """Take the next bytes and return how many of them belong to cpio archives or zero padding.
@@ -86,8 +109,8 @@ class Walker:
         name = name.split(b"\0")[0]
         if name == b"TRAILER!!!":
             self._inside = False
-        elif name in (b"init", b"./init", b"/init") and (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
-            self.has_init = True
+        else:
+            self._seen.enter(name, mode)
 
     def _field(self, offset: int) -> int:
         """Return a number of eight hexadecimal digits of the header."""

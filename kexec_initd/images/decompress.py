@@ -19,7 +19,7 @@ from kexec_initd.images.piping import pipe
 # zlib copies what it has not used of its input for each piece of output: the first is small, the second large.
 INPUT = 64 << 10
 OUTPUT = 1 << 20
-MEMORY = 256 << 20
+MEMORY = 160 << 20  # the kernel's own build asks for up to 128 MiB
 MAGIC_SIZE = 9
 
 

@@ -3,6 +3,7 @@
 Everything is read with pread(2), so that the caller's offset stays, from the descriptor that is loaded afterwards.
 """
 
+import copy
 import os
 import stat
 import time
@@ -23,6 +24,7 @@ class ImageFile:
     def __init__(self, fd: int, limit: int, timeout: float) -> None:
         """Wrap `fd`, which stays the caller's; raise InvalidImage unless it is a regular file of 1 to `limit` bytes."""
         self._fd = fd
+        self._start = 0
         self._timeout = timeout
         self.deadline = time.monotonic() + timeout
         found = os.fstat(fd)
@@ -31,6 +33,13 @@ class ImageFile:
         self.size = found.st_size
         if not 0 < self.size <= limit:
             raise InvalidImage("the file has {} bytes, but from 1 to {} are sensible".format(self.size, limit))
+
+    def part(self, start: int, size: int) -> "ImageFile":
+        """Return `size` bytes of the file from `start` as if they were a file of their own, with the same time limit."""
+        found = copy.copy(self)
+        found._start += start
+        found.size = size
+        return found
 
     def check_time(self) -> None:
         """Raise InvalidImage when the time is over."""
@@ -44,7 +53,7 @@ class ImageFile:
         """
         self.check_time()
         try:
-            return os.pread(self._fd, count, offset)
+            return os.pread(self._fd, max(min(count, self.size - offset), 0), self._start + offset)
         except OSError as error:
             raise InvalidImage("reading byte {} failed: {}".format(offset, error.strerror))
 

@@ -7,8 +7,9 @@ well, and the machine then panics: everything is unpacked here once, without kee
 
 from contextlib import closing
 from pathlib import Path
+from typing import FrozenSet, NamedTuple, Sequence
 
-from kexec_initd.images.cpio import Walker
+from kexec_initd.images.cpio import Seen, Walker
 from kexec_initd.images.decompress import MAGIC_SIZE, Archive, find_format
 from kexec_initd.images.image_file import ImageFile, InvalidImage
 
@@ -17,28 +18,57 @@ LARGEST_CONTENT = 4 << 30
 TIMEOUT = 120.0
 
 
-def check_initrd(
-    fd: int, root: Path = Path("/"), timeout: float = TIMEOUT, largest_content: int = LARGEST_CONTENT
-) -> None:
-    """Raise InvalidImage unless `fd` is a complete initrd with a program /init.
+class Part(NamedTuple):
+    """One of the files that an initrd was put together from: its name, and where it lies."""
 
+    name: str
+    start: int
+    size: int
+
+
+def check_initrd(
+    fd: int,
+    root: Path = Path("/"),
+    timeout: float = TIMEOUT,
+    largest_content: int = LARGEST_CONTENT,
+    parts: Sequence[Part] = (),
+) -> FrozenSet[str]:
+    """Raise InvalidImage unless `fd` is a complete initrd with a program /init; return whose modules it holds.
+
+    These are the kernel releases that its directories lib/modules/RELEASE name, where a file is in them. Of an initrd
+    that has `parts`, each must be complete, and one must hold the program; what is wrong is said with its name.
     It is read to its end within `timeout` seconds and may unpack to `largest_content` bytes; the descriptor's offset
     is not used. A decompression program that Python does not bring is looked for below `root`.
     """
     image = ImageFile(fd, LARGEST, timeout)
-    content, offset, has_init = 0, 0, False
+    seen, left = Seen(), largest_content
+    for part in parts or [Part("", 0, image.size)]:
+        try:
+            left -= _walk(image.part(part.start, part.size), seen, left, root)
+        except InvalidImage as error:
+            raise InvalidImage(_after(part.name, error.message), error.hint)
+    if not seen.has_init:
+        names = ", ".join(part.name for part in parts)
+        raise InvalidImage(_after(names, "no program /init is there, as when only microcode is"))
+    return frozenset(seen.releases)
+
+
+def _after(name: str, message: str) -> str:
+    return "{}: {}".format(name, message) if name else message
+
+
+def _walk(image: ImageFile, seen: Seen, limit: int, root: Path) -> int:
+    """Walk over all archives of `image` and return how much was unpacked; raise InvalidImage beyond `limit` bytes."""
+    content, offset, before = 0, 0, seen.entries
     while offset < image.size:
-        walker = Walker(offset)
-        offset = _walk_plain(image, walker, offset)
+        offset = _walk_plain(image, Walker(seen, offset), offset)
         if offset < image.size:
-            has_init = has_init or walker.has_init
-            walker = Walker()
             archive = _open_archive(image, offset, root)
-            content += _walk_archive(archive, walker, largest_content - content)
+            content += _walk_archive(archive, Walker(seen), limit - content)
             offset = archive.end
-        has_init = has_init or walker.has_init
-    if not has_init:
-        raise InvalidImage("it holds no program /init, as when only microcode is in it")
+    if seen.entries == before:
+        raise InvalidImage("it holds nothing")
+    return content
 
 
 def _walk_plain(image: ImageFile, walker: Walker, offset: int) -> int:

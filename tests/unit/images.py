@@ -68,6 +68,76 @@ def payload(compressed: bytes, unpacked_size: int) -> bytes:
     return compressed + struct.pack("<I", unpacked_size)
 
 
+def banner(release: str) -> bytes:
+    """Return the line that a kernel of `release` prints first."""
+    return b"Linux version " + release.encode() + b" (builder@host.example) (gcc 12, GNU ld) #1 SMP\n\0"
+
+
+def pe_header(head: bytearray, machine: int, sections: Iterable[Tuple[int, int]]) -> None:
+    """Write a PE header with `sections` (offset, size) to the place where `sign` expects it."""
+    parts = list(sections)
+    head[:2] = b"MZ"
+    struct.pack_into("<I", head, 0x3C, PE_AT)
+    head[PE_AT : PE_AT + 4] = b"PE\0\0"
+    struct.pack_into("<HH12xH", head, PE_AT + 4, machine, len(parts), 160)
+    struct.pack_into("<H", head, PE_AT + 24, PE32_PLUS)
+    struct.pack_into("<I", head, directories_at(PE32_PLUS) - 4, 6)
+    for number, (offset, size) in enumerate(parts):
+        struct.pack_into("<II", head, PE_AT + 24 + 160 + 40 * number + 16, size, offset)
+
+
+def arm64(release: str = "6.1.0-50-arm64", content: bytes = b"code" * 5000, efi: bool = True, flags: int = 10) -> bytes:
+    """Return an arm64 Image, which needs 1 MiB more in memory."""
+    body = content + banner(release)
+    body += bytes(-len(body) % 512)
+    head = bytearray(4096)
+    struct.pack_into("<QQQ", head, 8, 0, len(head) + len(body) + (1 << 20), flags)
+    head[56:60] = b"ARM\x64"
+    if efi:
+        pe_header(head, 0xAA64, [(4096, len(body) - 512), (4096 + len(body) - 512, 512)])
+    return bytes(head) + body
+
+
+def zboot(packed: bytes, compression: bytes = b"gzip", machine: int = 0xAA64) -> bytes:
+    """Return an EFI program that unpacks `packed`; all formats but gzip need a size behind it."""
+    body = packed + (b"" if compression == b"gzip" else b"size") + b"unpacking code" * 100
+    body += bytes(-len(body) % 512)
+    head = bytearray(4096)
+    struct.pack_into("<4xII", head, 4, len(head), len(packed))
+    head[4:8] = b"zimg"
+    head[24 : 24 + len(compression)] = compression
+    pe_header(head, machine, [(4096, len(body))])
+    return bytes(head) + body
+
+
+def elf(
+    release: str = "6.1.0-50-powerpc64le",
+    machine: int = 21,
+    order: str = "<",
+    bits: int = 64,
+    kind: int = 2,
+    content: bytes = b"code" * 5000,
+) -> bytes:
+    """Return an ELF kernel: one segment to load, and a table of sections at its end."""
+    ident = b"\x7fELF" + bytes([bits // 32, "<>".index(order) + 1, 1]) + bytes(9)
+    content += banner(release) + bytes(3000)
+    wide = bits == 64
+    header, program, section = (64, 56, 64) if wide else (52, 32, 40)
+    end = header + program + len(content)
+    word = "Q" if wide else "I"
+    out = ident + struct.pack(
+        order + "HHI3" + word + "IHHHHHH", kind, machine, 1, 0, header, end, 0, header, program, 1, section, 3, 0
+    )
+    at, size = header + program, len(content)
+    fields = (1, 5, at, 0, 0, size, size + 9999, 16) if wide else (1, at, 0, 0, size, size + 9999, 5, 16)
+    out += struct.pack(order + ("II6Q" if wide else "8I"), *fields) + content
+    for kind_of_section, place, length in ((0, 0, 0), (1, at, size), (8, at + size, 1 << 30)):
+        out += struct.pack(
+            order + ("IIQQQQIIQQ" if wide else "10I"), 0, kind_of_section, 0, 0, place, length, 0, 0, 0, 0
+        )
+    return out
+
+
 def cpio(
     files: Iterable[Tuple[str, int, bytes]] = (("init", 0o100755, b"#!/bin/sh\n"),),
     trailer: bool = True,

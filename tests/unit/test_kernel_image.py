@@ -29,7 +29,7 @@ def check(tmp_path_factory: pytest.TempPathFactory) -> Check:
         path.write_bytes(content)
         fd = os.open(str(path), os.O_RDONLY)
         try:
-            return check_kernel(fd, root, timeout=10)
+            return check_kernel(fd, "x86_64", root, timeout=10)
         finally:
             assert os.lseek(fd, 0, os.SEEK_CUR) == 0
             os.close(fd)
@@ -165,12 +165,15 @@ def test_a_zimage_is_refused(check: Check) -> None:
 @pytest.mark.parametrize(
     "start, what",
     [
-        (b"MZ" + bytes(54) + b"ARM\x64", "an arm64 kernel; only x86"),
-        (b"MZ" + bytes(54) + b"RISC", "a RISC-V kernel; only x86"),
-        (b"MZ\0\0zimg", "a compressed EFI kernel; only x86"),
-        (b"\x7fELF", "an ELF file; only x86"),
-        (b"\x1f\x8b", "a gzip file; only x86"),
-        (b"hello\n", "not an x86 kernel"),
+        (b"MZ" + bytes(54) + b"RSC\x05", "a RISC-V image"),
+        (b"\x27\x05\x19\x56", "an image for U-Boot"),
+        (b"MZ\x90", "an EFI program, but not a kernel"),
+        (bytes(7), "it begins with zero bytes"),
+        (b"hello\n", "no kernel: it begins with none of their headers"),
+        (b"\x7fELF", "an ELF file with a damaged header"),
+        (b"MZ" + bytes(54) + b"ARM\x64", "a kernel for arm64, but this machine is x86_64"),
+        (b"MZ\0\0zimg", "without an EFI header"),
+        (b"\x1f\x8b", "a kernel for arm64, but this machine is x86_64"),
     ],
 )
 def test_what_is_no_x86_kernel_is_named(check: Check, start: bytes, what: str) -> None:
@@ -185,7 +188,7 @@ def test_what_is_no_regular_file_or_empty_is_refused(tmp_path: Path, check: Chec
     read_end, write_end = os.pipe()
     for fd in (read_end, write_end, os.open(str(tmp_path), os.O_RDONLY)):
         with pytest.raises(InvalidImage, match="not a regular file"):
-            check_kernel(fd)
+            check_kernel(fd, "x86_64")
         os.close(fd)
 
 
@@ -193,21 +196,21 @@ def test_a_sparse_file_of_gigabytes_is_refused_at_once(tmp_path: Path) -> None:
     with open(str(tmp_path / "vmlinuz"), "w+b") as file:
         file.truncate(8 << 30)
         with pytest.raises(InvalidImage, match="8589934592 bytes"):
-            check_kernel(file.fileno())
+            check_kernel(file.fileno(), "x86_64")
 
 
 def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "vmlinuz").write_bytes(images.bzimage())
     fd = os.open(str(tmp_path / "vmlinuz"), os.O_WRONLY)
     with pytest.raises(InvalidImage, match="reading byte 0 failed"):
-        check_kernel(fd)
+        check_kernel(fd, "x86_64")
     os.close(fd)
 
 
 def test_the_time_is_bounded(tmp_path: Path) -> None:
     (tmp_path / "vmlinuz").write_bytes(images.bzimage())
     with open(str(tmp_path / "vmlinuz"), "rb") as file, pytest.raises(InvalidImage, match="took more than"):
-        check_kernel(file.fileno(), timeout=-1)
+        check_kernel(file.fileno(), "x86_64", timeout=-1)
 
 
 @given(st.data())
