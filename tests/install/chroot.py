@@ -73,9 +73,9 @@ class Chroot:
         return [line for line in said.splitlines() if not line.startswith("missing     /usr/share/")]
 
 
-def copy_base(directory: Path) -> Chroot:
-    """Return a fresh copy of the base tree below `directory`. The base is made once and cached."""
-    recipe = Recipe(packages=PACKAGES)
+def copy_base(directory: Path, packages: str = PACKAGES) -> Chroot:
+    """Return a fresh copy of the base tree with `packages` below `directory`. The base is made once and cached."""
+    recipe = Recipe(packages=packages)
     base = make_once("chroot-" + recipe.key(), lambda partial: _make(recipe, partial)) / "tree"
     tree = directory / "tree"
     subprocess.run(["cp", "-a", "--reflink=auto", str(base), str(tree)], check=True)
@@ -83,8 +83,11 @@ def copy_base(directory: Path) -> Chroot:
 
 
 def _make(recipe: Recipe, partial: Path) -> None:
-    tree = partial / "tree"
-    bootstrap(recipe, partial / "root.tar", tree)
+    tar, tree = partial / "root.tar", partial / "tree"
+    bootstrap(recipe, tar)
+    tree.mkdir()
+    subprocess.run(["tar", "-x", "--numeric-owner", "-f", str(tar), "-C", str(tree)], check=True)
+    tar.unlink()
     put(tree / "usr/sbin/policy-rc.d", b"#!/bin/sh\nexit 101\n")
     shutil.rmtree(str(tree / "boot"), ignore_errors=True)
     (tree / "boot").mkdir()

@@ -1,0 +1,236 @@
+"""The real package under the real rpm, on hosts in the shape of RHEL: installed, upgraded, removed, and every file as before."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Dict, Tuple
+
+import pytest
+
+import kexec_initd
+from tests.install.rhel import (
+    FIXTURES,
+    HALT,
+    RC_LOCAL,
+    RpmHost,
+    build,
+    build_initscripts,
+    build_rpm,
+    copy_checkout,
+    make_host,
+)
+from tests.trees import put, snapshot
+from tests.vm.cache import CHECKOUT
+
+BEGIN = b"# BEGIN kexec-initd"
+LOCK = "var/lock/subsys/kexec-initd"
+SCRIPT = "etc/rc.d/init.d/kexec-initd"
+OURS = (
+    *("etc/kexec-initd", "etc/sysconfig/kexec-initd", "usr/sbin/kexec-initd", "usr/share/kexec-initd"),
+    *("usr/share/doc/kexec-initd-", "usr/share/man/man5/kexec-initd.5", "usr/share/man/man8/kexec-initd.8"),
+)
+NOT_ACTIVATED = "kexec-initd: not activated, see above; reboots stay as they are\n"
+
+
+@pytest.fixture(name="rpm", scope="module")
+def _rpm() -> Path:
+    return build_rpm()
+
+
+@pytest.fixture(name="later", scope="module")
+def _later(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return our package in a later version."""
+    return build_rpm(copy_checkout(tmp_path_factory.mktemp("later"), "99.0"))
+
+
+def state(host: RpmHost) -> Dict[str, str]:
+    """Return all of the tree but rpm's own database, and what the tests put there."""
+    found = snapshot(host.tree)
+    return {path: facts for path, facts in found.items() if not path.startswith(("var/lib/rpm", "packages", "tmp"))}
+
+
+def hooks(host: RpmHost) -> Dict[str, Tuple[int, int]]:
+    """Return inode and time of the last change of what hooks the host: equal means never touched."""
+    links = ["etc/rc.d/rc{}.d/S99kexec-initd".format(level) for level in "2345"] + ["etc/rc.d/rc6.d/K01kexec-initd"]
+    last = HALT if BEGIN in host.read(HALT) else "sbin/halt.local"
+    facts = [(path, (host.tree / path).lstat()) for path in [SCRIPT, RC_LOCAL, last, *links]]
+    return {path: (found.st_ino, found.st_ctime_ns) for path, found in facts}
+
+
+def check_hooked(host: RpmHost) -> None:
+    executes = b"kexec_command" in host.read(HALT)
+    assert BEGIN in host.read(RC_LOCAL)
+    assert (BEGIN in host.read(HALT)) is not executes
+    if executes:
+        assert b"Written by kexec-initd" in host.read("sbin/halt.local")
+    assert (host.tree / LOCK).is_file()
+    assert len(hooks(host)) == 8
+    # Nothing is missing or changed, and Python has left nothing behind.
+    assert host.rpm("-V", "kexec-initd") == ""
+    assert not list((host.tree / "usr/share/kexec-initd").rglob("*.pyc"))
+
+
+def check_removed(host: RpmHost, before: Dict[str, str]) -> None:
+    host.rpm("-e", "kexec-initd")
+    assert state(host) == before
+
+
+@pytest.mark.parametrize("fixture", ["rhel-4", "rhel-5", "centos-6", "amazon-1"])
+def test_install_upgrade_erase(fixture: str, tmp_path: Path, rpm: Path, later: Path) -> None:
+    host = make_host(tmp_path, fixture)
+    before = state(host)
+    for _ in range(2):
+        assert host.rpm("-i", str(rpm)) == ""
+        check_hooked(host)
+        assert host.must("kexec-initd", "--version") == "kexec-initd {}\n".format(kexec_initd.__version__)
+        hooked = hooks(host)
+        assert host.rpm("-U", "--replacepkgs", str(rpm)) == ""
+        assert host.rpm("-U", str(later)) == ""
+        assert host.must("kexec-initd", "--version") == "kexec-initd 99.0\n"
+        assert host.rpm("-U", "--oldpackage", str(rpm)) == ""
+        assert hooks(host) == hooked
+        check_hooked(host)
+        check_removed(host, before)
+
+
+def test_an_upgrade_of_initscripts_is_hooked_and_kept(tmp_path: Path, rpm: Path) -> None:
+    host = make_host(tmp_path, "rhel-4")
+    later = build_initscripts("rhel-4", "2", tmp_path, b"# of a later version\n")
+    host.rpm("-i", str(rpm))
+    host.rpm("-U", str(later))
+    check_hooked(host)
+    assert b"# of a later version\n" in host.read(HALT)
+    host.rpm("-U", "--replacepkgs", str(later))
+    check_hooked(host)
+    host.rpm("-e", "kexec-initd")
+    assert host.rpm("-V", "initscripts") == ""
+    assert b"# of a later version\n" in host.read(HALT)
+
+
+def test_a_halt_that_learns_of_kexec_is_hooked_as_such(tmp_path: Path, rpm: Path) -> None:
+    host = make_host(tmp_path, "rhel-4")
+    host.rpm("-i", str(rpm))
+    host.rpm("-U", str(build_initscripts("rhel-5", "2", tmp_path)))
+    check_hooked(host)
+    host.rpm("-e", "kexec-initd")
+    assert host.rpm("-V", "initscripts") == ""
+    assert not (host.tree / "sbin/halt.local").exists()
+
+
+def test_under_systemd_it_is_installed_and_changes_nothing(tmp_path: Path, rpm: Path) -> None:
+    host = make_host(tmp_path, "centos-6")
+    (host.tree / "sbin/init").unlink()
+    (host.tree / "sbin/init").symlink_to("../lib/systemd/systemd")
+    (host.tree / "etc/redhat-release").write_text("CentOS Linux release 7.9.2009 (Core)\n")
+    before = state(host)
+    said = host.rpm("-i", str(rpm))
+    assert said.count("\n") == 2
+    assert "systemd" in said
+    assert said.endswith(NOT_ACTIVATED)
+    check_only_the_package(host, before)
+    assert host.rpm("-U", str(build("kexec-tools", "2", tmp_path))) == ""
+    check_removed(host, before)
+
+
+def check_only_the_package(host: RpmHost, before: Dict[str, str]) -> None:
+    after = state(host)
+    assert {path for path in after if after[path] != before.get(path) and not path.startswith(OURS)} == set()
+
+
+def test_without_python_it_says_so_and_waits_for_one(tmp_path: Path, rpm: Path) -> None:
+    host = make_host(tmp_path, "rhel-5")
+    before = state(host)
+    hide_python(host)
+    said = host.rpm("-i", str(rpm))
+    assert said.startswith("kexec-initd: there is no Python 3.6 or newer ")
+    assert said.endswith("\n" + NOT_ACTIVATED)
+    assert said.count("\n") == 2
+    bring_python(host)
+    check_only_the_package(host, before)
+    host.rpm("-U", str(build("kexec-tools", "2", tmp_path)))
+    check_hooked(host)
+    check_removed(host, before)
+
+
+def test_without_python_nothing_is_removed_that_could_not_be_given_back(tmp_path: Path, rpm: Path) -> None:
+    host = make_host(tmp_path, "rhel-4")
+    before = state(host)
+    host.rpm("-i", str(rpm))
+    hooked = hooks(host)
+    hide_python(host)
+    done = host.run(*host.rpm_command("-e", "kexec-initd"))
+    assert done.code != 0
+    assert "kexec-initd: the files of the system could not be given back, the package is not removed\n" in done.said
+    assert host.rpm("-q", "kexec-initd").startswith("kexec-initd-")
+    assert hooks(host) == hooked
+    bring_python(host)
+    check_removed(host, before)
+
+
+def hide_python(host: RpmHost) -> None:
+    for path in (host.tree / "usr/bin").glob("python3*"):
+        path.rename(host.tree / "tmp" / path.name)
+
+
+def bring_python(host: RpmHost) -> None:
+    for path in (host.tree / "tmp").glob("python3*"):
+        path.rename(host.tree / "usr/bin" / path.name)
+
+
+def test_settings_and_hooks_of_the_admin_are_kept(tmp_path: Path, rpm: Path, later: Path) -> None:
+    host = make_host(tmp_path, "rhel-5")
+    host.rpm("-i", str(rpm))
+    settings = host.tree / "etc/sysconfig/kexec-initd"
+    settings.write_text("PRELOAD=no\n")
+    hook = host.tree / "etc/kexec-initd/pre-jump.d/mine"
+    hook.write_text("#!/bin/sh\n")
+    host.rpm("-U", str(later))
+    assert settings.read_text() == "PRELOAD=no\n"
+    host.run(*host.rpm_command("-e", "kexec-initd"))
+    assert host.run(*host.rpm_command("-q", "kexec-initd")).code == 1
+    assert hook.exists()
+    assert settings.with_name("kexec-initd.rpmsave").read_text() == "PRELOAD=no\n"
+
+
+def test_every_python_runs_it_with_what_it_bundles(tmp_path: Path, rpm: Path) -> None:
+    host = make_host(tmp_path, "rhel-5")
+    host.rpm("-i", str(rpm))
+    main = host.tree / "usr/share/kexec-initd/main.py"
+    pythons = subprocess.run([str(CHECKOUT / "scripts/pythons")], stdout=subprocess.PIPE, text=True, check=True).stdout
+    for line in pythons.splitlines():
+        out = tmp_path / line.split()[0]
+        command = ["render", "--root", str(FIXTURES / "rhel-5/root"), "--out", str(out)]
+        subprocess.run([line.split()[1], "-I", "-B", "-W", "error", str(main), *command], check=True)
+        assert (out / SCRIPT).read_bytes() == (FIXTURES / "rhel-5/expected" / SCRIPT).read_bytes()
+
+
+def test_modules_of_the_host_are_not_taken_for_what_is_bundled(tmp_path: Path, rpm: Path) -> None:
+    host = make_host(tmp_path, "rhel-5")
+    for directory in ("usr/lib/python3/dist-packages", "evil"):
+        for name in ("jinja2", "markupsafe", "distro", "sh", "kexec_initd", "argparse"):
+            put(host.tree / directory / (name + ".py"), b"raise SystemExit('taken from elsewhere')\n")
+    assert host.rpm("-i", str(rpm)) == ""
+    check_hooked(host)
+    command = "cd /evil && PYTHONPATH=/evil PYTHONSTARTUP=/evil/sh.py kexec-initd install --dry-run"
+    assert "taken from elsewhere" not in host.must("sh", "-c", command)
+
+
+def query(rpm: Path, form: str) -> str:
+    return subprocess.run(["rpm", "-qp", "--qf", form, str(rpm)], stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def test_the_rpm_of_old_hosts_can_read_it(rpm: Path) -> None:
+    assert query(rpm, "%{PAYLOADFORMAT} %{PAYLOADCOMPRESSOR}") == "cpio gzip"
+    assert {len(digest) for digest in query(rpm, "[%{FILEMD5S} ]").split()} == {32}
+    features = {name for name in query(rpm, "[%{REQUIRENAME}\n]").split() if name.startswith("rpmlib(")}
+    assert features == {"rpmlib(CompressedFileNames)", "rpmlib(PayloadFilesHavePrefix)"}
+
+
+def test_the_same_tree_gives_the_same_package(tmp_path: Path) -> None:
+    checkout = copy_checkout(tmp_path, "1.0")
+    other = tmp_path / "elsewhere"
+    shutil.copytree(checkout, other)
+    for path in other.rglob("*"):
+        os.utime(path)
+    assert build_rpm(checkout).read_bytes() == build_rpm(other).read_bytes()
