@@ -7,24 +7,25 @@ installation needs no removal first.
 
 import os
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Set, Tuple
 
 from kexec_initd import commands
 from kexec_initd.errors import Refused
 from kexec_initd.files import digest
 from kexec_initd.host import Host
 from kexec_initd.integration import diversion, rc_local
+from kexec_initd.integration.block import read_block
 from kexec_initd.integration.changes import Action, Change, Plan, Step, describe, save_edited
 from kexec_initd.integration.links import find_links
 from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, find_unfinished, read_manifest
 from kexec_initd.integration.originals import is_ours, kept_path
-from kexec_initd.integration.records import ORIGINALS_DIR, STATE_DIR, Integration, Presence, Script
+from kexec_initd.integration.records import ORIGINALS_DIR, STATE_DIR, Block, Integration, Presence, Script
 from kexec_initd.integration.removal import plan_uninstall
 from kexec_initd.integration.render import (
     RenderedFile,
     find_integration,
-    find_rc_local_obstacle,
-    observe_rc_local,
+    find_obstacle,
+    observe_block,
     render_block,
     render_script,
 )
@@ -50,15 +51,26 @@ class Site(NamedTuple):
 def plan_install(host: Host) -> Plan:
     """Return what install changes on this host. Raises Refused where the host or one of its files is not fit."""
     record = find_integration(host)
-    site = Site(host, read_manifest(host.root), diversion.find_tool(host.root))
+    tool = diversion.find_tool(host.root) if record.debian_tools else None
+    site = Site(host, read_manifest(host.root), tool)
     changes = [change for change in (_plan_script(site, script) for script in record.scripts) if change]
-    block, warnings = _plan_rc_local(site, record)
-    changes.extend(block)
+    warnings: List[str] = []
+    for block in record.blocks:
+        found, warned = _plan_block(site, block)
+        changes.extend(found)
+        warnings.extend(warned)
     changes.extend(_plan_links(site, record))
+    changes.extend(_carry_over(site, {change.entry.path for change in changes}))
     pending = site.found is None or site.found.state is not State.INSTALLED or bool(find_unfinished(host.root))
     entries = tuple(change.entry for change in changes)
     wanted = Manifest(State.INSTALLING, entries, _new_directories(site, entries))
     return Plan(host.root, tuple(changes), tuple(warnings), site.found, wanted, pending)
+
+
+def _carry_over(site: Site, planned: Set[str]) -> List[Change]:
+    """Keep in mind what an earlier run put where this one puts nothing: the host's init scripts were others then."""
+    entries = () if site.found is None else site.found.entries
+    return [Change(entry, None, None, ()) for entry in entries if entry.path not in planned]
 
 
 def _plan_script(site: Site, script: Script) -> Optional[Change]:
@@ -70,6 +82,9 @@ def _plan_script(site: Site, script: Script) -> Optional[Change]:
     seen = observe(site.host.root, script.path)
     if script.presence is Presence.OURS:
         return _plan_created(rendered, seen, known)
+    lost = known is None and is_ours(seen) and observe(site.host.root, kept_path(script.path)) is None
+    if lost and script.presence is not Presence.WRAPPED:
+        raise Refused("{} is ours, but its original is gone".format(script.path), "reinstall its package first")
     return _plan_replaced(site, rendered, seen, known)
 
 
@@ -86,8 +101,6 @@ def _plan_replaced(site: Site, rendered: RenderedFile, seen: Optional[Observed],
     kept = observe(site.host.root, target)
     tool = site.dpkg_divert
     diverted = tool is not None and diversion.check_free(tool, path, target)
-    if is_ours(seen) and kept is None and known is None:
-        raise Refused("{} is ours, but its original is gone".format(path), "reinstall the package that brings it first")
     steps: List[Step] = []
     if seen is not None and not is_ours(seen):
         steps.extend(_keep(path, seen, kept, diverted, known))
@@ -126,21 +139,20 @@ def _write(
     return steps
 
 
-def _plan_rc_local(site: Site, record: Integration) -> Tuple[List[Change], List[str]]:
-    """Plan the block in rc.local; a file that is not fit for it is left alone with a warning."""
-    path, known = record.rc_local, site.known(record.rc_local)
-    obstacle = find_rc_local_obstacle(site.host, record)
-    wanted = observe_rc_local(site.host, record)
+def _plan_block(site: Site, block: Block) -> Tuple[List[Change], List[str]]:
+    """Plan a block in a script of the host; one that is not fit for an optional block is left alone with a warning."""
+    path, known = block.path, site.known(block.path)
+    wanted = observe_block(site.host, block)
     if wanted is None:
         changes = [] if known is None else [Change(known, None, None, ())]
-        return changes, ["no preload at boot: {}".format(obstacle)]
+        return changes, ["no preload at boot: {}".format(find_obstacle(site.host, block))]
     seen = observe(site.host.root, path)
-    block = render_block(record)
-    old = None if seen is None else rc_local.read_block(seen.data)
+    lines = render_block(block)
+    old = None if seen is None else read_block(seen.data)
     if old is not None and known is not None:
-        entry = known._replace(ours=_digests(block, known))
+        entry = known._replace(ours=_digests(lines, known))
     else:
-        entry = _with_original(Entry(path, Kind.BLOCK, None, _digests(block, known)), seen)
+        entry = _with_original(Entry(path, Kind.BLOCK, None, _digests(lines, known)), seen)
     steps = []
     if seen is not None and old is not None and known is not None and digest(old) not in entry.ours:
         steps.append(save_edited(path, seen))
@@ -148,7 +160,7 @@ def _plan_rc_local(site: Site, record: Integration) -> Tuple[List[Change], List[
         content = own(wanted.after, wanted.mode, ()) if seen is None else seen._replace(data=wanted.after, mtime_ns=0)
         steps.append(Step(Action.WRITE, path, "", content))
     warnings = []
-    if rc_local.has_early_exit(wanted.after):
+    if block.optional and rc_local.has_early_exit(wanted.after):
         warnings.append("{} has an exit before the block: the preload may never run".format(path))
     return [Change(entry, _data(seen), wanted.after, tuple(steps))], warnings
 
@@ -156,7 +168,7 @@ def _plan_rc_local(site: Site, record: Integration) -> Tuple[List[Change], List[
 def _plan_links(site: Site, record: Integration) -> List[Change]:
     """Plan the links: by update-rc.d on the running host, by hand under another root."""
     root = site.host.root
-    if root == Path("/") and commands.find(root, "update-rc.d") is not None:
+    if record.debian_tools and root == Path("/") and commands.find(root, "update-rc.d") is not None:
         entry = Entry("/etc/rc6.d", Kind.LINKS, None, (record.service,))
         complete = site.found is not None and site.found.state is State.INSTALLED
         done = complete and bool(find_links(root, record.service))

@@ -1,13 +1,14 @@
 """What is installed where, one record for each family and init system. Data only, no behaviour.
 
 Paths are those that the host itself sees, whatever root it is found under. Sources: Debian Policy 9.3 (init
-scripts), insserv(8) (LSB headers and links), the packages initscripts and kexec-tools.
+scripts), insserv(8) (LSB headers and links), the packages initscripts and kexec-tools of Debian and of RHEL.
 """
 
 import enum
-from typing import Dict, NamedTuple, Tuple
+import re
+from typing import NamedTuple, Pattern, Tuple
 
-from kexec_initd.host import Family, InitSystem
+from kexec_initd.integration.rc_local import FINAL_EXIT
 
 NAME = "kexec-initd"
 CONFIG_DIR = "/etc/kexec-initd"
@@ -16,6 +17,9 @@ STAGING_DIR = CONFIG_DIR + "/staging"
 STATE_DIR = "/var/lib/kexec-initd"
 BACKUP_DIR = "/var/backups/kexec-initd"
 PYTHON = "/usr/bin/python3"
+LAUNCHER = "/usr/sbin/kexec-initd"
+HALT = "/etc/rc.d/init.d/halt"
+FINAL_EXEC = re.compile(rb"\s*exec\s+\"?\$\{?command\b.*")
 MARK = b"\n# Written by kexec-initd"
 
 
@@ -24,6 +28,7 @@ class Presence(enum.Enum):
 
     REQUIRED = "required"
     REPLACED_IF_THERE = "replaced if there"
+    WRAPPED = "replaced if there, else made; the host's own is called by ours"
     OURS = "ours"
 
 
@@ -36,14 +41,29 @@ class Script(NamedTuple):
     default_header: str = ""
 
 
+class Block(NamedTuple):
+    """Lines of ours in a script of the host, before a last command like `last`.
+
+    An optional one goes into any fit file, at its end if need be, and into a new one; it is left out where none is fit.
+    """
+
+    path: str
+    template: str
+    last: Pattern[bytes]
+    optional: bool
+
+
 class Integration(NamedTuple):
-    """All that one family under one init system gets. `links` stand in for update-rc.d where that cannot run."""
+    """All that one family under one init system gets.
+
+    With `debian_tools` dpkg-divert and update-rc.d have their say on the running host, else `links` are made by hand.
+    """
 
     scripts: Tuple[Script, ...]
-    rc_local: str
-    rc_local_template: str
+    blocks: Tuple[Block, ...]
     service: str
     links: Tuple[Tuple[str, str], ...]
+    debian_tools: bool
 
 
 def _header(provides: str, start: str, stop: str, default_start: str, extra: str, what: str) -> str:
@@ -83,12 +103,32 @@ DEBIAN_SYSVINIT = Integration(
         Script("/etc/init.d/kexec-load", "debian/set-aside", Presence.REPLACED_IF_THERE, KEXEC_LOAD_HEADER),
         Script("/etc/init.d/reboot", "debian/reboot", Presence.REQUIRED, REBOOT_HEADER),
     ),
-    rc_local="/etc/rc.local",
-    rc_local_template="common/rc.local",
+    blocks=(Block("/etc/rc.local", "common/rc.local", FINAL_EXIT, optional=True),),
     service=NAME,
     links=(("/etc/rc6.d/K01kexec-initd", "../init.d/kexec-initd"),),
+    debian_tools=True,
 )
 
-INTEGRATIONS: Dict[Tuple[Family, InitSystem], Integration] = {
-    (Family.DEBIAN, InitSystem.SYSVINIT): DEBIAN_SYSVINIT,
-}
+RHEL_SCRIPT = Script("/etc/rc.d/init.d/kexec-initd", "rhel/kexec-initd", Presence.OURS)
+RHEL_PRELOAD = Block("/etc/rc.d/rc.local", "common/rc.local", FINAL_EXIT, optional=True)
+RHEL_LINKS = tuple(
+    ("/etc/rc.d/rc{}.d/{}kexec-initd".format(level, place), "../init.d/kexec-initd")
+    for level, place in (("2", "S99"), ("3", "S99"), ("4", "S99"), ("5", "S99"), ("6", "K01"))
+)
+
+RHEL_HALT_EXECUTES = Integration(
+    scripts=(RHEL_SCRIPT, Script("/sbin/halt.local", "rhel/halt.local", Presence.WRAPPED)),
+    blocks=(RHEL_PRELOAD,),
+    service=NAME,
+    links=RHEL_LINKS,
+    debian_tools=False,
+)
+RHEL_HALT_WITHOUT_KEXEC = Integration(
+    scripts=(RHEL_SCRIPT,),
+    blocks=(Block(HALT, "rhel/halt", FINAL_EXEC, optional=False), RHEL_PRELOAD),
+    service=NAME,
+    links=RHEL_LINKS,
+    debian_tools=False,
+)
+
+INTEGRATIONS = (DEBIAN_SYSVINIT, RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC)

@@ -12,11 +12,12 @@ from kexec_initd.errors import Refused
 from kexec_initd.files import digest
 from kexec_initd.host import Host
 from kexec_initd.integration import diversion, rc_local
+from kexec_initd.integration.block import read_block, remove_block
 from kexec_initd.integration.changes import Action, Change, Plan, Step, save_edited
 from kexec_initd.integration.links import find_links
 from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, read_manifest
 from kexec_initd.integration.originals import is_ours, kept_path
-from kexec_initd.integration.records import INTEGRATIONS, ORIGINALS_DIR, STATE_DIR, Integration, Presence
+from kexec_initd.integration.records import INTEGRATIONS, ORIGINALS_DIR, STATE_DIR, Block, Integration, Presence
 from kexec_initd.integration.tree import Observed, locate, observe
 
 
@@ -108,12 +109,12 @@ def _unlink(entry: Entry, seen: Optional[Observed]) -> List[Step]:
 
 def _plan_block(entry: Entry, seen: Optional[Observed]) -> Change:
     """Take the block out; the file goes if it was made for the block and holds nothing else."""
-    block = None if seen is None else rc_local.read_block(seen.data)
+    block = None if seen is None else read_block(seen.data)
     if seen is None or block is None:
         data = None if seen is None else seen.data
         return Change(entry, data, data, ())
     steps = [save_edited(entry.path, seen)] if digest(block) not in entry.ours else []
-    rest = rc_local.remove_block(seen.data)
+    rest = remove_block(seen.data)
     if entry.original is None and rest == rc_local.EMPTY:
         return Change(entry, seen.data, None, tuple(steps + [Step(Action.UNLINK, entry.path)]))
     mtime = entry.mtime_ns if digest(rest) == entry.original else 0
@@ -124,16 +125,17 @@ def _plan_block(entry: Entry, seen: Optional[Observed]) -> Change:
 def _find_entries(root: Path) -> Tuple[Entry, ...]:
     """Return what is recognisably ours where the manifest is lost, as if it had been written down."""
     found: List[Entry] = []
-    for record in INTEGRATIONS.values():
+    for record in INTEGRATIONS:
         found.extend(_find_scripts(root, record))
-        found.extend(_find_block(root, record))
+        for block in record.blocks:
+            found.extend(_find_block(root, block))
         for path, target in record.links:
             place = locate(root, path)
-            if place.is_symlink() and os.readlink(str(place)) == target and not find_links(root, record.service)[1:]:
+            if place.is_symlink() and os.readlink(str(place)) == target:
                 found.append(Entry(path, Kind.SYMLINK, None, (target,)))
-        if root == Path("/") and find_links(root, record.service):
+        if record.debian_tools and root == Path("/") and find_links(root, record.service):
             found.append(Entry("/etc/rc6.d", Kind.LINKS, None, (record.service,)))
-    return tuple(found)
+    return tuple(dict.fromkeys(found))  # records share files
 
 
 def _find_scripts(root: Path, record: Integration) -> List[Entry]:
@@ -148,10 +150,10 @@ def _find_scripts(root: Path, record: Integration) -> List[Entry]:
     return found
 
 
-def _find_block(root: Path, record: Integration) -> List[Entry]:
+def _find_block(root: Path, block: Block) -> List[Entry]:
     try:
-        seen = observe(root, record.rc_local)
-        block = None if seen is None else rc_local.read_block(seen.data)
+        seen = observe(root, block.path)
+        lines = None if seen is None else read_block(seen.data)
     except Refused:
         return []
-    return [] if block is None else [Entry(record.rc_local, Kind.BLOCK, None, (digest(block),))]
+    return [] if lines is None else [Entry(block.path, Kind.BLOCK, None, (digest(lines),))]

@@ -8,23 +8,41 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence, Union
 
 import jinja2
 
 import kexec_initd
+from kexec_initd.bootloader.naming import INITRD_NAMES
 from kexec_initd.errors import Error, Refused
 from kexec_initd.files import write_atomic
-from kexec_initd.host import Host
+from kexec_initd.host import Family, Host, InitSystem
 from kexec_initd.integration import rc_local
-from kexec_initd.integration.originals import find_original
-from kexec_initd.integration.records import INTEGRATIONS, MARK, PYTHON, Integration, Presence, Script
+from kexec_initd.integration.block import add_block
+from kexec_initd.integration.halt import choose_integration
+from kexec_initd.integration.originals import find_original, kept_path
+from kexec_initd.integration.records import (
+    DEBIAN_SYSVINIT,
+    LAUNCHER,
+    MARK,
+    PYTHON,
+    Block,
+    Integration,
+    Presence,
+    Script,
+)
 from kexec_initd.integration.tree import observe
+from kexec_initd.settings import path_for
 
 SCRIPT_MODE = 0o755
 HEADER_BEGIN = "### BEGIN INIT INFO"
 HEADER_END = "### END INIT INFO"
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+HINTS = {
+    InitSystem.SYSTEMD: "under systemd nothing is hooked yet; `kexec-initd load`, then `systemctl kexec`, starts a kernel",
+    InitSystem.OPENRC: "under OpenRC nothing is hooked yet",
+}
+Value = Union[str, List[str]]
 
 
 class RenderedFile(NamedTuple):
@@ -36,26 +54,28 @@ class RenderedFile(NamedTuple):
 
 
 def find_integration(host: Host) -> Integration:
-    """Return the record for this host. Raises Refused for a family or an init system that has none."""
-    found = INTEGRATIONS.get((host.family, host.init))
-    if found is None:
-        known = ", ".join("{} with {}".format(family.value, init.value) for family, init in INTEGRATIONS)
-        raise Refused(
-            "this host is {} (family {}) with the init system {}".format(
-                host.distribution, host.family.value, host.init.value
-            ),
-            "kexec-initd can be installed on: {}".format(known),
-        )
-    return found
+    """Return the record for this host. Raises Refused for a family, an init system or a halt that has none."""
+    if host.init in (InitSystem.SYSVINIT, InitSystem.UPSTART):
+        if host.family is Family.DEBIAN:
+            return DEBIAN_SYSVINIT
+        if host.family is Family.RHEL:
+            return choose_integration(host)
+    raise Refused(
+        "this host is {} (family {}) with the init system {}".format(
+            host.distribution, host.family.value, host.init.value
+        ),
+        HINTS.get(host.init, "it can be installed on Debian, RHEL and their kin where SysV init scripts end a reboot"),
+    )
 
 
 def render_all(host: Host) -> List[RenderedFile]:
     """Return every file that install would write, whole, in the order of the record; a file that it leaves alone is left out."""
     record = find_integration(host)
     files = [file for file in (render_script(host, script) for script in record.scripts) if file is not None]
-    found = observe_rc_local(host, record)
-    if found is not None:
-        files.append(RenderedFile(record.rc_local, found.mode, found.after))
+    for block in record.blocks:
+        found = observe_block(host, block)
+        if found is not None:
+            files.append(RenderedFile(block.path, found.mode, found.after))
     return files
 
 
@@ -82,58 +102,70 @@ def render_script(host: Host, script: Script) -> Optional[RenderedFile]:
     Raises Refused where a script that every such host has is missing.
     """
     header = ""
-    if script.presence is not Presence.OURS:
+    if script.presence not in (Presence.OURS, Presence.WRAPPED):
         source = find_original(host.root, script.path) or observe(host.root, script.path)
         if source is None:
             if script.presence is Presence.REQUIRED:
                 raise Refused("{} is missing".format(script.path), "reinstall the package that brings it")
             return None
         header = parse_header(source.data) or script.default_header.rstrip("\n")
-    text = _render(script.template, python=find_python(host.root), lsb_header=header)
+    return fill_script(host, script, header)
+
+
+def fill_script(host: Host, script: Script, header: str, standalone: bool = False) -> RenderedFile:
+    """Return our script with `header`; a standalone one needs no Python on its host."""
+    text = _render(script.template, dict(_values(host, standalone), lsb_header=header, kept=kept_path(script.path)))
     if MARK not in text:
         raise Error("the template {} lacks the line that marks our scripts".format(script.template))
     return RenderedFile(script.path, SCRIPT_MODE, text)
 
 
-def render_block(record: Integration) -> bytes:
-    """Return the block for rc.local, its marker lines included."""
-    return _render(record.rc_local_template)
+def render_block(block: Block) -> bytes:
+    """Return the lines of a block, its marker lines included."""
+    return render_plain(block.template)
 
 
-class RcLocal(NamedTuple):
-    """rc.local before and with the block; `before` is None where there is no file, and `mode` that of the new one."""
+def render_plain(template: str) -> bytes:
+    """Return a template that is the same for every host."""
+    return _render(template, {})
+
+
+class Edited(NamedTuple):
+    """A file before and with our block; `before` is None where there is no file, and `mode` that of the new one."""
 
     before: Optional[bytes]
     after: bytes
     mode: int
 
 
-def observe_rc_local(host: Host, record: Integration) -> Optional[RcLocal]:
-    """Return rc.local as it would become, or None where the block must not go in; `find_rc_local_obstacle` says why.
+def observe_block(host: Host, block: Block) -> Optional[Edited]:
+    """Return the file as it would become, or None where an optional block stays out; `find_obstacle` says why.
 
     Raises Refused for a damaged block.
     """
-    if find_rc_local_obstacle(host, record) is not None:
+    if find_obstacle(host, block) is not None:
         return None
-    found = observe(host.root, record.rc_local)
-    block = render_block(record)
+    found = observe(host.root, block.path)
+    lines = render_block(block)
     if found is None:
-        return RcLocal(None, rc_local.add_block(rc_local.EMPTY, block), SCRIPT_MODE)
-    return RcLocal(found.data, rc_local.add_block(found.data, block), found.mode)
+        return Edited(None, add_block(rc_local.EMPTY, lines, block.last), SCRIPT_MODE)
+    return Edited(found.data, add_block(found.data, lines, block.last), found.mode)
 
 
-def find_rc_local_obstacle(host: Host, record: Integration) -> Optional[str]:
-    """Say in a sentence why rc.local is left alone, or return None.
+def find_obstacle(host: Host, block: Block) -> Optional[str]:
+    """Say in a sentence why the file of an optional block is left alone, or return None.
 
-    Without the block the kernel is loaded at shutdown instead: slower, but no reason to refuse the whole
+    Without the block in rc.local the kernel is loaded at shutdown instead: slower, but no reason to refuse the whole
     installation, and none to follow a link into a file that something else manages.
     """
+    if not block.optional:
+        return None
     try:
-        found = observe(host.root, record.rc_local)
+        found = observe(host.root, block.path)
     except Refused as error:
         return str(error)
     reason = None if found is None else rc_local.find_unfitness(found.data, found.mode)
-    return None if reason is None else "{} {}".format(record.rc_local, reason)
+    return None if reason is None else "{} {}".format(block.path, reason)
 
 
 def parse_header(script: bytes) -> Optional[str]:
@@ -157,6 +189,13 @@ def find_python(root: Path) -> str:
     return sys.executable
 
 
+def find_program(host: Host) -> List[str]:
+    """Return the words that start us on the host: the .rpm's launcher, which looks for the interpreter, or that itself."""
+    if host.family is Family.RHEL and (host.root != Path("/") or Path(LAUNCHER).exists()):
+        return [LAUNCHER]
+    return [find_python(host.root), "-I", "-m", "kexec_initd"]
+
+
 def find_templates() -> Path:
     """Return the directory of the templates: package data when installed, beside the package in a checkout."""
     package = Path(kexec_initd.__file__).resolve().parent
@@ -164,17 +203,37 @@ def find_templates() -> Path:
     return installed if installed.is_dir() else package.parent / "templates"
 
 
-def _render(template: str, **values: str) -> bytes:
+def _values(host: Host, standalone: bool) -> Dict[str, Value]:
+    """Return what the templates of init scripts are filled with."""
+    by_shell = standalone or host.family is Family.RHEL
+    return {
+        "state": host.state_dir,
+        "program": find_program(host),
+        "runtime": [find_python(host.root), "-I", "-m", "kexec_initd.runtime"],
+        "loader": "standalone/load.sh" if standalone else "common/load.sh",
+        "jump": "common/jump-shell.sh" if by_shell else "common/jump-program.sh",
+        "initrds": [name.format("VERSION") for name in INITRD_NAMES[host.family]],
+        "settings": str(path_for(Path("/"), host.family)),
+    }
+
+
+def _words(values: Sequence[str]) -> str:
+    """Return words of a command, each quoted for the shell."""
+    return " ".join(shlex.quote(value) for value in values)
+
+
+def _render(template: str, values: Dict[str, Value]) -> bytes:
     """Fill a template. `{#` is no comment, since `${#name}` is shell."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(str(find_templates())),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
+        trim_blocks=True,
         autoescape=False,
         comment_start_string="{##",
         comment_end_string="##}",
     )
-    environment.filters["sh"] = shlex.quote
+    environment.filters.update(sh=shlex.quote, words=_words)
     try:
         text = environment.get_template(template).render(values)
     except jinja2.TemplateError as error:

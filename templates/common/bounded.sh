@@ -4,20 +4,27 @@ bounded () {
 	limit=$1
 	shift
 	expired=
-	trap 'expired=yes; kill -KILL "$child"' ALRM
+	# The timer signals this very shell, which in a subshell is not $$.
+	self=$$
+	if [ -r /proc/self/stat ]; then
+		read -r self _ </proc/self/stat
+	fi
+	trap 'expired=$expired.; kill -KILL "$child"' ALRM
 	"$@" </dev/null &
 	child=$!
-	(sleep "$limit" && kill -ALRM $$) <&- >&- 2>&- &
+	(sleep "$limit" && kill -ALRM "$self" && sleep 1 && kill -ALRM "$self") <&- >&- 2>&- &
 	timer=$!
-	while :; do
-		wait "$child"
-		result=$?
-		# A signal to this shell ends `wait` too: only the end of the command or of its time counts.
-		if [ -n "$expired" ] || [ "$result" -le 128 ] || ! kill -0 "$child" 2>/dev/null; then
-			break
-		fi
-	done
+	# Nothing is said in here: bash reports each process that a signal has ended.
 	{
+		while :; do
+			wait "$child"
+			result=$?
+			# A signal to this shell ends `wait` too: only the command's end counts, or the second after it was killed.
+			if [ "$expired" = .. ] || [ "$result" -le 128 ] || ! kill -0 "$child"; then
+				break
+			fi
+		done
+		kill -0 "$child" || wait "$child"
 		kill -KILL "$timer"
 		wait "$timer"
 	} 2>/dev/null

@@ -4,6 +4,7 @@ A new directory is a new test. With UPDATE_GOLDEN=1 in the environment the expec
 """
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,6 +17,7 @@ from kexec_initd.integration.render import find_templates, render_all, write_tre
 
 HERE = Path(__file__).resolve().parent
 HOSTS = sorted(path.parent.name for path in HERE.glob("*/root"))
+QUOTED = re.compile(r"[a-z_]+ \| (sh|words)")
 SHELLS = [["dash"], ["bash"], ["busybox", "sh"]]
 
 
@@ -66,4 +68,4 @@ def test_every_placeholder_is_quoted_or_a_checked_header() -> None:
         if path.is_file() and path.suffix != ".py":
             text = path.read_text()
             found = [part.split("}}")[0].strip() for part in text.split("{{")[1:]]
-            assert set(found) <= {"python | sh", "lsb_header"}, path
+            assert [part for part in found if not QUOTED.fullmatch(part)] in ([], ["lsb_header"]), path

@@ -126,4 +126,4 @@ def test_an_old_decision_never_survives(early: Jail) -> None:
 
 def test_usage(early: Jail) -> None:
     done = early.run("kexec-initd", "nonsense")
-    assert (done.code, done.said) == (3, "Usage: /etc/init.d/kexec-initd start|stop|preload|status\n")
+    assert (done.code, done.said) == (3, "Usage: /etc/init.d/kexec-initd start|stop|preload|load|status\n")

@@ -6,6 +6,9 @@ import struct
 from pathlib import Path
 from typing import List
 
+from kexec_initd.bootloader import BootEntry
+from kexec_initd.bootloader.naming import entry_for
+from kexec_initd.host import Host
 from tests.unit.images import bzimage, cpio
 
 PROGRAM = """#!/bin/sh
@@ -29,6 +32,7 @@ class FakeHost:
         self.write("proc/mounts", "/dev/vda1 / ext4 ro,relatime 0 0\ntmpfs /run tmpfs rw 0 0\n")
         self.write("proc/cmdline", "BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro\n")
         self.write("proc/sys/kernel/osrelease", "6.1.0-test\n")
+        self.write("proc/sys/kernel/arch", "x86_64\n")
         self.write("sys/kernel/kexec_loaded", "0\n")
         (root / "run/utmp").write_bytes(RUNLEVEL_6)
         for name in ("sync", "umount", "init"):
@@ -70,10 +74,16 @@ esac"""
 
 
 def with_kernel(fake: FakeHost, release: str = "6.1.0-test") -> FakeHost:
-    """Give the host a kernel of `release` with its initrd, both whole and old."""
+    """Give the host a kernel of `release` with its modules and its initrd, all whole and old."""
+    fake.write("lib/modules/{}/modules.dep".format(release), "")
     content = {"vmlinuz": bzimage(release), "initrd.img": gzip.compress(cpio())}
     for name, data in content.items():
         path = fake.root / "boot/{}-{}".format(name, release)
         path.write_bytes(data)
         os.utime(str(path), (1e9, 1e9))
     return fake
+
+
+def running_entry(host: Host) -> BootEntry:
+    """Return the entry of the running kernel's own file, with the running command line."""
+    return entry_for(host, Path("/boot/vmlinuz-{}".format(host.kernel_release)))

@@ -129,3 +129,14 @@ def test_status_reads_what_a_reboot_would_still_load(fake: FakeHost) -> None:
     answer = status.gather_status(gather(fake.root), Settings(), [])._replace(installed=True)
     assert answer.reboot == "cold"
     assert fake.calls() == []
+
+
+@pytest.mark.parametrize("name, code", [("extlinux-debian", 0), ("choice-unclear", 3)])
+def test_target_says_what_is_next_or_refuses(name: str, code: int) -> None:
+    root = Path(__file__).resolve().parents[1] / "bootloader" / name / "root"
+    done = run("target", "--json", "--root", str(root))
+    answer = json.loads(done.stdout)
+    assert done.returncode == code
+    assert (answer["problem"] is None) == (code == 0)
+    assert (answer["kernel"] is None) == (code != 0)
+    assert done.stderr.count("\n") == (1 if code else 0)

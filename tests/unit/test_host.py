@@ -46,6 +46,42 @@ def test_family(identifier: str, like: str, family: Family) -> None:
     assert find_family(identifier, like) is family
 
 
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("redhat-release", "Red Hat Enterprise Linux AS release 4 (Nahant Update 9)"),
+        ("redhat-release", "CentOS release 5.11 (Final)"),
+        ("centos-release", "CentOS release 6.10 (Final)"),
+        ("redhat-release", "Scientific Linux release 6.10 (Carbon)"),
+        ("oracle-release", "Oracle Linux Server release 6.10"),
+        ("enterprise-release", "Enterprise Linux Enterprise Linux Server release 5.11 (Carthage)"),
+        ("system-release", "Amazon Linux AMI release 2012.03"),
+        ("os-release", 'ID="amzn"\nID_LIKE="rhel fedora"\nVERSION_ID="2018.03"'),
+        ("os-release", 'ID="ol"\nVERSION_ID="6.10"'),
+    ],
+)
+def test_a_distribution_without_os_release_is_known_by_its_own_file(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / name).write_text(text + "\n")
+    assert gather(tmp_path).family is Family.RHEL
+
+
+def test_where_state_lasts_until_the_next_boot(tmp_path: Path) -> None:
+    assert gather(tmp_path).state_dir == "/run/kexec-initd"
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/run").symlink_to("/run")
+    assert gather(tmp_path).state_dir == "/run/kexec-initd"
+    (tmp_path / "var/run").unlink()
+    (tmp_path / "var/run").mkdir()
+    assert gather(tmp_path).state_dir == "/dev/.kexec-initd"
+
+
+def test_the_runlevel_in_an_old_place(fake: FakeHost) -> None:
+    (fake.root / "var/run").mkdir(parents=True)
+    (fake.root / "run/utmp").rename(fake.root / "var/run/utmp")
+    assert find_runlevel(fake.root) == "6"
+
+
 def test_init_by_what_runs_and_by_what_is_installed(tmp_path: Path) -> None:
     (tmp_path / "sbin").mkdir()
     assert find_init(tmp_path) is InitSystem.UNKNOWN

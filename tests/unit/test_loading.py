@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from kexec_initd import cmdline, kexec, loading, shutdown, stamp
 from kexec_initd.assessment import assess, with_files_read
-from kexec_initd.bootloader.naming import entry_for, find_running
+from kexec_initd.bootloader.naming import entry_for
 from kexec_initd.errors import Error, Refused
 from kexec_initd.host import gather
 from kexec_initd.settings import Settings
-from tests.unit.fake_host import FakeHost, with_kernel
+from tests.unit.fake_host import FakeHost, running_entry, with_kernel
+from tests.unit.images import arm64, elf
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def decision(fake: FakeHost) -> str:
 
 def test_the_running_kernel_is_loaded_with_its_initrd_and_command_line(ready: FakeHost) -> None:
     host = gather(ready.root)
-    loaded = loading.load_entry(host, Settings(), find_running(host))
+    loaded = loading.load_entry(host, Settings(), running_entry(host))
     call = load_call(ready)
     assert call[2:4] == ["-c", "--no-checks"]
     text = call[4][len("--command-line=") :]
@@ -56,7 +57,7 @@ def test_what_kexec_reads_is_what_was_checked(ready: FakeHost) -> None:
     usage = '[ "$1" = -l ] || { echo "--no-checks --kexec-syscall --kexec-file-syscall"; exit 0; }; '
     ready.program("kexec", usage + body.format(root))
     host = gather(root)
-    loading.load_entry(host, Settings(), find_running(host))
+    loading.load_entry(host, Settings(), running_entry(host))
     assert ((root / "kernel").read_bytes(), (root / "initrd").read_bytes()) == (kernel, initrd)
 
 
@@ -92,7 +93,7 @@ def test_any_command_line_reaches_kexec_byte_for_byte(ready: FakeHost, text: str
     if log.exists():
         log.unlink()
     host = gather(ready.root)._replace(cmdline=text)
-    loaded = loading.load_entry(host, Settings(), find_running(host))
+    loaded = loading.load_entry(host, Settings(), running_entry(host))
     assert load_call(ready)[4] == "--command-line=" + cmdline.with_attempt(text, loaded.attempt)
 
 
@@ -118,87 +119,24 @@ def test_a_newline_in_a_kernel_name_is_refused(ready: FakeHost) -> None:
         entry_for(gather(ready.root), Path("/boot/vmlinuz-a\nb"))
 
 
-def cut_kernel(root: Path) -> None:
-    path = root / "boot/vmlinuz-6.1.0-test"
-    os.truncate(str(path), path.stat().st_size // 2)
-
-
-def flipped_kernel(root: Path) -> None:
-    path = root / "boot/vmlinuz-6.1.0-test"
-    data = bytearray(path.read_bytes())
-    data[-20] ^= 1
-    path.write_bytes(data)
-
-
-def empty_initrd(root: Path) -> None:
-    (root / "boot/initrd.img-6.1.0-test").write_bytes(b"")
-
-
-def cut_initrd(root: Path) -> None:
-    os.truncate(str(root / "boot/initrd.img-6.1.0-test"), 60)
-
-
-def no_initrd(root: Path) -> None:
-    (root / "boot/initrd.img-6.1.0-test").unlink()
-
-
-def no_kernel(root: Path) -> None:
-    (root / "boot/vmlinuz-6.1.0-test").unlink()
-
-
-def kernel_is_fifo(root: Path) -> None:
-    no_kernel(root)
-    os.mkfifo(str(root / "boot/vmlinuz-6.1.0-test"))
-
-
-def kernel_is_directory(root: Path) -> None:
-    no_kernel(root)
-    (root / "boot/vmlinuz-6.1.0-test").mkdir()
-
-
-def kernel_for_all(root: Path) -> None:
-    (root / "boot/vmlinuz-6.1.0-test").chmod(0o666)
-
-
-def kernel_dangling(root: Path) -> None:
-    no_kernel(root)
-    (root / "boot/vmlinuz-6.1.0-test").symlink_to("nowhere")
-
-
-def long_cmdline(root: Path) -> None:
-    (root / "proc/cmdline").write_text("x" * 3000)
-
-
-SPOILS = [cut_kernel, flipped_kernel, empty_initrd, cut_initrd, no_initrd, no_kernel, kernel_is_fifo]
-SPOILS += [kernel_is_directory, kernel_for_all, kernel_dangling, long_cmdline]
-
-
-@pytest.mark.parametrize("spoil", SPOILS)
-def test_what_is_not_fit_is_never_given_to_kexec_and_means_cold(ready: FakeHost, spoil) -> None:  # type: ignore[no-untyped-def]
-    spoil(ready.root)
-    decided = shutdown.prepare(gather(ready.root), Settings())
-    assert not decided.kexec
-    assert decision(ready) == "cold {}\n".format(decided.reason)
-    assert ["kexec", "-l"] not in [call[:2] for call in ready.calls()]
-    assert not kexec.is_loaded(ready.root)
-
-
-@pytest.mark.parametrize("spoil", [spoil for spoil in SPOILS if spoil not in (long_cmdline, kernel_for_all)])
-def test_what_was_loaded_before_it_was_spoilt_is_unloaded(ready: FakeHost, spoil) -> None:  # type: ignore[no-untyped-def]
-    shutdown.preload(gather(ready.root), Settings())
-    assert kexec.is_loaded(ready.root)
-    spoil(ready.root)
-    assert not shutdown.prepare(gather(ready.root), Settings()).kexec
-    assert not kexec.is_loaded(ready.root)
-    assert not stamp.exists(ready.root)
+@pytest.mark.parametrize("machine, content, release", [
+    ("aarch64", arm64("6.1.0-test"), "6.1.0-test"),
+    ("ppc64le", elf("6.1.0-test"), "6.1.0-test"),
+    ("aarch64", arm64("no banner"), "6.1.0-test"),
+])  # fmt: skip
+def test_kernels_of_other_machines(ready: FakeHost, machine: str, content: bytes, release: str) -> None:
+    ready.write("proc/sys/kernel/arch", machine + "\n")
+    (ready.root / "boot/vmlinuz-6.1.0-test").write_bytes(content)
+    host = gather(ready.root)
+    assert loading.load_entry(host, Settings(), running_entry(host)).release == release
 
 
 def test_a_kernel_that_was_booted_without_an_initrd_needs_none(ready: FakeHost) -> None:
-    no_initrd(ready.root)
+    (ready.root / "boot/initrd.img-6.1.0-test").unlink()
     (ready.root / "sys/kernel/boot_params").mkdir()
     (ready.root / "sys/kernel/boot_params/data").write_bytes(bytes(4096))
     host = gather(ready.root)
-    assert loading.load_entry(host, Settings(), find_running(host)).initrd is None
+    assert loading.load_entry(host, Settings(), running_entry(host)).initrds == []
     assert not [arg for arg in load_call(ready) if arg.startswith("--initrd")]
 
 
@@ -308,6 +246,82 @@ def test_assessment_without_loading(ready: FakeHost) -> None:
     host = gather(ready.root)
     found = with_files_read(host, assess(host, Settings()))
     assert (found.decision.kexec, found.decision.code, found.is_loaded) == (True, "target", False)
-    cut_initrd(ready.root)
+    os.truncate(str(ready.root / "boot/initrd.img-6.1.0-test"), 60)
     assert with_files_read(host, assess(host, Settings())).decision.code == "no-target"
     assert ready.calls() == []
+
+
+GRUB = """set default=0
+menuentry new --id new {{
+    linux /boot/vmlinuz-{} root=/dev/vda1 ro {}
+    initrd /boot/initrd.img-{}
+}}
+"""
+
+
+def grub(fake: FakeHost, release: str, words: str = "quiet") -> None:
+    fake.write("etc/fstab", "/dev/vda1 / ext4 defaults 0 1\n")
+    fake.write("proc/mounts", "/dev/vda1 / ext4 ro,relatime 0 0\ntmpfs /run tmpfs rw 0 0\n")
+    fake.write("boot/grub/grub.cfg", GRUB.format(release, words, release))
+
+
+def test_what_the_boot_loader_would_boot_is_loaded_with_its_command_line(ready: FakeHost) -> None:
+    with_kernel(ready, "6.2.0-new")
+    grub(ready, "6.2.0-new")
+    decided = shutdown.prepare(gather(ready.root), Settings())
+    assert (decided.kexec, decided.reason) == (True, "new (grub2)")
+    loaded = stamp.read_loaded(ready.root)
+    assert loaded is not None
+    assert loaded.release == "6.2.0-new"
+    assert loaded.cmdline == cmdline.with_attempt(
+        "BOOT_IMAGE=/boot/vmlinuz-6.2.0-new root=/dev/vda1 ro quiet", loaded.attempt
+    )
+
+
+@pytest.mark.parametrize("release, words", [("6.2.0-new", "quiet"), ("6.1.0-test", "debug")])
+def test_a_configuration_that_changes_after_the_preload_is_followed(ready: FakeHost, release: str, words: str) -> None:
+    with_kernel(ready, "6.2.0-new")
+    grub(ready, "6.1.0-test")
+    shutdown.preload(gather(ready.root), Settings())
+    recorded = (ready.root / "run/kexec-initd/stamp").read_text()
+    assert " /boot/grub/grub.cfg\n" in recorded
+    assert "\n- /boot/grub/custom.cfg\n" not in recorded, "asked for by no line of this configuration"
+    grub(ready, release, words)
+    assert shutdown.prepare(gather(ready.root), Settings()).kexec
+    loaded = stamp.read_loaded(ready.root)
+    assert loaded is not None
+    assert loaded.release == release
+    assert loaded.cmdline.endswith(words)
+
+
+def test_a_wish_of_the_firmware_after_the_preload_means_cold(ready: FakeHost) -> None:
+    grub(ready, "6.1.0-test")
+    shutdown.preload(gather(ready.root), Settings())
+    name = "sys/firmware/efi/efivars/BootNext-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+    assert "\n- /{}\n".format(name) in (ready.root / "run/kexec-initd/stamp").read_text()
+    ready.write(name, "\x07\0\0\0\x03\0")
+    decided = shutdown.prepare(gather(ready.root), Settings())
+    assert (decided.kexec, decided.code) == (False, "no-target")
+    assert "BootNext" in decided.reason
+    assert not kexec.is_loaded(ready.root)
+
+
+def test_a_configuration_that_is_only_touched_loads_nothing_again(ready: FakeHost) -> None:
+    grub(ready, "6.1.0-test")
+    shutdown.preload(gather(ready.root), Settings())
+    os.utime(str(ready.root / "boot/grub/grub.cfg"), (1e9, 1e9))
+    assert shutdown.prepare(gather(ready.root), Settings()).kexec
+    load_call(ready)
+
+
+@pytest.mark.parametrize("config, words", [
+    ("menuentry a { chainloader +1 }", "cannot be loaded: chainloader"),
+    ("menuentry a { linux /boot/vmlinuz-9 }", "the kernel /boot/vmlinuz-9 is missing"),
+    ("frobnicate", "frobnicate"),
+])  # fmt: skip
+def test_a_target_that_cannot_be_loaded_or_decided_means_cold(ready: FakeHost, config: str, words: str) -> None:
+    grub(ready, "6.1.0-test")
+    ready.write("boot/grub/grub.cfg", config + "\n")
+    decided = shutdown.prepare(gather(ready.root), Settings())
+    assert (decided.kexec, decided.code) == (False, "no-target")
+    assert words in decided.reason

@@ -46,9 +46,12 @@ def flags(text: str) -> Set[str]:
 
 
 def synopsis() -> Dict[str, str]:
-    """Return the synopsis of each verb."""
-    parts = section(COMMAND, "SYNOPSIS").split(".Nm\n")
-    return {part.split()[1]: part for part in parts if part.startswith(".Cm ")}
+    """Return the synopsis of each verb; of one that has several, all of them."""
+    found: Dict[str, str] = {}
+    for part in section(COMMAND, "SYNOPSIS").split(".Nm\n"):
+        if part.startswith(".Cm "):
+            found[part.split()[1]] = found.get(part.split()[1], "") + part
+    return found
 
 
 def defaults() -> Dict[str, str]:

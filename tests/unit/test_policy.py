@@ -14,6 +14,7 @@ GOOD = Facts(
     unsupported=None,
     loaded_by_hand=False,
     no_target=None,
+    target="Linux (grub2)",
 )
 
 
@@ -41,7 +42,7 @@ def test_table(change, expected) -> None:  # type: ignore[no-untyped-def]
 TEXT = st.one_of(st.none(), st.text(min_size=1))
 
 
-@given(st.builds(Facts, st.booleans(), TEXT, TEXT, st.booleans(), TEXT, st.booleans(), TEXT))
+@given(st.builds(Facts, st.booleans(), TEXT, TEXT, st.booleans(), TEXT, st.booleans(), TEXT, st.text(min_size=1)))
 def test_kexec_only_when_nothing_speaks_against_it(facts: Facts) -> None:
     decision = decide(facts)
     against = facts.cold_once or facts.switched_off is not None or facts.chroot or facts.container is not None

@@ -1,11 +1,12 @@
-"""The block in rc.local: in, out, and every other byte as it was."""
+"""The blocks in rc.local and halt: in, out, and every other byte as it was."""
 
 import pytest
 from hypothesis import given, strategies
 
 from kexec_initd.errors import Refused
-from kexec_initd.integration import rc_local
-from kexec_initd.integration.rc_local import add_block, find_unfitness, has_early_exit, read_block, remove_block
+from kexec_initd.integration import block
+from kexec_initd.integration.block import read_block, remove_block
+from kexec_initd.integration.rc_local import FINAL_EXIT, find_unfitness, has_early_exit
 
 BLOCK = b"# BEGIN kexec-initd: loads\nif true; then\n    :\nfi\n# END kexec-initd\n"
 LINES = [b"exit 0", b" exit 0 ", b"# exit 0", b"", b"echo \xff", b"foo ||", b"x \\", b"exit 1", b"\r", b"#!/bin/sh -e"]
@@ -13,6 +14,10 @@ texts = strategies.one_of(
     strategies.binary(max_size=80).filter(lambda text: b"kexec-initd" not in text),
     strategies.lists(strategies.sampled_from(LINES)).map(b"\n".join),
 )
+
+
+def add_block(text: bytes, lines: bytes) -> bytes:
+    return block.add_block(text, lines, FINAL_EXIT)
 
 
 @given(texts)
@@ -27,7 +32,7 @@ def test_adding_and_removing_changes_no_byte(text: bytes) -> None:
 def test_added_twice_is_there_once(text: bytes) -> None:
     added = add_block(text, BLOCK)
     assert add_block(added, BLOCK) == added
-    assert added.count(rc_local.BEGIN) == 1
+    assert added.count(block.BEGIN) == 1
 
 
 @given(texts)

@@ -1,0 +1,86 @@
+say () {
+	printf 'kexec-initd: %s\n' "$1"
+}
+
+{% include "common/bounded.sh" %}
+
+{% include "common/loaded.sh" %}
+
+# Are the files from which the loaded kernel was chosen still the same? The stamp has a line for each,
+# "DEVICE INODE SIZE MTIME CTIME PATH", or "- PATH" for one that was not there, and ends with "end". All are looked at by
+# one call, since each costs as much as all together.
+is_unchanged () {
+	complete=
+	seen=
+	set --
+	if [ ! -f "$state/stamp" ]; then
+		return 1
+	fi
+	while IFS= read -r line; do
+		case $line in
+		end)
+			complete=yes
+			break
+			;;
+		"- /"*)
+			if [ -e "${line#- }" ]; then
+				return 1
+			fi
+			;;
+		*)
+			set -- "$@" "/${line#* /}"
+			seen="$seen
+$line"
+			;;
+		esac
+	done <"$state/stamp"
+	[ "$complete" = yes ] && [ "$(printf '\n' && stat -L -c '%d %i %s %Y %Z %n' -- "$@" 2>/dev/null)" = "$seen" ]
+}
+
+decide () {
+	printf '%s\n' "$1" >"$state/decision"
+}
+
+go_cold () {
+	bounded 10 kexec -u
+	decide "cold $1"
+	say "reboot will go through firmware: $1"
+}
+
+# Python could not answer: a kernel without our stamp was loaded by the admin's own hand and is his wish.
+decide_alone () {
+	if is_loaded && [ ! -e "$state/stamp" ]; then
+		decide kexec
+	else
+		go_cold "nothing fit is loaded, and the program that would load it failed (code $1)"
+	fi
+}
+
+make_state_dir () {
+	[ -d "$state" ] || mkdir -m 0700 "$state"
+}
+
+{% include loader %}
+
+prepare () {
+	make_state_dir
+	rm -f "$state/decision"
+	if [ -e /no-kexec-reboot ] || [ -L /no-kexec-reboot ]; then
+		rm -f /no-kexec-reboot
+		go_cold "asked for by /no-kexec-reboot"
+	elif is_loaded && is_unchanged; then
+		decide kexec
+	else
+		bounded 60 load_and_decide
+		if [ ! -s "$state/decision" ]; then
+			decide_alone "$result"
+		fi
+	fi
+}
+
+# Not while the boot still reads its last programs from the disk; a reboot before then loads for itself.
+preload () {
+	make_state_dir
+	# shellcheck disable=SC2016 # the inner shell expands its own arguments
+	setsid sh -c 'sleep 5; exec nice -n 19 "$1" load' sh "$0" </dev/null >"$state/preload.log" 2>&1 &
+}

@@ -1,0 +1,7 @@
+{% include "common/hooks.sh" %}
+
+jump () {
+	if run_hooks; then
+		jump_alone
+	fi
+}

@@ -1,0 +1,51 @@
+# The decision that the early shutdown step left, and whether a kernel is loaded. Sets why_cold.
+kexec_wanted () {
+	decision=
+	if [ -f "$state/decision" ]; then
+		IFS= read -r decision <"$state/decision"
+	fi
+	case $decision in
+	kexec) why_cold="no kernel is loaded" ;;
+	"cold "*) why_cold=${decision#cold } ;;
+	*) why_cold="the early shutdown step left no decision" ;;
+	esac
+	# A halt that executes the kernel by itself would not say so.
+	if [ "$decision" = kexec ] && ! command -v kexec >/dev/null; then
+		why_cold="the program kexec is missing"
+		return 1
+	fi
+	[ "$decision" = kexec ] && is_loaded
+}
+
+# Is a file system on a block device still writable? A kexec would leave it unclean.
+still_writable () {
+	while read -r device where _ options _; do
+		case $device,$options in
+		/dev/*,rw | /dev/*,rw,*) return 0 ;;
+		esac
+	done </proc/mounts
+	return 1
+}
+
+# Comes back only when it went cold, having said why.
+jump_alone () {
+	bounded 15 sync
+	bounded 15 umount -a -r -t noproc,nosysfs,nodevtmpfs,nodevpts,notmpfs 2>/dev/null
+	if still_writable; then
+		say "reboot goes through firmware: $device on $where is still writable"
+		return
+	fi
+	bounded 15 kexec -e ${no_ifdown:+"$no_ifdown"}
+	say "reboot goes through firmware: kexec -e came back with code $result"
+}
+
+{% include jump %}
+
+jump_if_wanted () {
+	if kexec_wanted; then
+		say "starting the loaded kernel"
+		jump
+	else
+		say "reboot goes through firmware: $why_cold"
+	fi
+}

@@ -1,0 +1,8 @@
+# Each takes the place of the process that it runs in: a time limit that kills this one has then killed the program.
+load_and_decide () {
+	exec {{ program | words }} prepare
+}
+
+load_at_boot () {
+	exec {{ program | words }} preload
+}

@@ -1,0 +1,92 @@
+#!/bin/sh
+# Hook kexec-initd into this host: `sh install.sh [--dry-run]`, as root, from the directory that `kexec-initd render --for`
+# has made. Done twice it is done once; a run that was killed is completed by the next one, or undone by uninstall.sh.
+# Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused with nothing changed.
+
+{% include "standalone/installer/common.sh" %}
+
+{% include "standalone/installer/checks.sh" %}
+
+{% include "standalone/installer/blocks.sh" %}
+
+{% include "standalone/installer/diversion.sh" %}
+
+{% include "standalone/installer/put.sh" %}
+
+{% include "standalone/installer/undo.sh" %}
+
+# Is everything in place already, by a run that came to its end?
+is_complete () {
+	mode=count
+	steps=0
+	put_all
+	[ "$steps" -eq 0 ] && [ "$(read_state)" = installed ] && [ ! -L "$home/lock" ] && [ ! -e "$home/incoming" ] &&
+		diff -r "$here" "$home/standalone" >/dev/null 2>&1
+}
+
+# Keep the data here as a whole, before anything is done by it.
+take_in () {
+	rm -rf "$home/incoming.part" && cp -R "$here" "$home/incoming.part" && chmod 0700 "$home/incoming.part" && sync &&
+		rm -rf "$home/incoming" && mv "$home/incoming.part" "$home/incoming"
+}
+
+# What this installation put in place and the new one does not have any more.
+drop_obsolete () {
+	[ -f "$home/standalone/list" ] || return 0
+	while IFS= read -r entry; do
+		if ! grep -q -x -F -e "$entry" "$home/incoming/list"; then
+			data=$home/standalone
+			undo_entry "$entry" || return 1
+		fi
+	done <<END
+$(reverse "$home/standalone/list")
+END
+	data=$home/incoming
+}
+
+settle () {
+	rm -rf "$home/outgoing" && { [ ! -e "$home/standalone" ] || mv "$home/standalone" "$home/outgoing"; } &&
+		mv "$home/incoming" "$home/standalone" && rm -rf "$home/outgoing" "$staging" && write_state installed
+}
+
+put_everything () {
+	make_directories && take_in && data=$home/incoming && drop_obsolete && put_all && settle
+}
+
+main () {
+	start "$@"
+	here=$(cd "$(dirname "$0")" && pwd -P) || refuse "the directory of this script is not there"
+	data=$here
+	check_list
+	check_host
+	check_files
+	if is_complete; then
+		say "nothing to do: it is installed"
+		exit 0
+	fi
+	if [ -n "$dry_run" ]; then
+		mode=show
+		put_all
+		exit 0
+	fi
+	before=$(read_state)
+	take_lock
+	mode=apply
+	if write_state installing && put_everything; then
+		leave_lock
+		say "installed; it works from the next boot on. To undo it: sh $home/standalone/uninstall.sh"
+		exit 0
+	fi
+	say "$problem" >&2
+	if [ "$before" = installed ]; then
+		say "each file is whole; run install.sh again, or sh $home/standalone/uninstall.sh" >&2
+	elif undo_everything; then
+		say "everything was taken back" >&2
+	else
+		say "taking it back failed, too: $problem; run uninstall.sh" >&2
+	fi
+	leave_lock
+	exit 1
+}
+
+main "$@"

@@ -1,0 +1,186 @@
+# What is looked at before the first change. The list says what belongs where, a line each:
+#   host FAMILY INIT NAME                made for such a host
+#   state DIRECTORY                      of what lasts until the next boot
+#   halt executes | plain                what the host's own /etc/rc.d/init.d/halt does with a loaded kernel
+#   create | replace | optional | wrap PATH   a whole file: new, in place of the host's own, only where the host has one,
+#                                             or new and in place
+#   preload PATH                         a block in a script that may be missing or unfit
+#   last PATH                            a block before the last line of the host's own script
+#   link PATH TARGET, service NAME       a symbolic link; what update-rc.d makes in its place where insserv orders the boot
+
+check_list () {
+	if [ "$(head -n 1 "$data/list" 2>/dev/null)" != "kexec-initd standalone 1" ]; then
+		refuse "$data/list is missing, or of another version: copy the whole directory"
+	fi
+	while read -r word path _; do
+		case $word in
+		create | replace | optional | wrap) source=$data/files$path ;;
+		preload | last) source=$data/blocks$path ;;
+		*) continue ;;
+		esac
+		if ! /bin/sh -n "$source" 2>/dev/null; then
+			refuse "$source is missing, or no valid shell for this host's /bin/sh"
+		fi
+	done <"$data/list"
+}
+
+is_init () {
+	if [ -d /run/systemd/system ] || [ "$(readlink /sbin/init | sed 's,.*/,,')" = systemd ] || [ -d /run/openrc ] ||
+		[ -e /sbin/openrc-init ]; then
+		return 1
+	elif [ -e /etc/init/rc-sysinit.conf ] || [ -e /etc/init/rcS.conf ]; then
+		[ "$1" = upstart ]
+	else
+		[ "$1" = sysvinit ] && [ -e /etc/inittab ]
+	fi
+}
+
+check_host () {
+	if [ -e "$home/manifest.json" ]; then
+		refuse "kexec-initd with Python is installed here: remove it first"
+	fi
+	read -r _ family init name <<END
+$(grep '^host ' "$data/list")
+END
+	case $family in
+	debian) [ -e /etc/debian_version ] ;;
+	rhel) [ -e /etc/redhat-release ] || [ -e /etc/system-release ] ;;
+	*) false ;;
+	esac || refuse "these files are for $name, but this host is not of the family $family"
+	is_init "$init" || refuse "these files are for $name, but this host's init system is not $init"
+	case $(sed -n 's/^halt //p' "$data/list") in
+	executes)
+		does_halt_execute || refuse "these files are for $name, but the host's halt does not execute a loaded kernel"
+		grep -q '^[^#]*/sbin/halt\.local' /etc/rc.d/init.d/halt || refuse "the host's halt does not ask /sbin/halt.local"
+		;;
+	plain) ! does_halt_execute || refuse "these files are for $name, but the host's halt executes a loaded kernel itself" ;;
+	esac
+}
+
+does_halt_execute () {
+	grep -q -E '^[^#]*kexec[^[:space:]]*[[:space:]][^#]*-e([^[:alnum:]_]|$)' /etc/rc.d/init.d/halt
+}
+
+# why_unfit PATH: say why a file cannot be replaced and given back; nothing for one that can be, or that is not there.
+why_unfit () {
+	directory=${1%/*}
+	if [ ! -d "$directory" ]; then
+		printf '%s is missing' "$directory"
+	elif [ "$(stat -L -c %d "$directory")" != "$(stat -L -c %d /etc)" ]; then
+		printf '%s is on another file system than /etc' "$directory"
+	elif [ -L "$1" ]; then
+		printf '%s is a symbolic link' "$1"
+	elif [ -e "$1" ] && [ ! -f "$1" ]; then
+		printf '%s is not a regular file' "$1"
+	elif [ -e "$1" ] && [ "$(stat -c %h "$1")" != 1 ] && ! is_same "$1" "$(kept "$1")" &&
+		! is_same "$1" "$staging/kept"; then
+		printf '%s has several hard links' "$1"
+	else
+		case $(lsattr -d "$1" 2>/dev/null) in
+		*i*\ "$1" | *a*\ "$1") printf '%s is immutable or append-only (chattr)' "$1" ;;
+		esac
+	fi
+}
+
+# why_no_script PATH: say why no block of shell belongs into that file.
+why_no_script () {
+	if [ ! -x "$1" ]; then
+		printf '%s is not executable, so nothing runs it' "$1"
+	elif [ "$(wc -c <"$1")" != "$(tr -d '\000' <"$1" | wc -c)" ]; then
+		printf '%s holds NUL bytes, so it is no script' "$1"
+	elif grep -q "$(printf '\r')\$" "$1"; then
+		printf '%s has the line ends of DOS, with which no shell runs it' "$1"
+	else
+		case $(head -n 1 "$1") in
+		'#!'*/sh | '#!'*/sh\ * | '#!'*/*[abdmk]sh | '#!'*/*[abdmk]sh\ * | '#!'*/env\ sh | '#!'*/env\ *[abdmk]sh) ;;
+		'#!'*) printf '%s is not run by a shell' "$1" ;;
+		esac
+	fi
+}
+
+# why_no_block PATH KIND: say why the block stays out of that file; sets nothing.
+why_no_block () {
+	unfit=$(why_unfit "$1")
+	if [ -z "$unfit" ] && [ -e "$1" ]; then
+		unfit=$(why_no_script "$1")
+	fi
+	if [ -z "$unfit" ] && [ -e "$1" ] && [ "$(find_block "$1")" = damaged ]; then
+		unfit="$1 holds a damaged block of kexec-initd: remove what is left of it by hand"
+	fi
+	if [ -z "$unfit" ] && [ "$2" = last ]; then
+		if [ ! -e "$1" ]; then
+			unfit="$1 is missing"
+		elif [ "$(find_block "$1")" = none ] && [ "$(find_last "$1" exec)" = 0 ]; then
+			unfit="$1 does not end in a plain \`exec \$command\`"
+		fi
+	fi
+	printf '%s' "$unfit"
+}
+
+check_files () {
+	while read -r word path _; do
+		unfit=
+		case $word in
+		create | replace | optional | wrap)
+			unfit=$(why_unfit "$path")
+			[ -n "$unfit" ] || check_script "$word" "$path"
+			;;
+		preload)
+			unfit=$(why_no_block "$path" preload)
+			if [ -n "$unfit" ]; then
+				say "warning: no preload at boot, the kernel is loaded at shutdown instead: $unfit" >&2
+			fi
+			unfit=
+			;;
+		last) unfit=$(why_no_block "$path" last) ;;
+		link)
+			if [ ! -L "$path" ] && [ -e "$path" ]; then
+				unfit="$path exists and is not ours"
+			elif [ ! -d "${path%/*}" ]; then
+				unfit="${path%/*} is missing"
+			fi
+			;;
+		esac
+		if [ -n "$unfit" ]; then
+			refuse "$unfit"
+		fi
+	done <"$data/list"
+}
+
+# check_script KIND PATH: the host's own and ours where they are expected, and nobody else's word on them.
+check_script () {
+	original=$(kept "$2")
+	case $1 in
+	create)
+		if [ -e "$2" ] && ! is_ours "$2"; then
+			unfit="$2 exists and is not ours"
+		fi
+		return
+		;;
+	replace)
+		if [ ! -e "$2" ] && [ ! -e "$original" ]; then
+			unfit="$2 is missing"
+		elif is_ours "$2" && [ ! -e "$original" ]; then
+			unfit="$2 is ours, but its original is gone: reinstall the package that brings it first"
+		elif [ ! -e "$original" ]; then
+			unfit=$(why_no_script "$2")
+		fi
+		;;
+	esac
+	if [ -z "$unfit" ]; then
+		unfit=$(why_not_divert "$2")
+	fi
+}
+
+# What stands in the way of giving files back, before any is.
+check_removal () {
+	while read -r word path _; do
+		unfit=
+		case $word in
+		create | replace | optional | wrap | last) unfit=$(why_unfit "$path") ;;
+		esac
+		if [ -n "$unfit" ]; then
+			refuse "$unfit"
+		fi
+	done <"$data/list"
+}

@@ -1,0 +1,150 @@
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
+LC_ALL=C
+export LC_ALL
+umask 022
+
+config=/etc/kexec-initd
+originals=$config/originals
+staging=$config/staging
+home=/var/lib/kexec-initd
+backups=/var/backups/kexec-initd
+
+say () {
+	printf 'kexec-initd: %s\n' "$1"
+}
+
+refuse () {
+	say "$1" >&2
+	exit 3
+}
+
+start () {
+	dry_run=
+	case $#,${1-} in
+	0,) ;;
+	1,--dry-run) dry_run=yes ;;
+	*)
+		printf 'usage: sh %s [--dry-run]\n' "${0##*/}" >&2
+		exit 2
+		;;
+	esac
+	if [ "$(id -u)" != 0 ]; then
+		refuse "only root can do this"
+	fi
+	problem="a step failed"
+}
+
+# step TEXT COMMAND [ARG...]: one change, by $mode: only counted, only shown, or applied.
+step () {
+	steps=$((steps + 1))
+	text=$1
+	shift
+	if [ "$mode" = count ]; then
+		return 0
+	fi
+	printf '%s\n' "$text"
+	if [ "$mode" = show ] || "$@" </dev/null; then
+		return 0
+	fi
+	problem="cannot $text"
+	return 1
+}
+
+# The state that the last run wrote down before it changed anything: installing, installed or removing.
+read_state () {
+	if [ -f "$home/manifest" ]; then
+		sed -n '2s/^state //p' "$home/manifest"
+	fi
+}
+
+# write_state STATE: on the disk before the next change. Directories that were not there before are ours to remove.
+write_state () {
+	made=$(sed -n 's/^made //p' "$home/manifest" 2>/dev/null)
+	if [ -z "$made" ] && [ ! -d "$config" ]; then
+		made=$config
+	fi
+	{
+		printf 'kexec-initd standalone 1\nstate %s\n' "$1"
+		if [ -n "$made" ]; then
+			printf 'made %s\n' "$made"
+		fi
+	} >"$home/manifest.new" && sync && mv -f "$home/manifest.new" "$home/manifest" && sync
+}
+
+make_directories () {
+	mkdir -p "$originals" "$staging" && chmod 0700 "$staging"
+}
+
+# One run at a time. What a killed one has left is known by its process, which is gone.
+take_lock () {
+	[ -d "$home" ] || mkdir -m 0700 "$home" || exit 1
+	if ! ln -s "$$" "$home/lock" 2>/dev/null; then
+		holder=$(readlink "$home/lock")
+		case $holder in
+		'' | *[!0-9]*) ;;
+		*)
+			if kill -0 "$holder" 2>/dev/null; then
+				say "another install or uninstall is under way (process $holder, $home/lock)" >&2
+				exit 1
+			fi
+			;;
+		esac
+		rm -f "$home/lock"
+		ln -s "$$" "$home/lock" 2>/dev/null || exit 1
+	fi
+}
+
+leave_lock () {
+	rm -f "$home/lock"
+	rmdir "$home" 2>/dev/null || :
+}
+
+# kept PATH: where the original of a file lies, on its file system and in no directory that boot programs read.
+kept () {
+	printf '%s/%s' "$originals" "${1##*/}"
+}
+
+# reverse FILE: its lines, the last one first.
+reverse () {
+	sed '1!G;h;$!d' "$1"
+}
+
+# is_same A B: are both names of one file?
+is_same () {
+	[ -e "$1" ] && [ -e "$2" ] && [ "$(stat -c '%d %i' "$1")" = "$(stat -c '%d %i' "$2")" ]
+}
+
+# Was that rendered by us, be it edited since?
+is_ours () {
+	grep -q '^# Written by kexec-initd' "$1" 2>/dev/null
+}
+
+# is_as_written PATH: is it, byte for byte, what one of our runs wrote?
+is_as_written () {
+	for source in "$data" "$home/incoming" "$home/standalone" "$home/outgoing"; do
+		if cmp -s "$source/files$1" "$1"; then
+			return 0
+		fi
+	done
+	return 1
+}
+
+# save PATH: a copy of what somebody has edited.
+save () {
+	mkdir -p "$backups" && cp -p "$1" "$backups/${1##*/}.$(date +%Y%m%d-%H%M%S)"
+}
+
+# move STAGED PATH: in one step, durably, with the label that SELinux wants there.
+move () {
+	sync
+	mv -f "$1" "$2" || return 1
+	if [ -x /sbin/restorecon ]; then
+		/sbin/restorecon "$2" 2>/dev/null
+	fi
+	sync
+}
+
+remove () {
+	rm -f "$1" && sync
+}

@@ -1,0 +1,122 @@
+# Putting in place. Each rule starts from the disk as it is, whatever a killed run has left there.
+
+put_all () {
+	while read -r word path target; do
+		case $word in
+		create) put_file "$path" ;;
+		replace | optional | wrap) put_in_place "$word" "$path" ;;
+		preload) put_block "$path" exit ;;
+		last) put_block "$path" exec ;;
+		link) put_link "$path" "$target" ;;
+		service) put_service "$path" ;;
+		esac || return 1
+	done <"$data/list"
+}
+
+# put_file PATH: ours, whole; what somebody has edited is saved first.
+put_file () {
+	if cmp -s "$data/files$1" "$1" && [ "$(stat -c %a "$1")" = 755 ]; then
+		return 0
+	fi
+	if is_ours "$1" && ! is_as_written "$1"; then
+		step "save a copy of the edited $1 in $backups" save "$1" || return 1
+	fi
+	step "write $1" write_file "$1"
+}
+
+write_file () {
+	cp "$data/files$1" "$staging/new" && chmod 0755 "$staging/new" && move "$staging/new" "$1"
+}
+
+# put_in_place KIND PATH: keep the host's own, then ours by one rename. Once dpkg diverts, it is dpkg that writes the kept one.
+put_in_place () {
+	original=$(kept "$2")
+	if [ "$1" = optional ] && [ ! -e "$2" ] && [ ! -e "$original" ]; then
+		return 0
+	fi
+	ask_dpkg "$2" || return 1
+	if [ -e "$2" ] && ! is_ours "$2" && ! is_same "$2" "$original"; then
+		if [ ! -e "$original" ] || [ -z "$diverted" ]; then
+			step "keep the original $2 as $original" keep "$2" || return 1
+		elif ! cmp -s "$2" "$original"; then
+			step "save a copy of the edited $2 in $backups" save "$2" || return 1
+		fi
+	fi
+	if has_dpkg && [ -z "$diverted" ]; then
+		step "have dpkg write $2 to $original" divert "$2" || return 1
+	fi
+	put_file "$2"
+}
+
+# keep PATH: a second name for the file itself, so that it comes back with all that it has.
+keep () {
+	rm -f "$staging/kept" && ln "$1" "$staging/kept" && mv -f "$staging/kept" "$(kept "$1")" && sync
+}
+
+# put_block PATH exit|exec: what is not fit was refused, or warned of.
+put_block () {
+	if [ -n "$(why_no_block "$1" preload)" ]; then
+		return 0
+	fi
+	if [ ! -e "$1" ]; then
+		step "write $1 with a block" write_new "$1"
+		return
+	fi
+	span=$(find_block "$1")
+	if [ "$span" != none ] && [ "$(print_block "$1")" = "$(cat "$data/blocks$1")" ]; then
+		return 0
+	fi
+	if [ "$span" = none ] && ! is_same "$1" "$(kept "$1")"; then
+		step "keep the original $1 as $(kept "$1")" keep "$1" || return 1
+	elif [ "$span" != none ] && [ "$(print_block "$1")" != "$(cat "$home/standalone/blocks$1" 2>/dev/null)" ]; then
+		step "save a copy of the edited $1 in $backups" save "$1" || return 1
+	fi
+	if [ "$mode" != count ] && [ "$2" = exit ]; then
+		warn_of_exit "$1"
+	fi
+	step "put a block into $1" write_block "$1" "$2"
+}
+
+warn_of_exit () {
+	if print_with_block "$1" "$data/blocks$1" exit 2>/dev/null | awk '
+		/^# BEGIN kexec-initd/ { exit }
+		/^(exit|exec)([^A-Za-z0-9_]|$)/ { early = 1; exit }
+		END { exit !early }
+	'; then
+		say "warning: $1 has an exit before the block: the preload may never run" >&2
+	fi
+}
+
+write_new () {
+	printf '#!/bin/sh\nexit 0\n' >"$staging/empty" && print_with_block "$staging/empty" "$data/blocks$1" exit >"$staging/new" &&
+		chmod 0755 "$staging/new" && rm "$staging/empty" && move "$staging/new" "$1"
+}
+
+write_block () {
+	cp -p "$1" "$staging/new" && print_with_block "$1" "$data/blocks$1" "$2" >"$staging/new" && /bin/sh -n "$staging/new" &&
+		move "$staging/new" "$1"
+}
+
+# put_link PATH TARGET: where insserv orders the boot by its own record, update-rc.d has to make the links.
+put_link () {
+	if is_ordered || [ "$(readlink "$1")" = "$2" ]; then
+		return 0
+	fi
+	step "link $1 to $2" link "$1" "$2"
+}
+
+link () {
+	rm -f "$staging/link" && ln -s "$2" "$staging/link" && move "$staging/link" "$1"
+}
+
+put_service () {
+	if ! is_ordered; then
+		return 0
+	fi
+	for place in /etc/rc6.d/K[0-9][0-9]"$1"; do
+		if [ -L "$place" ]; then
+			return 0
+		fi
+	done
+	step "add the links of $1 with update-rc.d" update-rc.d "$1" defaults
+}

@@ -1,0 +1,151 @@
+# Giving back, the last put first; links come last, since update-rc.d wants the script to be gone.
+
+# Does insserv order the boot? startpar then runs what is in its record, and a link by hand would never be looked at.
+# Ubuntu's older releases have update-rc.d without insserv, which would put a script that has to be first at K20.
+is_ordered () {
+	[ -f /etc/init.d/.depend.stop ] && command -v update-rc.d >/dev/null
+}
+
+# The record of what was done: that of a run that did not come to its end, else that of the last.
+find_data () {
+	for data in "$home/incoming" "$home/standalone" "$home/outgoing"; do
+		if [ -f "$data/list" ]; then
+			return 0
+		fi
+	done
+	return 1
+}
+
+undo_everything () {
+	if find_data; then
+		make_directories && undo_all || return 1
+	fi
+	made=$(sed -n 's/^made //p' "$home/manifest" 2>/dev/null)
+	problem="cannot remove $config"
+	rm -rf "$staging" && remove_directory "$originals" || return 1
+	if [ -n "$made" ]; then
+		remove_directory "$made" || return 1
+	fi
+	# The record of what was done goes last.
+	problem="cannot remove $home"
+	rm -rf "$home/incoming.part" "$home/outgoing" && rm -rf "$home/standalone" "$home/incoming" &&
+		rm -f "$home/manifest.new" "$home/manifest"
+}
+
+# remove_directory PATH: one that something else is in stays.
+remove_directory () {
+	[ ! -d "$1" ] || rmdir "$1" 2>/dev/null || [ -n "$(ls -A "$1")" ]
+}
+
+undo_all () {
+	for list in "$home/incoming/list" "$home/standalone/list" "$home/outgoing/list"; do
+		if [ -f "$list" ]; then
+			data=${list%/list}
+			undo_list 'create|replace|optional|wrap|preload|last' && undo_list 'link|service' || return 1
+		fi
+	done
+}
+
+# undo_list WORD|...: undo the entries of that kind.
+undo_list () {
+	while IFS= read -r entry; do
+		undo_entry "$entry" || return 1
+	done <<END
+$(reverse "$data/list" | grep -E "^($1) ")
+END
+}
+
+undo_entry () {
+	read -r word path target <<END
+$1
+END
+	case $word in
+	create) undo_file "$path" ;;
+	replace | optional | wrap) undo_in_place "$path" ;;
+	preload | last) undo_block "$path" ;;
+	link) undo_link "$path" "$target" ;;
+	service) undo_service "$path" ;;
+	esac
+}
+
+undo_file () {
+	if ! is_ours "$1"; then
+		return 0
+	fi
+	if ! is_as_written "$1"; then
+		step "save a copy of the edited $1 in $backups" save "$1" || return 1
+	fi
+	step "remove $1" remove "$1"
+}
+
+# undo_in_place PATH: where ours was never put, or somebody replaced it without dpkg's diversion, what is there stays.
+undo_in_place () {
+	original=$(kept "$1")
+	ask_dpkg "$1" || return 1
+	if [ ! -e "$original" ]; then
+		undo_file "$1" || return 1
+	elif is_same "$1" "$original" || { [ -e "$1" ] && ! is_ours "$1" && [ -z "$diverted" ]; }; then
+		step "remove $original" remove "$original" || return 1
+	else
+		if [ -e "$1" ] && ! is_as_written "$1" && ! cmp -s "$1" "$original"; then
+			step "save a copy of the edited $1 in $backups" save "$1" || return 1
+		fi
+		step "put $original back as $1" move "$original" "$1" || return 1
+	fi
+	if [ -n "$diverted" ]; then
+		step "have dpkg write $1 itself again" undivert "$1"
+	fi
+}
+
+undo_block () {
+	original=$(kept "$1")
+	unfit=$(why_no_block "$1" preload)
+	if [ ! -e "$1" ] || [ -n "$unfit" ] || [ "$(find_block "$1")" = none ]; then
+		if [ -e "$1" ] && [ -n "$unfit" ] && grep -q '^# BEGIN kexec-initd' "$1"; then
+			# Without our script the block does nothing.
+			say "warning: the block in it stays: $unfit" >&2
+		fi
+		if [ -e "$original" ]; then
+			step "remove $original" remove "$original"
+		fi
+		return
+	fi
+	if [ "$(print_block "$1")" != "$(cat "$data/blocks$1")" ]; then
+		step "save a copy of the edited $1 in $backups" save "$1" || return 1
+	fi
+	step "take the block out of $1" take_out "$1" "$original"
+}
+
+# take_out PATH ORIGINAL: the original file itself, where nothing else has changed since it was kept.
+take_out () {
+	cp -p "$1" "$staging/new" && print_without_block "$1" >"$staging/new" || return 1
+	if [ -e "$2" ] && cmp -s "$staging/new" "$2" && [ "$(stat -c '%u %g %a' "$1")" = "$(stat -c '%u %g %a' "$2")" ]; then
+		move "$2" "$1" && rm -f "$staging/new"
+	elif [ ! -e "$2" ] && [ "$(cat "$staging/new")" = "$(printf '#!/bin/sh\nexit 0')" ]; then
+		rm -f "$staging/new" "$1" && sync
+	else
+		move "$staging/new" "$1" && rm -f "$2"
+	fi
+}
+
+undo_link () {
+	if ! is_ordered && [ "$(readlink "$1")" = "$2" ]; then
+		step "remove $1" remove "$1"
+	fi
+}
+
+undo_service () {
+	for place in /etc/rc[0-6S].d/[SK][0-9][0-9]"$1"; do
+		if [ -L "$place" ]; then
+			step "remove the links of $1" remove_links "$1"
+			return
+		fi
+	done
+}
+
+remove_links () {
+	if is_ordered; then
+		update-rc.d "$1" remove
+	fi
+	rm -f /etc/rc[0-6S].d/[SK][0-9][0-9]"$1" && sync
+}

@@ -1,0 +1,203 @@
+# Loading without Python, by the rules of kexec_initd's modules assessment, policy and loading: in doubt a reboot is cold.
+# Whatever says no sets $reason.
+
+{% include "standalone/machine.sh" %}
+
+{% include "standalone/settings.sh" %}
+
+{% include "standalone/cmdline.sh" %}
+
+{% include "standalone/kernel.sh" %}
+
+{% include "standalone/initrd.sh" %}
+
+# One load at a time, so that a reboot right after the boot waits for the preload and finds its work done. The lock is a
+# symbolic link to the process that holds it: made in one step, and known to be stale when that process is gone.
+lock_loading () {
+	if [ ! -e /proc/self/stat ] || ! make_state_dir; then
+		reason="/proc is not mounted, or $state cannot be made"
+		return 1
+	fi
+	read -r holder _ </proc/self/stat
+	tries=15
+	while ! ln -s "$holder" "$state/loading" 2>/dev/null; do
+		other=$(readlink "$state/loading")
+		if [ -n "$other" ] && [ ! -d "/proc/$other" ]; then
+			rm -f "$state/loading"
+		elif [ "$tries" -eq 0 ]; then
+			reason="another load is still under way after 15 s"
+			return 1
+		else
+			tries=$((tries - 1))
+			sleep 1
+		fi
+	done
+}
+
+# identity PATH: what changes when a file is replaced or written, as the stamp has it.
+identity () {
+	found=$(stat -L -c '%d %i %s %Y %Z' -- "$1" 2>/dev/null) || found=-
+	printf '%s %s\n' "$found" "$1"
+}
+
+# write_stamp TEXT: say what was loaded. A stamp without its end says that something of ours was, and nothing more.
+write_stamp () {
+	(
+		umask 077
+		printf '%s\n' "$1" >"$state/stamp.new"
+	) && mv -f "$state/stamp.new" "$state/stamp"
+}
+
+# The names of the running kernel's files: $kernel, and $initrd, empty where it was booted without one.
+find_files () {
+	kernel=$(readlink -f -- "/boot/vmlinuz-$release")
+	if [ ! -f "$kernel" ]; then
+		reason="the kernel /boot/vmlinuz-$release is missing"
+		return 1
+	fi
+	named=${kernel##*/vmlinuz-}
+	case $named in
+	"$release" | "$release".old | "$release".efi | "$release".signed | "$release".efi.signed) ;;
+	[0-9]*.[0-9]*) named=/ ;;
+	esac
+	case $kernel in
+	*/"vmlinuz-$named") ;;
+	*) named=/ ;;
+	esac
+	case $named,$kernel in
+	/,* | *[!A-Za-z0-9._+~:,/-]*)
+		reason="/boot/vmlinuz-$release leads to a file that is not named vmlinuz-VERSION, or for another kernel"
+		return 1
+		;;
+	esac
+	# shellcheck disable=SC2043 # where there is but one name
+	for name in {{ initrds | words }}; do
+		initrd=${kernel%/*}/${name%VERSION*}$named${name#*VERSION}
+		if [ -f "$initrd" ]; then
+			return 0
+		fi
+	done
+	# ramdisk_image of struct boot_params: what the boot loader gave the running kernel.
+	if [ "$(number /sys/kernel/boot_params/data 540 4)" != 0 ]; then
+		reason="the initrd $initrd is missing"
+		return 1
+	fi
+	initrd=
+}
+
+# From here on descriptor 3 is the kernel and 4 the initrd: what is checked is what is loaded.
+check_and_load () {
+	reason=
+	if ! is_trusted 3 "$kernel" || ! check_kernel; then
+		reason="$kernel: $reason"
+		return 1
+	fi
+	if [ -n "$initrd" ] && { ! is_trusted 4 "$initrd" || ! check_initrd; }; then
+		reason="$initrd: $reason"
+		return 1
+	fi
+	make_command_line && run_kexec
+}
+
+# What kexec says goes through a file: a pipe would be held open by one that hangs.
+run_kexec () {
+	bounded 5 kexec --help >"$state/said" 2>&1
+	help=$(cat "$state/said")
+	set -- -l
+	if is_locked_down; then
+		set -- "$@" -s
+	else
+		case $help in
+		*--kexec-syscall*--kexec-file-syscall* | *--kexec-file-syscall*--kexec-syscall*) set -- "$@" -c ;;
+		esac
+		case $checks,$help in
+		no,*--no-checks*) set -- "$@" --no-checks ;;
+		esac
+	fi
+	set -- "$@" "--command-line=$text"
+	if [ -n "$initrd" ]; then
+		set -- "$@" --initrd=/proc/self/fd/4
+	fi
+	bounded 40 kexec "$@" /proc/self/fd/3 >"$state/said" 2>&1
+	if [ "$result" -ne 0 ]; then
+		reason="kexec -l failed with code $result: $(head -n 1 "$state/said" | tr -cd ' -~')"
+	elif ! is_loaded; then
+		reason="kexec reported success, but the kernel has nothing loaded"
+	fi
+	rm -f "$state/said"
+	[ -z "$reason" ]
+}
+
+# Load the running kernel in place of what is loaded. The stamp is taken before anything is read.
+load_running () {
+	find_files || return 1
+	stamp=$(
+		identity "$kernel"
+		if [ -n "$initrd" ]; then
+			identity "$initrd"
+		fi
+		identity "$settings"
+		printf 'end\n'
+	)
+	write_stamp "a load is under way"
+	reason="cannot open $kernel $initrd"
+	if check_and_load 3<"$kernel" 4<"${initrd:-/dev/null}" && write_stamp "$stamp"; then
+		return 0
+	fi
+	if is_loaded; then
+		bounded 10 kexec -u
+	fi
+	rm -f "$state/stamp"
+	return 1
+}
+
+# Is what is loaded to stay? A kernel without our stamp was loaded by hand and is the admin's wish.
+needs_no_load () {
+	is_loaded && { [ ! -e "$state/stamp" ] || is_unchanged; }
+}
+
+may_kexec () {
+	if ! read_settings; then
+		return 1
+	elif [ "$kexec" != yes ]; then
+		reason="KEXEC=no in the settings"
+		return 1
+	fi
+	is_whole_machine && can_kexec
+}
+
+load_and_decide () {
+	LC_ALL=C
+	export LC_ALL
+	if ! lock_loading; then
+		go_cold "$reason"
+		return
+	fi
+	if may_kexec && { needs_no_load || load_running; }; then
+		decide kexec
+	else
+		go_cold "$reason"
+	fi
+	rm -f "$state/loading"
+}
+
+load_at_boot () {
+	LC_ALL=C
+	export LC_ALL
+	if ! lock_loading; then
+		say "$reason"
+		return
+	fi
+	if ! may_kexec; then
+		say "nothing is loaded at boot, reboot will go through firmware: $reason"
+	elif [ "$preload" != yes ]; then
+		say "nothing is loaded at boot: PRELOAD=no in the settings"
+	elif needs_no_load; then
+		say "already loaded"
+	elif load_running; then
+		say "loaded kernel $release"
+	else
+		say "nothing is loaded at boot: $reason"
+	fi
+	rm -f "$state/loading"
+}

@@ -1,0 +1,140 @@
+# is_safe_way PATH: can only root change the directories that lead there?
+is_safe_way () {
+	way=$1
+	while [ -n "$way" ]; do
+		way=${way%/*}
+		case $(stat -L -c '%u %a' -- "${way:-/}" 2>/dev/null) in
+		"0 "*[2367] | "0 "*[2367]?) ;;
+		"0 "*) continue ;;
+		esac
+		reason="the directory ${way:-/} can be changed by others than root"
+		return 1
+	done
+}
+
+# is_trusted DESCRIPTOR PATH: is that an open, regular file of root that only root can change or replace?
+is_trusted () {
+	found=$(stat -L -c '%F,%u,%a' "/proc/self/fd/$1" 2>/dev/null)
+	case $found in
+	"regular file,"* | "regular empty file,"*) ;;
+	*)
+		reason="is not a regular file"
+		return 1
+		;;
+	esac
+	case ${found#*,} in
+	0,*[2367] | 0,*[2367]?)
+		reason="can be written by others than its owner (mode ${found##*,})"
+		return 1
+		;;
+	0,*) is_safe_way "$(readlink -f -- "$2")" ;;
+	*)
+		reason="belongs to another user than root"
+		return 1
+		;;
+	esac
+}
+
+# slice FILE OFFSET COUNT: these bytes of a file.
+slice () {
+	tail -c "+$(($2 + 1))" "$1" 2>/dev/null | head -c "$3"
+}
+
+# number FILE OFFSET SIZE: the number of that many bytes there, little-endian as everything on x86.
+number () {
+	od -A n -v -t "u$3" -j "$2" -N "$3" "$1" 2>/dev/null | tr -cd '0-9'
+}
+
+# size_of FILE LIMIT: its bytes; nothing and a failure for none or for more than the limit, which has nine digits at most.
+size_of () {
+	found=$(stat -L -c %s "$1")
+	case $found in
+	'' | 0 | *[!0-9]* | ??????????*) ;;
+	*)
+		if [ "$found" -le "$2" ]; then
+			printf '%s' "$found"
+			return 0
+		fi
+		;;
+	esac
+	return 1
+}
+
+# Not a container and not a chroot? A kexec would reach beyond either.
+is_whole_machine () {
+	container=$({ tr '\000' '\n' </proc/1/environ; } 2>/dev/null | sed -n 's/^container=\(.\)/\1/p' | head -n 1)
+	for mark in /run/systemd/container /.dockerenv /run/.containerenv; do
+		if [ -z "$container" ] && [ -e "$mark" ]; then
+			container=$mark
+		fi
+	done
+	case $(stat -L -c %i /proc/self/ns/pid 2>/dev/null) in
+	'' | 4026531836) ;; # PROC_PID_INIT_INO, the namespace of the machine itself
+	*) container=${container:-a process namespace of its own} ;;
+	esac
+	if [ -n "$container" ]; then
+		reason="this is a container ($(printf '%s' "$container" | tr -cd ' -~'))"
+		return 1
+	fi
+	first=$(stat -L -c '%d %i' /proc/1/root/. 2>/dev/null) || first=$(stat -c '%d %i' /)
+	if [ ! -e /proc/1 ] || [ "$first" != "$(stat -c '%d %i' /)" ]; then
+		reason="this is a chroot, or /proc is not mounted"
+		return 1
+	fi
+}
+
+# was_built_with_kexec: as far as the running kernel's configuration can be found.
+was_built_with_kexec () {
+	if [ -f "/boot/config-$release" ]; then
+		grep -q -x -e CONFIG_KEXEC=y -e CONFIG_KEXEC_FILE=y "/boot/config-$release"
+	elif [ -f /proc/config.gz ]; then
+		[ "$(gzip -dc </proc/config.gz 2>/dev/null | grep -c -x -e CONFIG_KEXEC=y -e CONFIG_KEXEC_FILE=y)" != 0 ]
+	fi
+}
+
+has_kexec_program () {
+	for place in /usr/sbin /usr/bin /sbin /bin; do
+		if [ -f "$place/kexec" ] && [ -x "$place/kexec" ]; then
+			return 0
+		fi
+	done
+	return 1
+}
+
+# Can the running kernel, whose name goes to $release, load another one?
+can_kexec () {
+	release=
+	read -r release </proc/sys/kernel/osrelease
+	disabled=
+	if [ -f /proc/sys/kernel/kexec_load_disabled ]; then
+		read -r disabled </proc/sys/kernel/kexec_load_disabled
+	fi
+	case $release in
+	'' | *[!A-Za-z0-9._+~:-]*) reason="the running kernel has a name that cannot be one of a file" ;;
+	*)
+		if ! has_kexec_program; then
+			reason="the program kexec is missing (package kexec-tools)"
+		elif ! was_built_with_kexec; then
+			reason="the kernel was built without CONFIG_KEXEC"
+		elif [ ! -e /sys/kernel/kexec_loaded ]; then
+			reason="the kernel has no kexec (/sys/kernel/kexec_loaded is missing)"
+		elif [ "$disabled" = 1 ]; then
+			reason="loading is disabled until the next boot (sysctl kernel.kexec_load_disabled)"
+		else
+			return 0
+		fi
+		;;
+	esac
+	return 1
+}
+
+# Is kernel_lockdown(7) in force, which forbids the classic load?
+is_locked_down () {
+	state_of_lockdown="[none]"
+	if [ -f /sys/kernel/security/lockdown ]; then
+		read -r state_of_lockdown </sys/kernel/security/lockdown
+	fi
+	case $state_of_lockdown in
+	*"[none]"*) return 1 ;;
+	esac
+}

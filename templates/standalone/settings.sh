@@ -1,0 +1,98 @@
+settings={{ settings | sh }}
+
+# KEXEC, PRELOAD and PURGATORY_CHECKS, read by pattern: the file is never run. A file that cannot be trusted may have said
+# KEXEC=no, so it counts as that.
+read_settings () {
+	kexec=yes
+	preload=yes
+	checks=no
+	gap=$(printf ' \t')
+	blank=$gap$(printf '\r')
+	if [ ! -e "$settings" ] && [ ! -L "$settings" ]; then
+		return 0
+	fi
+	reason="is not a regular file"
+	if [ -f "$settings" ] && read_lines <"$settings"; then
+		return 0
+	fi
+	reason="settings ignored: $settings $reason"
+	return 1
+}
+
+# shellcheck disable=SC2295 # a set of characters, a pattern indeed
+read_lines () {
+	reason="cannot be read"
+	is_trusted 0 "$settings" || return 1
+	if [ "$(head -c 65537 /proc/self/fd/0 | wc -c)" -gt 65536 ]; then
+		reason="is larger than 65536 bytes"
+		return 1
+	fi
+	if [ "$(wc -c </proc/self/fd/0)" -ne "$(tr -d '\000' </proc/self/fd/0 | wc -c)" ]; then
+		reason="holds a NUL byte"
+		return 1
+	fi
+	while IFS= read -r line || [ -n "$line" ]; do
+		line=${line#"${line%%[!$blank]*}"}
+		read_line "${line%"${line##*[!$blank]}"}"
+	done
+}
+
+# read_line LINE: take one assignment; a KEXEC that is not understood is no, everything else is then left as it was.
+# shellcheck disable=SC2295 # a set of characters, a pattern indeed
+read_line () {
+	value=$1
+	case $value in
+	export[$gap]*)
+		value=${value#export}
+		value=${value#"${value%%[!$gap]*}"}
+		;;
+	esac
+	name=${value%%=*}
+	case $value in
+	KEXEC=* | PRELOAD=* | PURGATORY_CHECKS=*) value=${value#*=} ;;
+	*) return ;;
+	esac
+	split_value
+	case $quote$value in
+	\"*[\$\`\\]*) value='?' ;;
+	esac
+	case $rest in
+	'' | [$gap]*) rest=${rest#"${rest%%[!$gap]*}"} ;;
+	*) value='?' ;;
+	esac
+	case $rest in
+	'' | '#'*) ;;
+	*) value='?' ;;
+	esac
+	case $value in
+	[Yy][Ee][Ss] | [Tt][Rr][Uu][Ee] | [Oo][Nn] | 1) assign "$name" yes ;;
+	[Nn][Oo] | [Ff][Aa][Ll][Ss][Ee] | [Oo][Ff][Ff] | 0) assign "$name" no ;;
+	*) assign "$name" '' ;;
+	esac
+}
+
+# Take the quotes off $value, and what follows it apart into $rest.
+split_value () {
+	quote=
+	case $value in
+	\"*\"* | \'*\'*)
+		rest=${value#?}
+		quote=${value%"$rest"}
+		value=${rest%%"$quote"*}
+		rest=${rest#*"$quote"}
+		;;
+	*)
+		rest=${value#"${value%%[!A-Za-z0-9_.,:/+-]*}"}
+		value=${value%"$rest"}
+		;;
+	esac
+}
+
+assign () {
+	case $1,$2 in
+	KEXEC,yes) kexec=yes ;;
+	KEXEC,*) kexec=no ;;
+	PRELOAD,?*) preload=$2 ;;
+	PURGATORY_CHECKS,?*) checks=$2 ;;
+	esac
+}

@@ -1,0 +1,835 @@
+#!/bin/sh
+# Hook kexec-initd into this host: `sh install.sh [--dry-run]`, as root, from the directory that `kexec-initd render --for`
+# has made. Done twice it is done once; a run that was killed is completed by the next one, or undone by uninstall.sh.
+# Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused with nothing changed.
+
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
+LC_ALL=C
+export LC_ALL
+umask 022
+
+config=/etc/kexec-initd
+originals=$config/originals
+staging=$config/staging
+home=/var/lib/kexec-initd
+backups=/var/backups/kexec-initd
+
+say () {
+	printf 'kexec-initd: %s\n' "$1"
+}
+
+refuse () {
+	say "$1" >&2
+	exit 3
+}
+
+start () {
+	dry_run=
+	case $#,${1-} in
+	0,) ;;
+	1,--dry-run) dry_run=yes ;;
+	*)
+		printf 'usage: sh %s [--dry-run]\n' "${0##*/}" >&2
+		exit 2
+		;;
+	esac
+	if [ "$(id -u)" != 0 ]; then
+		refuse "only root can do this"
+	fi
+	problem="a step failed"
+}
+
+# step TEXT COMMAND [ARG...]: one change, by $mode: only counted, only shown, or applied.
+step () {
+	steps=$((steps + 1))
+	text=$1
+	shift
+	if [ "$mode" = count ]; then
+		return 0
+	fi
+	printf '%s\n' "$text"
+	if [ "$mode" = show ] || "$@" </dev/null; then
+		return 0
+	fi
+	problem="cannot $text"
+	return 1
+}
+
+# The state that the last run wrote down before it changed anything: installing, installed or removing.
+read_state () {
+	if [ -f "$home/manifest" ]; then
+		sed -n '2s/^state //p' "$home/manifest"
+	fi
+}
+
+# write_state STATE: on the disk before the next change. Directories that were not there before are ours to remove.
+write_state () {
+	made=$(sed -n 's/^made //p' "$home/manifest" 2>/dev/null)
+	if [ -z "$made" ] && [ ! -d "$config" ]; then
+		made=$config
+	fi
+	{
+		printf 'kexec-initd standalone 1\nstate %s\n' "$1"
+		if [ -n "$made" ]; then
+			printf 'made %s\n' "$made"
+		fi
+	} >"$home/manifest.new" && sync && mv -f "$home/manifest.new" "$home/manifest" && sync
+}
+
+make_directories () {
+	mkdir -p "$originals" "$staging" && chmod 0700 "$staging"
+}
+
+# One run at a time. What a killed one has left is known by its process, which is gone.
+take_lock () {
+	[ -d "$home" ] || mkdir -m 0700 "$home" || exit 1
+	if ! ln -s "$$" "$home/lock" 2>/dev/null; then
+		holder=$(readlink "$home/lock")
+		case $holder in
+		'' | *[!0-9]*) ;;
+		*)
+			if kill -0 "$holder" 2>/dev/null; then
+				say "another install or uninstall is under way (process $holder, $home/lock)" >&2
+				exit 1
+			fi
+			;;
+		esac
+		rm -f "$home/lock"
+		ln -s "$$" "$home/lock" 2>/dev/null || exit 1
+	fi
+}
+
+leave_lock () {
+	rm -f "$home/lock"
+	rmdir "$home" 2>/dev/null || :
+}
+
+# kept PATH: where the original of a file lies, on its file system and in no directory that boot programs read.
+kept () {
+	printf '%s/%s' "$originals" "${1##*/}"
+}
+
+# reverse FILE: its lines, the last one first.
+reverse () {
+	sed '1!G;h;$!d' "$1"
+}
+
+# is_same A B: are both names of one file?
+is_same () {
+	[ -e "$1" ] && [ -e "$2" ] && [ "$(stat -c '%d %i' "$1")" = "$(stat -c '%d %i' "$2")" ]
+}
+
+# Was that rendered by us, be it edited since?
+is_ours () {
+	grep -q '^# Written by kexec-initd' "$1" 2>/dev/null
+}
+
+# is_as_written PATH: is it, byte for byte, what one of our runs wrote?
+is_as_written () {
+	for source in "$data" "$home/incoming" "$home/standalone" "$home/outgoing"; do
+		if cmp -s "$source/files$1" "$1"; then
+			return 0
+		fi
+	done
+	return 1
+}
+
+# save PATH: a copy of what somebody has edited.
+save () {
+	mkdir -p "$backups" && cp -p "$1" "$backups/${1##*/}.$(date +%Y%m%d-%H%M%S)"
+}
+
+# move STAGED PATH: in one step, durably, with the label that SELinux wants there.
+move () {
+	sync
+	mv -f "$1" "$2" || return 1
+	if [ -x /sbin/restorecon ]; then
+		/sbin/restorecon "$2" 2>/dev/null
+	fi
+	sync
+}
+
+remove () {
+	rm -f "$1" && sync
+}
+
+# What is looked at before the first change. The list says what belongs where, a line each:
+#   host FAMILY INIT NAME                made for such a host
+#   state DIRECTORY                      of what lasts until the next boot
+#   halt executes | plain                what the host's own /etc/rc.d/init.d/halt does with a loaded kernel
+#   create | replace | optional | wrap PATH   a whole file: new, in place of the host's own, only where the host has one,
+#                                             or new and in place
+#   preload PATH                         a block in a script that may be missing or unfit
+#   last PATH                            a block before the last line of the host's own script
+#   link PATH TARGET, service NAME       a symbolic link; what update-rc.d makes in its place where insserv orders the boot
+
+check_list () {
+	if [ "$(head -n 1 "$data/list" 2>/dev/null)" != "kexec-initd standalone 1" ]; then
+		refuse "$data/list is missing, or of another version: copy the whole directory"
+	fi
+	while read -r word path _; do
+		case $word in
+		create | replace | optional | wrap) source=$data/files$path ;;
+		preload | last) source=$data/blocks$path ;;
+		*) continue ;;
+		esac
+		if ! /bin/sh -n "$source" 2>/dev/null; then
+			refuse "$source is missing, or no valid shell for this host's /bin/sh"
+		fi
+	done <"$data/list"
+}
+
+is_init () {
+	if [ -d /run/systemd/system ] || [ "$(readlink /sbin/init | sed 's,.*/,,')" = systemd ] || [ -d /run/openrc ] ||
+		[ -e /sbin/openrc-init ]; then
+		return 1
+	elif [ -e /etc/init/rc-sysinit.conf ] || [ -e /etc/init/rcS.conf ]; then
+		[ "$1" = upstart ]
+	else
+		[ "$1" = sysvinit ] && [ -e /etc/inittab ]
+	fi
+}
+
+check_host () {
+	if [ -e "$home/manifest.json" ]; then
+		refuse "kexec-initd with Python is installed here: remove it first"
+	fi
+	read -r _ family init name <<END
+$(grep '^host ' "$data/list")
+END
+	case $family in
+	debian) [ -e /etc/debian_version ] ;;
+	rhel) [ -e /etc/redhat-release ] || [ -e /etc/system-release ] ;;
+	*) false ;;
+	esac || refuse "these files are for $name, but this host is not of the family $family"
+	is_init "$init" || refuse "these files are for $name, but this host's init system is not $init"
+	case $(sed -n 's/^halt //p' "$data/list") in
+	executes)
+		does_halt_execute || refuse "these files are for $name, but the host's halt does not execute a loaded kernel"
+		grep -q '^[^#]*/sbin/halt\.local' /etc/rc.d/init.d/halt || refuse "the host's halt does not ask /sbin/halt.local"
+		;;
+	plain) ! does_halt_execute || refuse "these files are for $name, but the host's halt executes a loaded kernel itself" ;;
+	esac
+}
+
+does_halt_execute () {
+	grep -q -E '^[^#]*kexec[^[:space:]]*[[:space:]][^#]*-e([^[:alnum:]_]|$)' /etc/rc.d/init.d/halt
+}
+
+# why_unfit PATH: say why a file cannot be replaced and given back; nothing for one that can be, or that is not there.
+why_unfit () {
+	directory=${1%/*}
+	if [ ! -d "$directory" ]; then
+		printf '%s is missing' "$directory"
+	elif [ "$(stat -L -c %d "$directory")" != "$(stat -L -c %d /etc)" ]; then
+		printf '%s is on another file system than /etc' "$directory"
+	elif [ -L "$1" ]; then
+		printf '%s is a symbolic link' "$1"
+	elif [ -e "$1" ] && [ ! -f "$1" ]; then
+		printf '%s is not a regular file' "$1"
+	elif [ -e "$1" ] && [ "$(stat -c %h "$1")" != 1 ] && ! is_same "$1" "$(kept "$1")" &&
+		! is_same "$1" "$staging/kept"; then
+		printf '%s has several hard links' "$1"
+	else
+		case $(lsattr -d "$1" 2>/dev/null) in
+		*i*\ "$1" | *a*\ "$1") printf '%s is immutable or append-only (chattr)' "$1" ;;
+		esac
+	fi
+}
+
+# why_no_script PATH: say why no block of shell belongs into that file.
+why_no_script () {
+	if [ ! -x "$1" ]; then
+		printf '%s is not executable, so nothing runs it' "$1"
+	elif [ "$(wc -c <"$1")" != "$(tr -d '\000' <"$1" | wc -c)" ]; then
+		printf '%s holds NUL bytes, so it is no script' "$1"
+	elif grep -q "$(printf '\r')\$" "$1"; then
+		printf '%s has the line ends of DOS, with which no shell runs it' "$1"
+	else
+		case $(head -n 1 "$1") in
+		'#!'*/sh | '#!'*/sh\ * | '#!'*/*[abdmk]sh | '#!'*/*[abdmk]sh\ * | '#!'*/env\ sh | '#!'*/env\ *[abdmk]sh) ;;
+		'#!'*) printf '%s is not run by a shell' "$1" ;;
+		esac
+	fi
+}
+
+# why_no_block PATH KIND: say why the block stays out of that file; sets nothing.
+why_no_block () {
+	unfit=$(why_unfit "$1")
+	if [ -z "$unfit" ] && [ -e "$1" ]; then
+		unfit=$(why_no_script "$1")
+	fi
+	if [ -z "$unfit" ] && [ -e "$1" ] && [ "$(find_block "$1")" = damaged ]; then
+		unfit="$1 holds a damaged block of kexec-initd: remove what is left of it by hand"
+	fi
+	if [ -z "$unfit" ] && [ "$2" = last ]; then
+		if [ ! -e "$1" ]; then
+			unfit="$1 is missing"
+		elif [ "$(find_block "$1")" = none ] && [ "$(find_last "$1" exec)" = 0 ]; then
+			unfit="$1 does not end in a plain \`exec \$command\`"
+		fi
+	fi
+	printf '%s' "$unfit"
+}
+
+check_files () {
+	while read -r word path _; do
+		unfit=
+		case $word in
+		create | replace | optional | wrap)
+			unfit=$(why_unfit "$path")
+			[ -n "$unfit" ] || check_script "$word" "$path"
+			;;
+		preload)
+			unfit=$(why_no_block "$path" preload)
+			if [ -n "$unfit" ]; then
+				say "warning: no preload at boot, the kernel is loaded at shutdown instead: $unfit" >&2
+			fi
+			unfit=
+			;;
+		last) unfit=$(why_no_block "$path" last) ;;
+		link)
+			if [ ! -L "$path" ] && [ -e "$path" ]; then
+				unfit="$path exists and is not ours"
+			elif [ ! -d "${path%/*}" ]; then
+				unfit="${path%/*} is missing"
+			fi
+			;;
+		esac
+		if [ -n "$unfit" ]; then
+			refuse "$unfit"
+		fi
+	done <"$data/list"
+}
+
+# check_script KIND PATH: the host's own and ours where they are expected, and nobody else's word on them.
+check_script () {
+	original=$(kept "$2")
+	case $1 in
+	create)
+		if [ -e "$2" ] && ! is_ours "$2"; then
+			unfit="$2 exists and is not ours"
+		fi
+		return
+		;;
+	replace)
+		if [ ! -e "$2" ] && [ ! -e "$original" ]; then
+			unfit="$2 is missing"
+		elif is_ours "$2" && [ ! -e "$original" ]; then
+			unfit="$2 is ours, but its original is gone: reinstall the package that brings it first"
+		elif [ ! -e "$original" ]; then
+			unfit=$(why_no_script "$2")
+		fi
+		;;
+	esac
+	if [ -z "$unfit" ]; then
+		unfit=$(why_not_divert "$2")
+	fi
+}
+
+# What stands in the way of giving files back, before any is.
+check_removal () {
+	while read -r word path _; do
+		unfit=
+		case $word in
+		create | replace | optional | wrap | last) unfit=$(why_unfit "$path") ;;
+		esac
+		if [ -n "$unfit" ]; then
+			refuse "$unfit"
+		fi
+	done <"$data/list"
+}
+
+# Blocks of ours in scripts of the host, put in and taken out so that every other byte stays as it was. A block that follows
+# a text without final newline carries none itself, so that the newline between them is known to be ours.
+
+# find_block FILE: print the numbers of its first and last line, "none" or "damaged".
+find_block () {
+	awk '
+		function is_mark(word) {
+			return $0 == word || index($0, word ":") == 1 || index($0, word " ") == 1
+		}
+		is_mark("# BEGIN kexec-initd") { begins++; begin = NR }
+		is_mark("# END kexec-initd") { ends++; end = NR }
+		END {
+			if (begins == 0 && ends == 0)
+				print "none"
+			else if (begins == 1 && ends == 1 && begin < end)
+				print begin, end
+			else
+				print "damaged"
+		}
+	' "$1"
+}
+
+# find_last FILE exit|exec: print the number of the line with the last command, if it is such a one and stands by itself; 0
+# if not.
+find_last () {
+	awk -v kind="$2" '
+		/^[ \t]*(#.*)?$/ { next }
+		{ before = last; last = $0; place = NR }
+		END {
+			if (kind == "exit")
+				fits = last ~ /^[ \t]*exit([ \t]+0)?[ \t]*(#.*)?$/
+			else
+				fits = last ~ /^[ \t]*exec[ \t]+"?[$][{]?command([^A-Za-z0-9_].*)?$/
+			if (before ~ /(\\|&&|[|])[ \t]*$/)
+				fits = 0
+			print fits ? place : 0
+		}
+	' "$1"
+}
+
+ends_with_newline () {
+	[ -z "$(tail -c 1 "$1")" ]
+}
+
+# print_with_block FILE BLOCK exit|exec: the file with the block in place of an older one, before its last command, or at
+# its end.
+print_with_block () {
+	span=$(find_block "$1")
+	place=$(find_last "$1" "$3")
+	if [ "$span" != none ]; then
+		place=${span% *}
+		rest=$((${span#* } + 1))
+	elif [ "$place" != 0 ]; then
+		rest=$place
+	else
+		cat "$1"
+		if [ -s "$1" ] && ! ends_with_newline "$1"; then
+			printf '\n%s' "$(cat "$2")"
+		else
+			cat "$2"
+		fi
+		return
+	fi
+	head -n "$((place - 1))" "$1"
+	if [ -n "$(tail -n "+$rest" "$1" | head -c 1 | od -A n -t x1)" ] || ends_with_newline "$1"; then
+		cat "$2"
+	else
+		printf '%s' "$(cat "$2")"
+	fi
+	tail -n "+$rest" "$1"
+}
+
+# print_without_block FILE: the file as it was before, where nobody has changed it since.
+print_without_block () {
+	span=$(find_block "$1")
+	begin=${span% *}
+	end=${span#* }
+	if [ "$begin" -gt 1 ] && ! ends_with_newline "$1" && [ -z "$(tail -n "+$((end + 1))" "$1" | head -c 1)" ]; then
+		head -c "$(($(head -n "$((begin - 1))" "$1" | wc -c) - 1))" "$1"
+		return
+	fi
+	head -n "$((begin - 1))" "$1"
+	tail -n "+$((end + 1))" "$1"
+}
+
+# print_block FILE: the block itself.
+print_block () {
+	span=$(find_block "$1")
+	sed -n "${span% *},${span#* }p" "$1"
+}
+
+# dpkg's word on a file. A diversion keeps the next upgrade of the package from stopping at a question about our script;
+# files are moved by us, since dpkg-divert would leave none at all for a moment.
+
+has_dpkg () {
+	[ -f /var/lib/dpkg/status ] && command -v dpkg-divert >/dev/null
+}
+
+# ask_dpkg PATH: set $diversion to "TARGET by PACKAGE", and $diverted where that is us.
+ask_dpkg () {
+	diversion=
+	diverted=
+	has_dpkg || return 0
+	if ! said=$(dpkg-divert --list "$1"); then
+		problem="dpkg-divert does not say who has diverted $1"
+		return 1
+	fi
+	diversion=$(printf '%s\n' "$said" | sed -n "s,^local diversion of $1 to \\(.*\\),\\1 by the administrator,p;s,^diversion of $1 to ,,p")
+	if [ "$diversion" = "$(kept "$1") by kexec-initd" ]; then
+		diverted=yes
+	fi
+}
+
+# why_not_divert PATH: say who else has a word on that file.
+why_not_divert () {
+	if ! ask_dpkg "$1"; then
+		printf '%s' "$problem"
+	elif [ -n "$diversion" ] && [ -z "$diverted" ]; then
+		printf '%s is diverted to %s' "$1" "$diversion"
+	elif ! has_dpkg; then
+		return
+	elif command -v dpkg-statoverride >/dev/null && [ -n "$(dpkg-statoverride --list "$1")" ]; then
+		printf '%s has a dpkg-statoverride' "$1"
+	fi
+}
+
+# call_divert ARG...: older ones do not know --no-rename, which is what they do; newer ones want it said.
+call_divert () {
+	case $(dpkg-divert --help) in
+	*--no-rename*) dpkg-divert --quiet --no-rename --package kexec-initd "$@" ;;
+	*) dpkg-divert --quiet --package kexec-initd "$@" ;;
+	esac
+}
+
+divert () {
+	call_divert --add --divert "$(kept "$1")" "$1"
+}
+
+undivert () {
+	call_divert --remove --divert "$(kept "$1")" "$1"
+}
+
+# Putting in place. Each rule starts from the disk as it is, whatever a killed run has left there.
+
+put_all () {
+	while read -r word path target; do
+		case $word in
+		create) put_file "$path" ;;
+		replace | optional | wrap) put_in_place "$word" "$path" ;;
+		preload) put_block "$path" exit ;;
+		last) put_block "$path" exec ;;
+		link) put_link "$path" "$target" ;;
+		service) put_service "$path" ;;
+		esac || return 1
+	done <"$data/list"
+}
+
+# put_file PATH: ours, whole; what somebody has edited is saved first.
+put_file () {
+	if cmp -s "$data/files$1" "$1" && [ "$(stat -c %a "$1")" = 755 ]; then
+		return 0
+	fi
+	if is_ours "$1" && ! is_as_written "$1"; then
+		step "save a copy of the edited $1 in $backups" save "$1" || return 1
+	fi
+	step "write $1" write_file "$1"
+}
+
+write_file () {
+	cp "$data/files$1" "$staging/new" && chmod 0755 "$staging/new" && move "$staging/new" "$1"
+}
+
+# put_in_place KIND PATH: keep the host's own, then ours by one rename. Once dpkg diverts, it is dpkg that writes the kept one.
+put_in_place () {
+	original=$(kept "$2")
+	if [ "$1" = optional ] && [ ! -e "$2" ] && [ ! -e "$original" ]; then
+		return 0
+	fi
+	ask_dpkg "$2" || return 1
+	if [ -e "$2" ] && ! is_ours "$2" && ! is_same "$2" "$original"; then
+		if [ ! -e "$original" ] || [ -z "$diverted" ]; then
+			step "keep the original $2 as $original" keep "$2" || return 1
+		elif ! cmp -s "$2" "$original"; then
+			step "save a copy of the edited $2 in $backups" save "$2" || return 1
+		fi
+	fi
+	if has_dpkg && [ -z "$diverted" ]; then
+		step "have dpkg write $2 to $original" divert "$2" || return 1
+	fi
+	put_file "$2"
+}
+
+# keep PATH: a second name for the file itself, so that it comes back with all that it has.
+keep () {
+	rm -f "$staging/kept" && ln "$1" "$staging/kept" && mv -f "$staging/kept" "$(kept "$1")" && sync
+}
+
+# put_block PATH exit|exec: what is not fit was refused, or warned of.
+put_block () {
+	if [ -n "$(why_no_block "$1" preload)" ]; then
+		return 0
+	fi
+	if [ ! -e "$1" ]; then
+		step "write $1 with a block" write_new "$1"
+		return
+	fi
+	span=$(find_block "$1")
+	if [ "$span" != none ] && [ "$(print_block "$1")" = "$(cat "$data/blocks$1")" ]; then
+		return 0
+	fi
+	if [ "$span" = none ] && ! is_same "$1" "$(kept "$1")"; then
+		step "keep the original $1 as $(kept "$1")" keep "$1" || return 1
+	elif [ "$span" != none ] && [ "$(print_block "$1")" != "$(cat "$home/standalone/blocks$1" 2>/dev/null)" ]; then
+		step "save a copy of the edited $1 in $backups" save "$1" || return 1
+	fi
+	if [ "$mode" != count ] && [ "$2" = exit ]; then
+		warn_of_exit "$1"
+	fi
+	step "put a block into $1" write_block "$1" "$2"
+}
+
+warn_of_exit () {
+	if print_with_block "$1" "$data/blocks$1" exit 2>/dev/null | awk '
+		/^# BEGIN kexec-initd/ { exit }
+		/^(exit|exec)([^A-Za-z0-9_]|$)/ { early = 1; exit }
+		END { exit !early }
+	'; then
+		say "warning: $1 has an exit before the block: the preload may never run" >&2
+	fi
+}
+
+write_new () {
+	printf '#!/bin/sh\nexit 0\n' >"$staging/empty" && print_with_block "$staging/empty" "$data/blocks$1" exit >"$staging/new" &&
+		chmod 0755 "$staging/new" && rm "$staging/empty" && move "$staging/new" "$1"
+}
+
+write_block () {
+	cp -p "$1" "$staging/new" && print_with_block "$1" "$data/blocks$1" "$2" >"$staging/new" && /bin/sh -n "$staging/new" &&
+		move "$staging/new" "$1"
+}
+
+# put_link PATH TARGET: where insserv orders the boot by its own record, update-rc.d has to make the links.
+put_link () {
+	if is_ordered || [ "$(readlink "$1")" = "$2" ]; then
+		return 0
+	fi
+	step "link $1 to $2" link "$1" "$2"
+}
+
+link () {
+	rm -f "$staging/link" && ln -s "$2" "$staging/link" && move "$staging/link" "$1"
+}
+
+put_service () {
+	if ! is_ordered; then
+		return 0
+	fi
+	for place in /etc/rc6.d/K[0-9][0-9]"$1"; do
+		if [ -L "$place" ]; then
+			return 0
+		fi
+	done
+	step "add the links of $1 with update-rc.d" update-rc.d "$1" defaults
+}
+
+# Giving back, the last put first; links come last, since update-rc.d wants the script to be gone.
+
+# Does insserv order the boot? startpar then runs what is in its record, and a link by hand would never be looked at.
+# Ubuntu's older releases have update-rc.d without insserv, which would put a script that has to be first at K20.
+is_ordered () {
+	[ -f /etc/init.d/.depend.stop ] && command -v update-rc.d >/dev/null
+}
+
+# The record of what was done: that of a run that did not come to its end, else that of the last.
+find_data () {
+	for data in "$home/incoming" "$home/standalone" "$home/outgoing"; do
+		if [ -f "$data/list" ]; then
+			return 0
+		fi
+	done
+	return 1
+}
+
+undo_everything () {
+	if find_data; then
+		make_directories && undo_all || return 1
+	fi
+	made=$(sed -n 's/^made //p' "$home/manifest" 2>/dev/null)
+	problem="cannot remove $config"
+	rm -rf "$staging" && remove_directory "$originals" || return 1
+	if [ -n "$made" ]; then
+		remove_directory "$made" || return 1
+	fi
+	# The record of what was done goes last.
+	problem="cannot remove $home"
+	rm -rf "$home/incoming.part" "$home/outgoing" && rm -rf "$home/standalone" "$home/incoming" &&
+		rm -f "$home/manifest.new" "$home/manifest"
+}
+
+# remove_directory PATH: one that something else is in stays.
+remove_directory () {
+	[ ! -d "$1" ] || rmdir "$1" 2>/dev/null || [ -n "$(ls -A "$1")" ]
+}
+
+undo_all () {
+	for list in "$home/incoming/list" "$home/standalone/list" "$home/outgoing/list"; do
+		if [ -f "$list" ]; then
+			data=${list%/list}
+			undo_list 'create|replace|optional|wrap|preload|last' && undo_list 'link|service' || return 1
+		fi
+	done
+}
+
+# undo_list WORD|...: undo the entries of that kind.
+undo_list () {
+	while IFS= read -r entry; do
+		undo_entry "$entry" || return 1
+	done <<END
+$(reverse "$data/list" | grep -E "^($1) ")
+END
+}
+
+undo_entry () {
+	read -r word path target <<END
+$1
+END
+	case $word in
+	create) undo_file "$path" ;;
+	replace | optional | wrap) undo_in_place "$path" ;;
+	preload | last) undo_block "$path" ;;
+	link) undo_link "$path" "$target" ;;
+	service) undo_service "$path" ;;
+	esac
+}
+
+undo_file () {
+	if ! is_ours "$1"; then
+		return 0
+	fi
+	if ! is_as_written "$1"; then
+		step "save a copy of the edited $1 in $backups" save "$1" || return 1
+	fi
+	step "remove $1" remove "$1"
+}
+
+# undo_in_place PATH: where ours was never put, or somebody replaced it without dpkg's diversion, what is there stays.
+undo_in_place () {
+	original=$(kept "$1")
+	ask_dpkg "$1" || return 1
+	if [ ! -e "$original" ]; then
+		undo_file "$1" || return 1
+	elif is_same "$1" "$original" || { [ -e "$1" ] && ! is_ours "$1" && [ -z "$diverted" ]; }; then
+		step "remove $original" remove "$original" || return 1
+	else
+		if [ -e "$1" ] && ! is_as_written "$1" && ! cmp -s "$1" "$original"; then
+			step "save a copy of the edited $1 in $backups" save "$1" || return 1
+		fi
+		step "put $original back as $1" move "$original" "$1" || return 1
+	fi
+	if [ -n "$diverted" ]; then
+		step "have dpkg write $1 itself again" undivert "$1"
+	fi
+}
+
+undo_block () {
+	original=$(kept "$1")
+	unfit=$(why_no_block "$1" preload)
+	if [ ! -e "$1" ] || [ -n "$unfit" ] || [ "$(find_block "$1")" = none ]; then
+		if [ -e "$1" ] && [ -n "$unfit" ] && grep -q '^# BEGIN kexec-initd' "$1"; then
+			# Without our script the block does nothing.
+			say "warning: the block in it stays: $unfit" >&2
+		fi
+		if [ -e "$original" ]; then
+			step "remove $original" remove "$original"
+		fi
+		return
+	fi
+	if [ "$(print_block "$1")" != "$(cat "$data/blocks$1")" ]; then
+		step "save a copy of the edited $1 in $backups" save "$1" || return 1
+	fi
+	step "take the block out of $1" take_out "$1" "$original"
+}
+
+# take_out PATH ORIGINAL: the original file itself, where nothing else has changed since it was kept.
+take_out () {
+	cp -p "$1" "$staging/new" && print_without_block "$1" >"$staging/new" || return 1
+	if [ -e "$2" ] && cmp -s "$staging/new" "$2" && [ "$(stat -c '%u %g %a' "$1")" = "$(stat -c '%u %g %a' "$2")" ]; then
+		move "$2" "$1" && rm -f "$staging/new"
+	elif [ ! -e "$2" ] && [ "$(cat "$staging/new")" = "$(printf '#!/bin/sh\nexit 0')" ]; then
+		rm -f "$staging/new" "$1" && sync
+	else
+		move "$staging/new" "$1" && rm -f "$2"
+	fi
+}
+
+undo_link () {
+	if ! is_ordered && [ "$(readlink "$1")" = "$2" ]; then
+		step "remove $1" remove "$1"
+	fi
+}
+
+undo_service () {
+	for place in /etc/rc[0-6S].d/[SK][0-9][0-9]"$1"; do
+		if [ -L "$place" ]; then
+			step "remove the links of $1" remove_links "$1"
+			return
+		fi
+	done
+}
+
+remove_links () {
+	if is_ordered; then
+		update-rc.d "$1" remove
+	fi
+	rm -f /etc/rc[0-6S].d/[SK][0-9][0-9]"$1" && sync
+}
+
+# Is everything in place already, by a run that came to its end?
+is_complete () {
+	mode=count
+	steps=0
+	put_all
+	[ "$steps" -eq 0 ] && [ "$(read_state)" = installed ] && [ ! -L "$home/lock" ] && [ ! -e "$home/incoming" ] &&
+		diff -r "$here" "$home/standalone" >/dev/null 2>&1
+}
+
+# Keep the data here as a whole, before anything is done by it.
+take_in () {
+	rm -rf "$home/incoming.part" && cp -R "$here" "$home/incoming.part" && chmod 0700 "$home/incoming.part" && sync &&
+		rm -rf "$home/incoming" && mv "$home/incoming.part" "$home/incoming"
+}
+
+# What this installation put in place and the new one does not have any more.
+drop_obsolete () {
+	[ -f "$home/standalone/list" ] || return 0
+	while IFS= read -r entry; do
+		if ! grep -q -x -F -e "$entry" "$home/incoming/list"; then
+			data=$home/standalone
+			undo_entry "$entry" || return 1
+		fi
+	done <<END
+$(reverse "$home/standalone/list")
+END
+	data=$home/incoming
+}
+
+settle () {
+	rm -rf "$home/outgoing" && { [ ! -e "$home/standalone" ] || mv "$home/standalone" "$home/outgoing"; } &&
+		mv "$home/incoming" "$home/standalone" && rm -rf "$home/outgoing" "$staging" && write_state installed
+}
+
+put_everything () {
+	make_directories && take_in && data=$home/incoming && drop_obsolete && put_all && settle
+}
+
+main () {
+	start "$@"
+	here=$(cd "$(dirname "$0")" && pwd -P) || refuse "the directory of this script is not there"
+	data=$here
+	check_list
+	check_host
+	check_files
+	if is_complete; then
+		say "nothing to do: it is installed"
+		exit 0
+	fi
+	if [ -n "$dry_run" ]; then
+		mode=show
+		put_all
+		exit 0
+	fi
+	before=$(read_state)
+	take_lock
+	mode=apply
+	if write_state installing && put_everything; then
+		leave_lock
+		say "installed; it works from the next boot on. To undo it: sh $home/standalone/uninstall.sh"
+		exit 0
+	fi
+	say "$problem" >&2
+	if [ "$before" = installed ]; then
+		say "each file is whole; run install.sh again, or sh $home/standalone/uninstall.sh" >&2
+	elif undo_everything; then
+		say "everything was taken back" >&2
+	else
+		say "taking it back failed, too: $problem; run uninstall.sh" >&2
+	fi
+	leave_lock
+	exit 1
+}
+
+main "$@"

@@ -1,0 +1,416 @@
+"""Loading without Python: what the early step's shell loads, and what it refuses with its reason."""
+
+import bz2
+import lzma
+import os
+import struct
+import subprocess
+import time
+from pathlib import Path
+from typing import Callable, Dict, Tuple
+
+import pytest
+
+from kexec_initd.integration.elsewhere import render_for
+from tests.scripts.standalone import ATTEMPT, CMDLINE, RELEASE, StandaloneJail, gzipped
+from tests.unit.images import bzimage, cpio, lz4_raw, lzop_raw, microcode, sign, zstd_raw
+
+KERNEL = "boot/vmlinuz-" + RELEASE
+INITRD = "boot/initrd.img-" + RELEASE
+SETTINGS = "etc/default/kexec-initd"
+STATE = "run/kexec-initd/"
+COLD = "kexec-initd: reboot will go through firmware: "
+
+
+@pytest.fixture(params=["/bin/dash", "/bin/bash", "/bin/busybox"])
+def jail(request: pytest.FixtureRequest, tmp_path: Path) -> StandaloneJail:
+    return StandaloneJail(tmp_path / "jail", request.param)
+
+
+def assert_loaded(jail: StandaloneJail) -> None:
+    """Run the early step, which has to load what is in /boot."""
+    assert jail.run("kexec-initd", "stop").said == ""
+    assert jail.decision == "kexec\n"
+    assert jail.loaded("kernel") == (jail.root / KERNEL).read_bytes()
+    if (jail.root / INITRD).exists():
+        assert jail.loaded("initrd") == (jail.root / INITRD).read_bytes()
+    assert (jail.root / STATE / "stamp").read_text() == jail.stamp()
+    assert sorted(os.listdir(str(jail.root / STATE))) == ["decision", "stamp"]
+
+
+def assert_cold(jail: StandaloneJail, reason: str) -> None:
+    """Run the early step, which has to go cold for `reason` without loading anything."""
+    said = jail.run("kexec-initd", "stop").said
+    assert said.startswith(COLD) and reason in said and said.count("\n") == 1
+    assert jail.decision == "cold " + said[len(COLD) :]
+    assert "-l" not in jail.kexecs()
+    assert (jail.root / "sys/kernel/kexec_loaded").read_text() == "0\n"
+    assert not (jail.root / STATE / "stamp").exists()
+
+
+def test_loads_the_running_kernel_from_the_files_that_were_checked(jail: StandaloneJail) -> None:
+    assert_loaded(jail)
+    text = "kexec_initd.attempt={} {}".format(ATTEMPT, CMDLINE)
+    options = "kexec -l -c --no-checks --command-line={} --initrd=/proc/self/fd/4 /proc/self/fd/3".format(text)
+    assert jail.calls() == ["kexec --help", options]
+    assert jail.loaded("cmdline") == text.encode()
+    assert (jail.root / STATE / "stamp").stat().st_mode & 0o777 == 0o600
+
+
+def test_at_boot_it_loads_once(jail: StandaloneJail) -> None:
+    (jail.root / STATE).rmdir()
+    assert jail.run("kexec-initd", "load", runlevel="2").said == "kexec-initd: loaded kernel {}\n".format(RELEASE)
+    assert jail.run("kexec-initd", "load", runlevel="2").said == "kexec-initd: already loaded\n"
+    assert jail.kexecs() == ["--help", "-l"]
+    assert jail.decision is None
+    assert_loaded(jail)
+    assert jail.kexecs() == ["--help", "-l"]
+
+
+@pytest.mark.parametrize("verb", ["load", "stop"])
+def test_what_was_loaded_by_hand_is_kept(jail: StandaloneJail, verb: str) -> None:
+    jail.write("sys/kernel/kexec_loaded", "1\n")
+    jail.run("kexec-initd", verb)
+    assert jail.kexecs() == []
+    assert jail.decision == ("kexec\n" if verb == "stop" else None)
+
+
+def test_what_has_changed_is_loaded_again(jail: StandaloneJail) -> None:
+    jail.run("kexec-initd", "load")
+    jail.put(INITRD, gzipped(cpio([("init", 0o100755, b"another")])))
+    assert_loaded(jail)
+
+
+def test_what_is_no_longer_fit_is_unloaded(jail: StandaloneJail) -> None:
+    jail.run("kexec-initd", "load")
+    os.truncate(str(jail.root / KERNEL), 2000)
+    said = jail.run("kexec-initd", "stop").said
+    assert said == "{}/{}: it is cut: its header says {} bytes, but the file has 2000\n".format(
+        COLD, KERNEL, len(bzimage(RELEASE))
+    )
+    assert (jail.root / "sys/kernel/kexec_loaded").read_text() == "0\n"
+    assert not (jail.root / STATE / "stamp").exists()
+
+
+def test_without_preload_nothing_is_loaded_at_boot_but_at_shutdown(jail: StandaloneJail) -> None:
+    jail.write(SETTINGS, "PRELOAD=no\n")
+    assert "PRELOAD=no" in jail.run("kexec-initd", "load").said
+    assert jail.calls() == []
+    assert_loaded(jail)
+
+
+def test_purgatory_checks_can_be_kept(jail: StandaloneJail) -> None:
+    jail.write(SETTINGS, "PURGATORY_CHECKS=yes\n")
+    assert_loaded(jail)
+    assert " --no-checks" not in jail.calls()[1]
+
+
+def test_an_old_kexec_gets_no_options_that_it_does_not_know(jail: StandaloneJail) -> None:
+    fake = jail.root / "bin/kexec"
+    fake.write_text(fake.read_text().replace("--kexec-syscall --kexec-file-syscall --no-checks", "--load"))
+    assert_loaded(jail)
+    assert jail.calls()[1].startswith("kexec -l --command-line=")
+
+
+def test_under_lockdown_the_kernel_checks_the_signature(jail: StandaloneJail) -> None:
+    jail.write("sys/kernel/security/lockdown", "none [integrity] confidentiality\n")
+    assert_loaded(jail)
+    assert jail.calls()[1].startswith("kexec -l -s --command-line=")
+
+
+def without(name: str) -> Callable[[StandaloneJail], object]:
+    return lambda jail: (jail.root / name).unlink()
+
+
+def text_in(name: str, text: str) -> Callable[[StandaloneJail], object]:
+    return lambda jail: jail.write(name, text)
+
+
+def mode_of(name: str, mode: int) -> Callable[[StandaloneJail], object]:
+    return lambda jail: (jail.root / name).chmod(mode)
+
+
+def owner_of(name: str) -> Callable[[StandaloneJail], object]:
+    return lambda jail: os.chown(str(jail.root / name), 1000, 1000)
+
+
+def body_of(name: str, data: bytes) -> Callable[[StandaloneJail], object]:
+    return lambda jail: jail.put(name, data)
+
+
+def settings_as_pipe(jail: StandaloneJail) -> None:
+    os.mkfifo(str(jail.root / SETTINGS))
+
+
+def settings_in_open_directory(jail: StandaloneJail) -> None:
+    jail.write(SETTINGS, "KEXEC=yes\n")
+    (jail.root / "etc/default").chmod(0o777)
+
+
+def kernel_as_pipe(jail: StandaloneJail) -> None:
+    (jail.root / KERNEL).unlink()
+    os.mkfifo(str(jail.root / KERNEL))
+
+
+def other_root(jail: StandaloneJail) -> None:
+    (jail.root / "proc/1/root").unlink()
+    (jail.root / "proc/1/root").symlink_to("/boot")
+
+
+def no_process(jail: StandaloneJail) -> None:
+    (jail.root / "proc/1").rename(jail.root / "proc/gone")
+
+
+def namespace(jail: StandaloneJail) -> None:
+    jail.write("proc/self/ns/pid", "")
+
+
+def failing_kexec(jail: StandaloneJail) -> None:
+    jail.fake("kexec", "[ $1 != -l ] || { echo 'Cannot\001 load'; exit 255; }")
+
+
+def initrd_with_modules(*releases: str) -> bytes:
+    names = ["usr/lib/modules/{}/kernel/x.ko".format(release) for release in releases]
+    return cpio([("init", 0o100755, b"")] + [(name, 0o100644, b"module") for name in names])
+
+
+def kernel_of_another_name(jail: StandaloneJail) -> None:
+    (jail.root / KERNEL).rename(jail.root / "boot/vmlinuz-6.1.0-51-amd64")
+    (jail.root / KERNEL).symlink_to("vmlinuz-6.1.0-51-amd64")
+
+
+def kernel_of_odd_name(jail: StandaloneJail) -> None:
+    (jail.root / "boot/$(touch canary)").mkdir(mode=0o777)
+    (jail.root / KERNEL).rename(jail.root / "boot/$(touch canary)/vmlinuz-x")
+    (jail.root / KERNEL).symlink_to("$(touch canary)/vmlinuz-x")
+
+
+def settings_through_a_link(jail: StandaloneJail) -> None:
+    jail.write("tmp/settings", "KEXEC=yes\n")
+    (jail.root / "tmp").chmod(0o1777)
+    (jail.root / SETTINGS).symlink_to("/tmp/settings")
+
+
+def no_processes(jail: StandaloneJail) -> None:
+    (jail.root / "proc/self/stat").unlink()
+
+
+REFUSED: Dict[str, Tuple[Callable[[StandaloneJail], object], str]] = {
+    "off": (text_in(SETTINGS, "KEXEC=no\n"), "KEXEC=no in the settings"),
+    "doubt": (text_in(SETTINGS, "KEXEC=yes $(touch /canary)\n"), "KEXEC=no in the settings"),
+    "settings-mode": (lambda jail: jail.write(SETTINGS, "", 0o666), "kexec-initd can be written by others"),
+    "settings-pipe": (settings_as_pipe, "settings ignored: /etc/default/kexec-initd is not a regular file"),
+    "settings-size": (text_in(SETTINGS, "#" * 65537), "is larger than 65536 bytes"),
+    "settings-nul": (text_in(SETTINGS, "KEXEC=yes\n\0"), "holds a NUL byte"),
+    "settings-directory": (settings_in_open_directory, "the directory /etc/default can be changed by others"),
+    "container": (text_in("proc/1/environ", "A=B\0container=lxc\0"), "this is a container (lxc)"),
+    "docker": (text_in(".dockerenv", ""), "this is a container (/.dockerenv)"),
+    "namespace": (namespace, "this is a container (a process namespace of its own)"),
+    "chroot": (other_root, "this is a chroot"),
+    "no-proc": (no_process, "this is a chroot, or /proc is not mounted"),
+    "no-config": (text_in("boot/config-" + RELEASE, "# CONFIG_KEXEC is not set\n"), "built without CONFIG_KEXEC"),
+    "disabled": (text_in("proc/sys/kernel/kexec_load_disabled", "1\n"), "loading is disabled until the next boot"),
+    "odd-release": (text_in("proc/sys/kernel/osrelease", "6.1 $(touch /canary)\n"), "cannot be one of a file"),
+    "no-kernel": (without(KERNEL), "the kernel /{} is missing".format(KERNEL)),
+    "kernel-pipe": (kernel_as_pipe, "the kernel /{} is missing".format(KERNEL)),
+    "kernel-mode": (mode_of(KERNEL, 0o664), "/{}: can be written by others than its owner (mode 664)".format(KERNEL)),
+    "kernel-owner": (owner_of(KERNEL), "/{}: belongs to another user".format(KERNEL)),
+    "boot-mode": (mode_of("boot", 0o1777), "the directory /boot can be changed by others than root"),
+    "boot-owner": (owner_of("boot"), "the directory /boot can be changed by others than root"),
+    "kernel-text": (text_in(KERNEL, "text\n"), "not an x86 kernel"),
+    "kernel-empty": (text_in(KERNEL, ""), "not an x86 kernel"),
+    "kernel-header": (body_of(KERNEL, bzimage(RELEASE)[:600]), "it is cut: the file has 600 bytes"),
+    "kernel-cut": (body_of(KERNEL, bzimage(RELEASE)[:-1]), "it is cut: its header says"),
+    "kernel-other": (body_of(KERNEL, bzimage("6.1.0-51-amd64")), 'not the running kernel, {}, but "6.1.0-51'.format(RELEASE)),
+    "kernel-longer": (body_of(KERNEL, bzimage(RELEASE + "x")), "not the running kernel"),
+    "kernel-flip": (body_of(KERNEL, bzimage(RELEASE)[:-20] + b"x" + bzimage(RELEASE)[-19:]), "it is damaged"),
+    "kernel-signature-cut": (body_of(KERNEL, sign(bzimage(RELEASE))[:-1]), "it is cut: its signature is not there"),
+    "kernel-too-new": (body_of(KERNEL, bzimage(RELEASE, crc=False)), "it is damaged, or newer than 6.14"),
+    "kernel-old-protocol": (body_of(KERNEL, bzimage(RELEASE, 0x0207)), "cannot have boot protocol"),
+    "no-initrd": (without(INITRD), "the initrd /{} is missing".format(INITRD)),
+    "initrd-mode": (mode_of(INITRD, 0o646), "/{}: can be written by others".format(INITRD)),
+    "initrd-empty": (body_of(INITRD, b""), "/{}: the file is empty".format(INITRD)),
+    "initrd-text": (body_of(INITRD, b"no initrd"), "byte 0 starts neither"),
+    "initrd-cut": (body_of(INITRD, gzipped(cpio())[:-3]), "the gzip archive at byte 0 is damaged"),
+    "initrd-microcode": (body_of(INITRD, microcode()), "it holds no program /init"),
+    "initrd-no-init": (body_of(INITRD, gzipped(microcode())), "it holds no program /init"),
+    "initrd-of-another": (body_of(INITRD, gzipped(initrd_with_modules("6.1.0-51-amd64"))), "its modules are of another kernel"),
+    "initrd-no-cpio": (body_of(INITRD, gzipped(b"text" * 200)), "is no whole cpio archive"),
+    "initrd-xz-check": (body_of(INITRD, lzma.compress(cpio(), check=lzma.CHECK_CRC64)), "has a check that the kernel"),
+    "kernel-of-another-name": (kernel_of_another_name, "is not named vmlinuz-VERSION, or for another kernel"),
+    "kernel-of-odd-name": (kernel_of_odd_name, "is not named vmlinuz-VERSION, or for another kernel"),
+    "settings-link": (settings_through_a_link, "the directory /tmp can be changed by others than root"),
+    "no-proc-at-all": (no_processes, "/proc is not mounted"),
+    "uuid": (text_in("proc/sys/kernel/random/uuid", "\n"), "no random number"),
+    "cmdline-long": (text_in("proc/cmdline", "x" * 2030 + "\n"), "the command line has 2067 bytes, the kernel takes 2047"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(jail: StandaloneJail, name: str) -> None:
+    harm, reason = REFUSED[name]
+    harm(jail)
+    assert_cold(jail, reason)
+    assert not (jail.root / "canary").exists()
+
+
+def test_a_cut_archive_in_whole_compression(jail: StandaloneJail) -> None:
+    (jail.root / "bin/cpio").unlink()
+    jail.copy("/usr/bin/cpio")  # that of busybox does not see it
+    jail.put(INITRD, gzipped(cpio(trailer=False)))
+    assert_cold(jail, "is no whole cpio archive")
+
+
+def test_no_kexec_program(jail: StandaloneJail) -> None:
+    (jail.root / "bin/kexec").unlink()
+    said = jail.run("kexec-initd", "stop").said
+    assert COLD + "the program kexec is missing (package kexec-tools)\n" in said
+
+
+def test_no_program_to_unpack_with(jail: StandaloneJail) -> None:
+    jail.put(INITRD, zstd_raw(cpio()))
+    (jail.root / "bin/zstd").unlink()
+    assert_cold(jail, "there is no program zstd to check it")
+
+
+@pytest.mark.parametrize("body", ["echo 'Cannot\001 load'; exit 255", "exit 0"])
+def test_a_load_that_fails_leaves_nothing_behind(jail: StandaloneJail, body: str) -> None:
+    jail.fake("kexec", '[ "$1" != -l ] || {{ {}; }}'.format(body))
+    said = jail.run("kexec-initd", "stop").said
+    reason = "kexec -l failed with code 255: Cannot load" if "255" in body else "kexec reported success, but"
+    assert said.startswith(COLD + reason)
+    assert not (jail.root / STATE / "stamp").exists()
+
+
+def test_a_load_that_hangs_has_a_limit(jail: StandaloneJail) -> None:
+    script = jail.root / "etc/init.d/kexec-initd"
+    script.write_text(script.read_text().replace("bounded 40 kexec", "bounded 2 kexec"))
+    jail.fake("kexec", '[ "$1" != -l ] || exec real-sleep 20')
+    began = time.monotonic()
+    said = jail.run("kexec-initd", "stop").said
+    assert said.startswith(COLD + "kexec -l failed with code ") and time.monotonic() - began < 19
+    assert jail.decision is not None and jail.decision.startswith("cold ")
+
+
+GOOD: Dict[str, bytes] = {
+    "microcode": microcode() + gzipped(cpio()),
+    "microcode-padded": microcode() + bytes(4096) + gzipped(cpio()),
+    "modules": gzipped(initrd_with_modules(RELEASE, "6.1.0-51-amd64")),
+    "two-archives": microcode() + microcode() + gzipped(cpio()),
+    "plain": cpio(),
+    "plain-dot": cpio([("./init", 0o120777, b"bin/busybox")]),
+    "init-outside": cpio() + bytes(100) + gzipped(microcode()),
+    "bzip2": bz2.compress(cpio()),
+    "xz": lzma.compress(cpio(), check=lzma.CHECK_CRC32),
+    "lzma": lzma.compress(cpio(), format=lzma.FORMAT_ALONE),
+    "zstd": zstd_raw(cpio()),
+    "lz4": lz4_raw(cpio()),
+    "lzop": lzop_raw(cpio()),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_good_initrds(jail: StandaloneJail, name: str) -> None:
+    jail.put(INITRD, GOOD[name])
+    assert_loaded(jail)
+
+
+@pytest.mark.parametrize("magic", [None, 0x10B, 0x20B])
+def test_good_kernels(jail: StandaloneJail, magic: int) -> None:
+    image = bzimage(RELEASE, magic=magic, payload=os.urandom(70000))
+    jail.put(KERNEL, image if magic is None else sign(image, magic))
+    assert_loaded(jail)
+
+
+@pytest.mark.parametrize("release", ["2.6.9-89.EL", "2.6.18-398.el5", "2.6.29"])
+def test_kernels_before_the_crc_are_judged_by_their_size(jail: StandaloneJail, release: str) -> None:
+    jail.write("proc/sys/kernel/osrelease", release + "\n")
+    (jail.root / INITRD).rename(jail.root / ("boot/initrd.img-" + release))
+    jail.put("boot/vmlinuz-" + release, bzimage(release, 0x0206, crc=False))
+    assert jail.run("kexec-initd", "stop").said == ""
+    assert jail.decision == "kexec\n"
+
+
+def test_booted_without_initrd(jail: StandaloneJail) -> None:
+    (jail.root / INITRD).unlink()
+    jail.put("sys/kernel/boot_params/data", bytes(4096))
+    jail.run("kexec-initd", "stop")
+    assert jail.decision == "kexec\n"
+    assert "--initrd" not in jail.calls()[1]
+
+
+def test_booted_with_an_initrd_that_is_gone(jail: StandaloneJail) -> None:
+    jail.put("sys/kernel/boot_params/data", bytes(540) + struct.pack("<I", 0x37000000) + bytes(3000))
+    (jail.root / INITRD).unlink()
+    assert_cold(jail, "is missing")
+
+
+def test_a_link_is_followed_to_the_file_whose_name_tells_the_initrd(jail: StandaloneJail) -> None:
+    (jail.root / KERNEL).rename(jail.root / "boot/vmlinuz-image")
+    (jail.root / INITRD).rename(jail.root / "boot/initrd.img-image")
+    (jail.root / KERNEL).symlink_to("vmlinuz-image")
+    jail.run("kexec-initd", "stop")
+    assert jail.decision == "kexec\n"
+    assert " /boot/initrd.img-image\n" in (jail.root / STATE / "stamp").read_text()
+
+
+def test_what_is_replaced_while_it_is_checked_is_not_loaded_and_noticed(jail: StandaloneJail) -> None:
+    """The kernel is swapped when gzip has read it: loaded is what was checked, and the stamp is for that file."""
+    good = (jail.root / KERNEL).read_bytes()
+    jail.put("boot/other", b"something else")
+    (jail.root / "bin/gzip").rename(jail.root / "bin/real-gzip")
+    jail.write(
+        "bin/gzip", '#!/bin/sh\n/bin/real-gzip "$@"\nmv /boot/other /{} 2>/dev/null\nexit 0\n'.format(KERNEL), 0o755
+    )
+    if (jail.root / "bin/real-gzip").is_symlink():
+        jail.write("bin/gzip", (jail.root / "bin/gzip").read_text().replace("/bin/real-gzip", "busybox gzip"), 0o755)
+    assert jail.run("kexec-initd", "load").said == "kexec-initd: loaded kernel {}\n".format(RELEASE)
+    assert jail.loaded("kernel") == good
+    jail.run("kexec-initd", "stop")
+    assert jail.decision is not None and "not an x86 kernel" in jail.decision
+
+
+def test_a_load_under_way_is_waited_for(jail: StandaloneJail) -> None:
+    (jail.root / "proc/4711").mkdir()
+    (jail.root / STATE / "loading").symlink_to("4711")
+    with subprocess.Popen(["sh", "-c", "sleep 3; rm {0}/proc/4711 -r".format(jail.root)]):
+        jail.write("bin/sleep", '#!/bin/sh\nexec real-sleep "$@"\n', 0o755)
+        assert_loaded(jail)
+
+
+def test_a_load_that_never_ends_means_cold(jail: StandaloneJail) -> None:
+    (jail.root / "proc/4711").mkdir()
+    (jail.root / STATE / "loading").symlink_to("4711")
+    assert_cold(jail, "another load is still under way")
+
+
+def test_on_a_rhel(jail: StandaloneJail) -> None:
+    (jail.root / "etc/init.d/kexec-initd").unlink()
+    for file in render_for("rhel:5", None, True).files:
+        jail.write("etc/init.d/" + Path(file.path).name, file.content.decode(), 0o755)
+    (jail.root / "var/lock/subsys").mkdir(parents=True)
+    (jail.root / INITRD).rename(jail.root / "boot/initrd-{}.img".format(RELEASE))
+    assert jail.run("kexec-initd", "load", runlevel="3").said == "kexec-initd: loaded kernel {}\n".format(RELEASE)
+    stamp = (jail.root / "dev/.kexec-initd/stamp").read_text()
+    assert [line.split(" ")[-1] for line in stamp.splitlines()] == [
+        "/" + KERNEL, "/boot/initrd-{}.img".format(RELEASE), "/etc/sysconfig/kexec-initd", "end",
+    ]  # fmt: skip
+    jail.write("etc/sysconfig/kexec-initd", "KEXEC=no\n")
+    assert jail.run("kexec-initd", "stop").said == COLD + "KEXEC=no in the settings\n"
+    assert (
+        jail.run("kexec-initd", "jump").said == "kexec-initd: reboot goes through firmware: KEXEC=no in the settings\n"
+    )
+
+
+def test_a_load_that_was_killed_does_not_look_like_one_by_hand(jail: StandaloneJail) -> None:
+    whole = (jail.root / "bin/kexec").read_text()
+    # The timer of the call outlives its shell here, so it gets a short time.
+    script = jail.root / "etc/init.d/kexec-initd"
+    script.write_text(script.read_text().replace("bounded 40 kexec", "bounded 3 kexec"))
+    jail.fake("kexec", '[ "$1" != -l ] || { echo 1 >/sys/kernel/kexec_loaded; kill -KILL "$PPID"; }')
+    jail.run("kexec-initd", "load")
+    assert (jail.root / "sys/kernel/kexec_loaded").read_text() == "1\n"
+    (jail.root / "bin/kexec").write_text(whole)
+    assert jail.run("kexec-initd", "stop").said == ""
+    assert (jail.decision, jail.kexecs()) == ("kexec\n", ["--help", "-l", "--help", "-l"])
+    assert (jail.root / STATE / "stamp").read_text() == jail.stamp()

@@ -1,0 +1,219 @@
+"""The shell and the Python side give the same answer: settings, command lines, kernels and initrds by the hundred."""
+
+import os
+import random
+from pathlib import Path
+from typing import List, Sequence
+
+import pytest
+
+from kexec_initd import settings
+from kexec_initd.cmdline import with_attempt
+from kexec_initd.errors import Refused
+from kexec_initd.images.initrd import check_initrd
+from kexec_initd.images.kernel import check_kernel
+from tests.scripts.standalone import ATTEMPT, RELEASE, StandaloneJail, gzipped
+from tests.scripts.test_standalone_load import GOOD
+from tests.unit.images import bzimage, cpio, microcode, sign
+
+SETTINGS_PARTS = (
+    *(
+        "KEXEC",
+        "KEXEC=",
+        "PRELOAD=",
+        "PURGATORY_CHECKS=",
+        "OTHER=",
+        "export ",
+        "export\t",
+        "=",
+        "yes",
+        "no",
+        "YES",
+        "oFF",
+    ),
+    *(
+        "true",
+        "0",
+        "1",
+        "on",
+        '"',
+        "'",
+        " ",
+        "\t",
+        "\r",
+        "#",
+        "# x",
+        "\n",
+        "\n",
+        "\n",
+        "\\",
+        "$",
+        "`",
+        ";",
+        "é",
+        "*",
+        "?",
+        "[a]",
+    ),
+)
+CMDLINE_PARTS = (
+    *(
+        b"kexec_initd.attempt",
+        b"kexec_initd.attempt=1",
+        b'"kexec_initd.attempt=2"',
+        b'kexec_initd.attempt="a b"',
+        b"=",
+        b'"',
+    ),
+    *(
+        b" ",
+        b" ",
+        b" ",
+        b"  ",
+        b"\t",
+        b"\x0b",
+        b"\xa0",
+        b"--",
+        b"root=/dev/sda1",
+        b"quiet",
+        b"%s",
+        b"\\n",
+        b"$(touch /x)",
+    ),
+    *(
+        b"`",
+        b"*",
+        b"?",
+        b"[a-z]",
+        b"'",
+        b"!",
+        b"~",
+        b"\xc3\xa9",
+        b"\xff\xfe",
+        b"\x81",
+        b"\x88",
+        b"\x80",
+        b"\x01",
+        b"-n",
+    ),
+)
+
+
+@pytest.fixture(params=["/bin/dash", "/bin/bash", "/bin/busybox"])
+def jail(request: pytest.FixtureRequest, tmp_path: Path) -> StandaloneJail:
+    return StandaloneJail(tmp_path / "jail", request.param)
+
+
+def answers(jail: StandaloneJail, corpus: Sequence[bytes], lines: str) -> List[str]:
+    """Run shell lines, each with $file set to the next of `corpus`; return the line that each has printed."""
+    for number, data in enumerate(corpus):
+        jail.put("corpus/{:04}".format(number), data)
+    done = jail.drive("for file in /corpus/*; do\n{}\ndone\n".format(lines))
+    assert done.said.count("\n") == len(corpus), done.said[-2000:]
+    return done.said.splitlines()
+
+
+def test_settings(jail: StandaloneJail) -> None:
+    chance = random.Random(1)
+    corpus = ["".join(chance.choice(SETTINGS_PARTS) for _ in range(chance.randint(0, 14))) for _ in range(1500)]
+    corpus += ["{}={}{}{}".format(key, quote, word, quote) for key in ("KEXEC", "PRELOAD") for quote in ('"', "'", "")
+               for word in ("yes", "no", "maybe", "", "No", "$x", "a b", "1 ", "`x`", "\\")]  # fmt: skip
+    lines = 'settings=$file; if read_settings; then echo "$kexec $preload $checks"; else echo "$reason"; fi'
+    said = answers(jail, [text.encode() for text in corpus], lines)
+    for text, answer in zip(corpus, said):
+        found = settings.parse(text)[0]
+        words = [("no", "yes")[value] for value in (found.kexec, found.preload, found.purgatory_checks)]
+        assert answer == " ".join(words), repr(text)
+
+
+def test_command_lines(jail: StandaloneJail) -> None:
+    chance = random.Random(2)
+    corpus = [b"".join(chance.choice(CMDLINE_PARTS) for _ in range(chance.randint(0, 12))) for _ in range(400)]
+    corpus += [b"x" * length for length in (2010, 2011, 2047)] + [bytes([value]) * 2 + b" a" for value in range(1, 256)]
+    (jail.root / "out").mkdir()
+    lines = """
+    cat "$file" >/proc/cmdline
+    cmdline_size=2047
+    reason=
+    if make_command_line; then printf '%s' "$text" >"/out/${file##*/}"; fi
+    printf '%s\\n' "$reason"
+    """
+    said = answers(jail, [text + b"\n" for text in corpus], lines)
+    for number, (text, reason) in enumerate(zip(corpus, said)):
+        expected = os.fsencode(with_attempt(os.fsdecode(text), ATTEMPT))
+        if len(expected) > 2047:
+            assert reason.startswith("the command line has "), text
+        else:
+            assert (jail.root / "out/{:04}".format(number)).read_bytes() == expected, (text, reason)
+
+
+def accepts_kernel(path: Path) -> bool:
+    """Tell whether Python takes this for the running kernel, by a proof that a shell can make, too."""
+    fd = os.open(str(path), os.O_RDONLY)
+    try:
+        found = check_kernel(fd, "x86_64")
+        return found.version == RELEASE and found.proof in ("crc", "size")
+    except Refused:
+        return False
+    finally:
+        os.close(fd)
+
+
+def accepts_initrd(path: Path) -> bool:
+    """Tell whether Python takes this for an initrd."""
+    fd = os.open(str(path), os.O_RDONLY)
+    try:
+        check_initrd(fd)
+        return True
+    except Refused:
+        return False
+    finally:
+        os.close(fd)
+
+
+def damaged(chance: random.Random, data: bytes, start: int, stop: int, grown: bool = False) -> bytes:
+    """Return `data` with one byte changed between two offsets, or cut, or `grown`."""
+    kind = chance.randint(0, 9)
+    if kind == 0:
+        return data[: chance.randint(0, len(data))]
+    if grown and kind == 1:
+        return data + bytes([chance.randint(0, 255)]) * chance.randint(1, 600)
+    place = chance.randint(start, stop - 1)
+    return data[:place] + bytes([chance.randint(0, 255)]) + data[place + 1 :]
+
+
+def test_kernels(jail: StandaloneJail) -> None:
+    chance = random.Random(3)
+    whole = [
+        bzimage(RELEASE),
+        sign(bzimage(RELEASE)),
+        bzimage(RELEASE, magic=None),
+        sign(bzimage(RELEASE, magic=0x10B), 0x10B),
+    ]
+    whole += [bzimage(RELEASE, protocol) for protocol in (0x0203, 0x0204, 0x0207, 0x0208, 0x0300)]
+    corpus = whole + [
+        damaged(chance, chance.choice(whole), *chance.choice([(0, 320), (0x1F0, 0x270)]), grown=True)
+        for _ in range(220)
+    ]
+    lines = 'reason=; size=; if check_kernel 3<$file; then echo good; else echo "$reason"; fi'
+    said = answers(jail, corpus, "release={}; {}".format(RELEASE, lines))
+    good = [accepts_kernel(jail.root / "corpus/{:04}".format(number)) for number in range(len(corpus))]
+    assert [number for number, answer in enumerate(said) if (answer == "good") != good[number]] == []
+    assert 20 < sum(good) < 200 and "" not in said
+
+
+def test_initrds(jail: StandaloneJail) -> None:
+    chance = random.Random(4)
+    whole = [*GOOD.values(), microcode() + gzipped(cpio()), microcode() + bytes(512) + cpio()]
+    corpus = whole + [damaged(chance, data, 0, min(len(data), 400)) for data in whole * 12]
+    lines = 'reason=; if check_initrd 4<$file; then echo good; else echo "$reason"; fi'
+    if (jail.root / "bin/cpio").is_symlink():
+        (jail.root / "bin/cpio").unlink()
+        jail.copy("/usr/bin/cpio")  # that of busybox does not see all damage
+    said = answers(jail, corpus, "release={}; {}".format(RELEASE, lines))
+    good = [accepts_initrd(jail.root / "corpus/{:04}".format(number)) for number in range(len(corpus))]
+    # What the shell takes Python takes. The programs differ in what they say to bytes behind an archive, the kernel ignores them.
+    assert [number for number, answer in enumerate(said) if answer == "good" and not good[number]] == []
+    assert all(answer == "good" for answer in said[: len(whole)])
+    doubted = sum(good) - said.count("good")
+    assert doubted < sum(good) // 4 and "" not in said
