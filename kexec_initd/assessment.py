@@ -8,20 +8,35 @@ from typing import NamedTuple, Optional, Tuple
 
 from kexec_initd import kexec, loading, stamp
 from kexec_initd.bootloader import BootEntry
-from kexec_initd.bootloader.naming import entry_for, find_running
+from kexec_initd.bootloader.naming import entry_for
+from kexec_initd.bootloader.target import read_target
 from kexec_initd.errors import Error
 from kexec_initd.host import Host
 from kexec_initd.policy import Decision, Facts, cold, decide
 from kexec_initd.settings import Settings
 
 COLD_ONCE = "no-kexec-reboot"
+MOST_WATCHED = 300  # files whose identity the early step compares; with more it asks Python
+
+
+class Wish(NamedTuple):
+    """What is to be loaded, the stamp's lines of what it was chosen by, its name; or why there is nothing."""
+
+    entry: Optional[BootEntry]
+    config: Tuple[str, ...]
+    name: str
+    problem: Optional[str]
 
 
 class Assessment(NamedTuple):
-    """The decision and what it rests on: is something loaded, by us, and is it still what would be loaded?"""
+    """The decision and what it rests on: is something loaded, by us, and is it still what would be loaded?
+
+    `config` are the stamp's lines of what `entry` was chosen by.
+    """
 
     decision: Decision
     entry: Optional[BootEntry]
+    config: Tuple[str, ...]
     is_loaded: bool
     is_ours: bool
     is_fresh: bool
@@ -36,7 +51,7 @@ def assess(host: Host, settings: Settings) -> Assessment:
     """Gather the facts about `host` and decide. The entry's files are not read: loading does, or `with_files_read`."""
     is_loaded = kexec.is_loaded(host.root)
     is_ours = is_loaded and stamp.exists(host.root)
-    entry, problem = _find_entry(host, is_ours)
+    wish = _find_wish(host, is_ours)
     flag = host.root / COLD_ONCE
     facts = Facts(
         cold_once=flag.exists() or flag.is_symlink(),
@@ -45,10 +60,11 @@ def assess(host: Host, settings: Settings) -> Assessment:
         chroot=host.chroot,
         unsupported=kexec.unsupported(host.root, host.kernel_release),
         loaded_by_hand=is_loaded and not is_ours,
-        no_target=problem,
+        no_target=wish.problem,
+        target=wish.name,
     )
-    is_fresh = is_ours and entry is not None and stamp.is_fresh(host.root, loading.watched(host, entry))
-    return Assessment(decide(facts), entry, is_loaded, is_ours, is_fresh)
+    is_fresh = is_ours and wish.entry is not None and loading.is_loaded_already(host, wish.entry)
+    return Assessment(decide(facts), wish.entry, wish.config, is_loaded, is_ours, is_fresh)
 
 
 def with_files_read(host: Host, assessment: Assessment) -> Assessment:
@@ -63,15 +79,28 @@ def with_files_read(host: Host, assessment: Assessment) -> Assessment:
         return assessment._replace(decision=cold("no-target", str(error)))
 
 
-def _find_entry(host: Host, is_ours: bool) -> Tuple[Optional[BootEntry], Optional[str]]:
-    """Return the entry to load, or why there is none: the one that the admin has named, else the running kernel.
-
-    What the boot loader would boot will be asked for here.
-    """
+def _find_wish(host: Host, is_ours: bool) -> Wish:
+    """Return what is to be loaded: what the admin has named, else what the boot loader would boot."""
     loaded = stamp.read_loaded(host.root) if is_ours else None
     try:
         if loaded is not None and loaded.chosen:
-            return entry_for(host, Path(loaded.kernel)), None
-        return find_running(host), None
+            entry = entry_for(host, Path(loaded.kernel))
+            return Wish(entry, (), "the kernel that was named", None)
+        return find_target(host)
     except Error as error:
-        return None, str(error)
+        return Wish(None, (), "", str(error))
+
+
+def find_target(host: Host) -> Wish:
+    """Return what the boot loader would boot. It is read twice, so that the stamp belongs to what was read.
+
+    Raises Error for what cannot be read at all.
+    """
+    reading = read_target(host.root)
+    config = stamp.lines_for(host.root, reading.files)
+    if reading.hidden or len(config) > MOST_WATCHED:
+        config = [stamp.UNSEEN]
+    if read_target(host.root) != reading:
+        return Wish(None, (), "", "the boot loader's configuration is being changed just now")
+    target = reading.target
+    return Wish(target.entry, tuple(config), "{} ({})".format(target.title, target.loader), target.problem)

@@ -6,15 +6,17 @@ import sys
 from pathlib import Path
 from typing import Callable, NoReturn, Optional, Sequence
 
-from kexec_initd import __version__, kexec, loading, settings, shutdown, stamp, status
-from kexec_initd.bootloader import BootEntry
-from kexec_initd.bootloader.naming import entry_for, find_running
+from kexec_initd import __version__, assessment, kexec, loading, settings, shutdown, stamp, status
+from kexec_initd.bootloader import BootEntry, listing, target
+from kexec_initd.bootloader.menu import find_menu
+from kexec_initd.bootloader.naming import entry_for
 from kexec_initd.errors import Error, Refused, UsageError, one_line
-from kexec_initd.host import Host, gather
-from kexec_initd.integration import plan, render, transaction
+from kexec_initd.host import Host, InitSystem, gather
+from kexec_initd.integration import elsewhere, plan, render, standalone, transaction
 from kexec_initd.surroundings import confinement
 
 DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
+INITS = [init.value for init in InitSystem if init is not InitSystem.UNKNOWN]
 Run = Callable[[argparse.Namespace, Host], None]
 EPILOG = "Exit status: 0 done, 1 failed, 2 usage, 3 refused: the host or a file is not fit, and nothing was changed."
 
@@ -41,12 +43,21 @@ def make_parser() -> Parser:
 
     verb = add_root(add("render", run_render, "write what install would write for this host"))
     verb.add_argument("--out", metavar="DIR", help="write the files below DIR, not to standard output")
+    verb.add_argument("--for", dest="target", metavar="FAMILY[:RELEASE]", help="for another machine, as ubuntu:12.04")
+    verb.add_argument("--init", choices=INITS, help="the init system there (default: what that release came with)")
+    verb.add_argument("--standalone", action="store_true", help="plain shell with its own installer: no Python there")
     add_dry_run(add_root(add("install", run_install, "hook the init system, so that reboot goes through kexec")))
     add_dry_run(add_root(add("uninstall", run_uninstall, "give every file back as it was")))
     verb = add_dry_run(add("load", run_load, "validate a kernel and its initrd, and load them now"))
-    verb.add_argument("kernel", nargs="?", metavar="KERNEL", help="a kernel file (default: the running kernel's)")
+    verb.add_argument(
+        "kernel", nargs="?", metavar="KERNEL", help="a kernel file (default: what the boot loader would boot)"
+    )
     add("unload", run_unload, "unload the kernel that is loaded")
     verb = add_root(add("status", run_status, "tell what is installed and loaded, what a reboot would do and why"))
+    verb.add_argument("--json", action="store_true", help="print one JSON object")
+    verb = add_root(add("entries", run_entries, "list what the boot loader offers, and what it would boot next"))
+    verb.add_argument("--json", action="store_true", help="print one JSON list")
+    verb = add_root(add("target", run_target, "tell what the boot loader would boot next, and where that comes from"))
     verb.add_argument("--json", action="store_true", help="print one JSON object")
     add("preload", run_preload, "load what a reboot will start (called at the end of the boot)")
     add("prepare", run_prepare, "decide the reboot that is under way (called early in a shutdown)")
@@ -123,11 +134,25 @@ def refuse_unfit(host: Host) -> None:
 
 def run_render(args: argparse.Namespace, host: Host) -> None:
     """Write what install would write, to standard output or below a directory."""
+    if args.target is not None:
+        render_for(args)
+        return
+    if args.init is not None or args.standalone:
+        raise UsageError("--init and --standalone go with --for only")
     files = render.render_all(host)
     if args.out is not None:
         render.write_tree(files, Path(args.out))
     else:
         sys.stdout.write(render.as_listing(files))
+
+
+def render_for(args: argparse.Namespace) -> None:
+    """Write the files for another machine below a directory."""
+    if args.out is None or args.root != "/":
+        raise UsageError("--for needs --out DIR, and takes no --root")
+    rendition = elsewhere.render_for(args.target, args.init, args.standalone)
+    write = standalone.write_standalone if args.standalone else elsewhere.write_rendition
+    write(rendition, Path(args.out))
 
 
 def run_install(args: argparse.Namespace, host: Host) -> None:
@@ -142,20 +167,34 @@ def run_uninstall(args: argparse.Namespace, host: Host) -> None:
     """Give the host back as it was."""
     changes = plan.plan_uninstall(host)
     print(plan.describe(changes))
-    if not args.dry_run:
-        transaction.execute(changes)
+    if args.dry_run:
+        return
+    transaction.execute(changes)
+    if host.root == Path("/") and confinement(host.container, host.chroot) is None:
+        # A halt or kexec-tools' own script that we gave back would still execute what is loaded.
+        loading.drop(host.root)
+
+
+def wanted(host: Host, kernel: Optional[str]) -> assessment.Wish:
+    """Return the kernel file that was named, with the running command line, or what the boot loader would boot."""
+    if kernel is None:
+        return assessment.find_target(host)
+    return assessment.Wish(entry_for(host, Path(os.path.abspath(kernel))), (), kernel, None)
 
 
 def run_load(args: argparse.Namespace, host: Host) -> None:
     """Validate and load a kernel now, in place of what is loaded."""
-    entry = find_running(host) if args.kernel is None else entry_for(host, Path(os.path.abspath(args.kernel)))
+    wish = wanted(host, args.kernel)
+    entry = wish.entry
+    if entry is None or wish.problem is not None:
+        raise Refused(wish.problem or "there is nothing to load")
     if args.dry_run:
         with loading.checked(host, entry) as files:
-            print("would load kernel {} ({}){}".format(files.info.version, entry.kernel, _with(entry)))
+            print("would load kernel {} ({}){}".format(files.release, entry.kernel, _with(entry)))
         return
     refuse_unfit(host)
     with shutdown.lock(host.root):
-        loaded = loading.load_entry(host, read_settings(host), entry, chosen=args.kernel is not None)
+        loaded = loading.load_entry(host, read_settings(host), entry, args.kernel is not None, wish.config)
     print("loaded kernel {} ({}){}".format(loaded.release, entry.kernel, _with(entry)))
 
 
@@ -177,6 +216,22 @@ def run_status(args: argparse.Namespace, host: Host) -> None:
     found, warnings = settings.read(host.root, host.family)
     answer = status.gather_status(host, found, warnings)
     print(status.as_json(answer) if args.json else status.as_text(answer))
+
+
+def run_entries(args: argparse.Namespace, host: Host) -> None:
+    """List the entries of the boot loader."""
+    menu = find_menu(host.root)
+    print(listing.as_json(menu) if args.json else listing.as_text(menu))
+    if menu.problem:
+        print("kexec-initd: warning: no default: {}".format(one_line(menu.problem)), file=sys.stderr)
+
+
+def run_target(args: argparse.Namespace, host: Host) -> None:
+    """Tell what a cold boot would take next; Refused where that cannot be said or cannot be loaded."""
+    found = target.find_target(host.root)
+    print(target.as_json(found) if args.json else target.as_text(found))
+    if found.problem is not None:
+        raise Refused(found.problem)
 
 
 def run_preload(args: argparse.Namespace, host: Host) -> None:

@@ -6,12 +6,12 @@
 import enum
 import os
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 import distro
 
 from kexec_initd.files import read_text
-from kexec_initd.surroundings import find_container, find_runlevel, is_chroot
+from kexec_initd.surroundings import find_container, find_runlevel, find_state_directory, is_chroot
 
 
 class Family(enum.Enum):
@@ -45,8 +45,15 @@ class Host(NamedTuple):
     container: Optional[str]
     chroot: bool
     runlevel: Optional[str]
+    state_dir: str
+    machine: str = "unknown"
+    """What uname(2) calls the architecture of the running kernel."""
 
 
+OS_RELEASES = ("etc/os-release", "usr/lib/os-release")
+DISTRO_RELEASES = tuple(
+    "etc/{}-release".format(name) for name in ("oracle", "enterprise", "centos", "redhat", "system")
+)
 FAMILIES = {
     "debian": Family.DEBIAN,
     "ubuntu": Family.DEBIAN,
@@ -54,40 +61,65 @@ FAMILIES = {
     "rhel": Family.RHEL,
     "fedora": Family.RHEL,
     "centos": Family.RHEL,
+    "ol": Family.RHEL,
+    "oracle": Family.RHEL,
+    "enterprise": Family.RHEL,  # Oracle's first releases
+    "scientific": Family.RHEL,
+    "amzn": Family.RHEL,
+    "amazon": Family.RHEL,
+    "system": Family.RHEL,  # /etc/system-release alone: Amazon Linux before it had os-release
 }
 
 
 def gather(root: Path) -> Host:
     """Read all facts about the machine below `root`."""
-    found = read_distribution(root)
+    identifier, like, release = identify(root)
     return Host(
         root=root,
-        family=find_family(found.id(), found.like()),
-        distribution=found.id() or "unknown",
-        release=found.version() or "",
+        family=find_family(identifier, like),
+        distribution=identifier or "unknown",
+        release=release,
         init=find_init(root),
         kernel_release=read_text(root / "proc/sys/kernel/osrelease"),
         cmdline=read_text(root / "proc/cmdline"),
         container=find_container(root),
         chroot=is_chroot(root),
         runlevel=find_runlevel(root),
+        state_dir=find_state_directory(root),
+        machine=read_text(root / "proc/sys/kernel/arch") or os.uname().machine,  # the file is there from 6.1 on
     )
+
+
+def identify(root: Path) -> Tuple[str, str, str]:
+    """Return the distribution's ID, ID_LIKE and version; empty where the release files do not say, or are damaged."""
+    try:
+        found = read_distribution(root)
+        return found.id(), found.like(), found.version() or ""
+    except ValueError:  # bytes that are no text, a quotation without its end
+        return "", "", ""
 
 
 def read_distribution(root: Path) -> distro.LinuxDistribution:
     """Return what the release files below `root`, and nothing else, say about the distribution."""
     try:
-        return distro.LinuxDistribution(include_lsb=False, include_uname=False, root_dir=str(root))
+        found = distro.LinuxDistribution(include_lsb=False, include_uname=False, root_dir=str(root))
     except TypeError:  # distro before 1.6, as in Debian 11, knows no root_dir
-        release = [str(path) for path in (root / "etc/os-release", root / "usr/lib/os-release") if path.exists()]
-        redhat = [str(path) for path in (root / "etc/redhat-release",) if path.exists()]
-        nothing = [os.devnull]
-        return distro.LinuxDistribution(
-            include_lsb=False,
-            include_uname=False,
-            os_release_file=(release + nothing)[0],
-            distro_release_file=(redhat + nothing)[0],
-        )
+        return _read_named(root, OS_RELEASES, DISTRO_RELEASES)
+    return found if found.id() else _read_named(root, (), DISTRO_RELEASES)
+
+
+def _read_named(root: Path, os_releases: Sequence[str], distro_releases: Sequence[str]) -> distro.LinuxDistribution:
+    """Ask distro about the first that exists of each kind of file."""
+
+    def first(names: Sequence[str]) -> str:
+        return next((str(root / name) for name in names if (root / name).exists()), os.devnull)
+
+    return distro.LinuxDistribution(
+        include_lsb=False,
+        include_uname=False,
+        os_release_file=first(os_releases),
+        distro_release_file=first(distro_releases),
+    )
 
 
 def find_family(identifier: str, like: str) -> Family:

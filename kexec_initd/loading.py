@@ -7,7 +7,7 @@ import contextlib
 import os
 from functools import partial
 from pathlib import Path
-from typing import Callable, Iterator, List, NamedTuple, Optional, TypeVar
+from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
 from kexec_initd import cmdline, kexec, stamp
 from kexec_initd.bootloader import BootEntry
@@ -15,7 +15,9 @@ from kexec_initd.bootloader.naming import below
 from kexec_initd.errors import Error, Refused
 from kexec_initd.files import open_trusted
 from kexec_initd.host import Host
+from kexec_initd.images.fit import check_initrd_release, check_modules, check_name, named_release
 from kexec_initd.images.initrd import check_initrd
+from kexec_initd.images.joining import as_one
 from kexec_initd.images.kernel import KernelInfo, check_kernel
 from kexec_initd.settings import Settings, path_for
 
@@ -23,34 +25,55 @@ T = TypeVar("T")
 
 
 class Checked(NamedTuple):
-    """An entry's files, open and validated."""
+    """An entry's files, open and validated; several initrds have become one. `release` is the best that is known."""
 
     kernel_fd: int
     initrd_fd: Optional[int]
     info: KernelInfo
+    release: str
 
 
 @contextlib.contextmanager
 def checked(host: Host, entry: BootEntry) -> Iterator[Checked]:
     """Open and validate the files of `entry`; they stay open inside the `with`. Raises Refused."""
-    if len(entry.initrds) > 1:
-        raise Refused("the entry {} has several initrds".format(entry.title))
     with contextlib.ExitStack() as stack:
         kernel_fd = _open(stack, below(host.root, entry.kernel))
-        info = _named(entry.kernel, partial(check_kernel, kernel_fd, host.root))
-        initrd_fds = [_open(stack, below(host.root, path)) for path in entry.initrds]
-        for path, fd in zip(entry.initrds, initrd_fds):
-            _named(path, partial(check_initrd, fd, host.root))
-        yield Checked(kernel_fd, initrd_fds[0] if initrd_fds else None, info)
+        info, release = _check_kernel(host, entry.kernel, kernel_fd)
+        initrd_fd = _open_initrd(stack, host, entry, release) if entry.initrds else None
+        yield Checked(kernel_fd, initrd_fd, info, release or "of unknown release")
 
 
-def load_entry(host: Host, settings: Settings, entry: BootEntry, chosen: bool = False) -> stamp.Loaded:
+def _check_kernel(host: Host, path: Path, fd: int) -> Tuple[KernelInfo, Optional[str]]:
+    """Return what the kernel is, and its release as far as it is known. Raises Refused unless it is fit to be loaded."""
+    info = _named(path, partial(check_kernel, fd, host.machine, host.root))
+    place = below(host.root, path).resolve()
+    if info.version is not None:
+        _named(path, partial(check_name, place, info.version))
+    release = info.version or named_release(place)
+    if release is not None:
+        check_modules(host.root, release, host.kernel_release)
+    return info, release
+
+
+def _open_initrd(stack: contextlib.ExitStack, host: Host, entry: BootEntry, release: Optional[str]) -> int:
+    """Open and validate the initrds of `entry`, and return them as one file. Raises Refused."""
+    files = [(str(path), _open(stack, below(host.root, path))) for path in entry.initrds]
+    fd, parts = stack.enter_context(as_one(host.root, files))
+    found = check_initrd(fd, host.root, parts=parts)
+    if release is not None:
+        _named(", ".join(name for name, _ in files), partial(check_initrd_release, found, release))
+    return fd
+
+
+def load_entry(
+    host: Host, settings: Settings, entry: BootEntry, chosen: bool = False, config: Sequence[str] = ()
+) -> stamp.Loaded:
     """Validate `entry`, load it in place of what is loaded, and record it; `chosen` when the admin named it himself.
 
-    Raises Error; then nothing of ours is loaded.
+    `config` are the stamp's lines of what the entry was chosen by. Raises Error; then nothing of ours is loaded.
     """
     try:
-        return _load(host, settings, entry, chosen)
+        return _load(host, settings, entry, chosen, config)
     except Error:
         drop(host.root)
         raise
@@ -68,18 +91,29 @@ def watched(host: Host, entry: BootEntry) -> List[Path]:
     return [entry.kernel, *entry.initrds, Path("/") / path_for(host.root, host.family).relative_to(host.root)]
 
 
-def _load(host: Host, settings: Settings, entry: BootEntry, chosen: bool) -> stamp.Loaded:
+def is_loaded_already(host: Host, entry: BootEntry) -> bool:
+    """Tell whether what we have loaded is `entry`, from files that have not changed since."""
+    loaded = stamp.read_loaded(host.root)
+    return (
+        loaded is not None
+        and (loaded.kernel, loaded.initrds) == (str(entry.kernel), [str(path) for path in entry.initrds])
+        and loaded.cmdline == cmdline.with_attempt(entry.cmdline, loaded.attempt)
+        and stamp.is_fresh(host.root, watched(host, entry))
+    )
+
+
+def _load(host: Host, settings: Settings, entry: BootEntry, chosen: bool, config: Sequence[str]) -> stamp.Loaded:
     attempt = cmdline.new_attempt()
     text = cmdline.with_attempt(entry.cmdline, attempt)
-    seen = stamp.text_for(host.root, watched(host, entry))
+    seen = stamp.text_for(host.root, watched(host, entry), config)
     with checked(host, entry) as files:
         length = len(os.fsencode(text))
         if length > files.info.cmdline_size:
             raise Refused("the command line has {} bytes, the kernel takes {}".format(length, files.info.cmdline_size))
         kexec.load(host.root, kexec.Image(files.kernel_fd, files.initrd_fd, text, settings.purgatory_checks))
-        initrd = str(entry.initrds[0]) if entry.initrds else None
+        initrds = [str(path) for path in entry.initrds]
         loaded = stamp.Loaded(
-            files.info.version, str(entry.kernel), initrd, text, attempt, settings.purgatory_checks, chosen
+            files.release, str(entry.kernel), initrds, text, attempt, settings.purgatory_checks, chosen
         )
     stamp.write(host.root, seen, loaded)
     return loaded
@@ -91,9 +125,9 @@ def _open(stack: contextlib.ExitStack, path: Path) -> int:
     return fd
 
 
-def _named(path: Path, check: Callable[[], T]) -> T:
-    """Run `check`, and name the file in what it refuses."""
+def _named(name: object, check: Callable[[], T]) -> T:
+    """Run `check`, and put the name of the file before what it refuses."""
     try:
         return check()
     except Refused as error:
-        raise Refused("{}: {}".format(path, error.message), error.hint)
+        raise Refused("{}: {}".format(name, error.message), error.hint)

@@ -6,7 +6,10 @@ from kexec_initd.surroundings import confinement
 
 
 class Facts(NamedTuple):
-    """What the decision depends on. A text is the reason why something does not hold, None when it does."""
+    """What the decision depends on. A text is the reason why something does not hold, None when it does.
+
+    `target` says in a few words what is to be loaded, where there is no `no_target`.
+    """
 
     cold_once: bool
     switched_off: Optional[str]
@@ -15,6 +18,7 @@ class Facts(NamedTuple):
     unsupported: Optional[str]
     loaded_by_hand: bool
     no_target: Optional[str]
+    target: str
 
 
 class Decision(NamedTuple):
@@ -45,4 +49,4 @@ def decide(facts: Facts) -> Decision:
         return Decision(True, "by-hand", "a kernel that was loaded by hand")
     if facts.no_target is not None:
         return cold("no-target", facts.no_target)
-    return Decision(True, "target", "the running kernel again")
+    return Decision(True, "target", facts.target)

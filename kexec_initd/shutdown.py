@@ -32,7 +32,8 @@ def preload(host: Host, settings: Settings) -> str:
         if found.needs_no_load:
             return "already loaded: {}".format(found.decision.reason)
         assert found.entry is not None
-        return "loaded kernel {}".format(loading.load_entry(host, settings, found.entry).release)
+        loaded = loading.load_entry(host, settings, found.entry, config=found.config)
+        return "loaded kernel {}".format(loaded.release)
 
 
 def prepare(host: Host, settings: Settings) -> Decision:
@@ -45,7 +46,7 @@ def prepare(host: Host, settings: Settings) -> Decision:
     if not decision.kexec:
         _unload(host.root)
     word = "kexec" if decision.kexec else "cold {}".format(one_line(decision.reason))
-    write_atomic(stamp.state_dir(host.root) / "decision", (word + "\n").encode("utf-8", "backslashreplace"), 0o600)
+    write_atomic(stamp.make_state_dir(host.root) / "decision", (word + "\n").encode("utf-8", "backslashreplace"), 0o600)
     return decision
 
 
@@ -54,7 +55,7 @@ def _prepare(host: Host, settings: Settings) -> Decision:
     if not found.decision.kexec or found.needs_no_load:
         return found.decision
     assert found.entry is not None
-    loading.load_entry(host, settings, found.entry)
+    loading.load_entry(host, settings, found.entry, config=found.config)
     return found.decision
 
 
@@ -68,7 +69,7 @@ def _unload(root: Path) -> None:
 @contextlib.contextmanager
 def lock(root: Path, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
     """Hold the lock on loading; raise Error when another process keeps it too long. It ends with its holder."""
-    path = stamp.state_dir(root) / "lock"
+    path = stamp.make_state_dir(root) / "lock"
     fd = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         deadline = time.monotonic() + timeout

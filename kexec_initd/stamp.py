@@ -1,17 +1,19 @@
-"""What we have loaded, in /run/kexec-initd: for the early shutdown script, and for `status`.
+"""What we have loaded, in a directory that lasts until the next boot: for the early shutdown script, and for `status`.
 
 `stamp` has a line for every file that the choice was made from, so that plain shell can see that nothing has changed:
-"DEVICE INODE SIZE MTIME CTIME PATH", or "- PATH" for one that is not there; its last line is "end". `loaded.json` says
-the rest. Both are gone with the next boot, as is the loaded kernel.
+"DEVICE INODE SIZE MTIME CTIME PATH", or "- PATH" for one that is not there; its last line is "end". "? PATH" says that
+a change would not show there, so that the choice has to be made again. `loaded.json` says the rest. Both are gone with
+the next boot, as is the loaded kernel.
 """
 
 import json
 from pathlib import Path
-from typing import NamedTuple, Optional, Sequence
+from typing import List, NamedTuple, Optional, Sequence
 
 from kexec_initd.files import identity, read_text, write_atomic
+from kexec_initd.surroundings import find_state_directory
 
-DIRECTORY = "run/kexec-initd"
+UNSEEN = "? /"
 
 
 class Loaded(NamedTuple):
@@ -19,7 +21,7 @@ class Loaded(NamedTuple):
 
     release: str
     kernel: str
-    initrd: Optional[str]
+    initrds: List[str]
     cmdline: str
     attempt: str
     checks: bool
@@ -27,21 +29,30 @@ class Loaded(NamedTuple):
 
 
 def state_dir(root: Path) -> Path:
+    """Return the directory of what lasts until the next boot."""
+    return root / find_state_directory(root).lstrip("/")
+
+
+def make_state_dir(root: Path) -> Path:
     """Return the directory of what lasts until the next boot, made with mode 0700 where it is missing."""
-    directory = root / DIRECTORY
+    directory = state_dir(root)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     return directory
 
 
-def text_for(root: Path, paths: Sequence[Path]) -> str:
-    """Return the stamp of `paths` (absolute, on the host) as they are now."""
-    lines = ["{} {}".format(identity(root / path.relative_to("/")), path) for path in paths]
-    return "\n".join(lines + ["end", ""])
+def lines_for(root: Path, paths: Sequence[Path]) -> List[str]:
+    """Return the lines of the stamp for `paths` (absolute, on the host) as they are now."""
+    return ["{} {}".format(identity(root / path.relative_to("/")), path) for path in paths]
+
+
+def text_for(root: Path, paths: Sequence[Path], config: Sequence[str] = ()) -> str:
+    """Return the stamp of `paths` as they are now, and of what they were chosen by, which has its lines already."""
+    return "\n".join([*lines_for(root, paths), *config, "end", ""])
 
 
 def write(root: Path, text: str, loaded: Loaded) -> None:
     """Record what was loaded and the stamp `text` that was taken before it was read."""
-    directory = state_dir(root)
+    directory = make_state_dir(root)
     write_atomic(directory / "loaded.json", json.dumps(loaded._asdict(), indent=1).encode("ascii"), 0o600)
     write_atomic(directory / "stamp", text.encode("utf-8", "surrogateescape"), 0o600)
 
@@ -50,27 +61,41 @@ def remove(root: Path) -> None:
     """Forget what was loaded."""
     for name in ("stamp", "loaded.json"):
         try:
-            (root / DIRECTORY / name).unlink()
+            (state_dir(root) / name).unlink()
         except FileNotFoundError:
             pass
 
 
 def exists(root: Path) -> bool:
     """Tell whether what is loaded, if anything, was loaded by us."""
-    return (root / DIRECTORY / "stamp").exists()
+    return (state_dir(root) / "stamp").exists()
 
 
 def is_fresh(root: Path, paths: Sequence[Path]) -> bool:
-    """Tell whether the recorded stamp is that of `paths` now."""
-    return read_text(root / DIRECTORY / "stamp") == text_for(root, paths)[:-1]
+    """Tell whether the recorded stamp begins with that of `paths` now. By what they were chosen may have changed."""
+    recorded = (read_text(state_dir(root) / "stamp") or "").split("\n")
+    return recorded[: len(paths)] == lines_for(root, paths)
 
 
 def read_loaded(root: Path) -> Optional[Loaded]:
-    """Return what was loaded; None where there is no record, or none that can be read."""
-    text = read_text(root / DIRECTORY / "loaded.json")
+    """Return what was loaded; None where there is no record, or none of exactly this form."""
+    text = read_text(state_dir(root) / "loaded.json")
     if text is None:
         return None
     try:
-        return Loaded(**json.loads(text))
-    except (ValueError, TypeError):
+        loaded = Loaded(**json.loads(text))
+    except (ValueError, TypeError, RecursionError):
         return None
+    return loaded if _is_sound(loaded) else None
+
+
+def _is_sound(loaded: Loaded) -> bool:
+    """Tell whether every field has its type: the record may come from another version of us."""
+    texts = (loaded.release, loaded.kernel, loaded.cmdline, loaded.attempt)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(loaded.initrds, list)
+        and all(isinstance(path, str) for path in loaded.initrds)
+        and isinstance(loaded.checks, bool)
+        and isinstance(loaded.chosen, bool)
+    )

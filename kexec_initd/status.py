@@ -52,7 +52,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         reboot="kexec" if goes else "cold",
         code=found.decision.code if installed else "not-installed",
         reason=found.decision.reason if installed else "kexec-initd is not installed: kexec-initd install",
-        preload=read_text(host.root / stamp.DIRECTORY / PRELOAD_LOG),
+        preload=read_text(stamp.state_dir(host.root) / PRELOAD_LOG),
         warnings=warnings,
     )
 

@@ -13,6 +13,9 @@ from kexec_initd.files import read_text
 INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h
 RUN_LEVEL = 1  # utmp(5)
 UTMP_RECORD = 384
+STATE_DIR = "/run/kexec-initd"
+OLD_STATE_DIR = "/dev/.kexec-initd"
+UTMP = ("run/utmp", "var/run/utmp")
 
 
 def find_container(root: Path) -> Optional[str]:
@@ -53,12 +56,25 @@ def is_chroot(root: Path) -> bool:
 
 def find_runlevel(root: Path) -> Optional[str]:
     """Return the runlevel that init has recorded in utmp(5), as "6"; None where there is no record."""
-    try:
-        data = (root / "run/utmp").read_bytes()
-    except OSError:
-        return None
+    data = b""
+    for path in UTMP:
+        try:
+            data = (root / path).read_bytes()
+            break
+        except OSError:
+            continue
     for start in range(0, len(data) - UTMP_RECORD + 1, UTMP_RECORD):
         kind, pid = struct.unpack_from("=h2xi", data, start)
         if kind == RUN_LEVEL:
             return chr(pid & 0xFF)
     return None
+
+
+def find_state_directory(root: Path) -> str:
+    """Return the directory, as the host sees it, of what must outlive the unmounting of /var, but not the boot.
+
+    Distributions that know /run have made /var/run a link to it. The older ones keep such things in the tmpfs that
+    udev puts on /dev, as their own early boot does (/dev/.udev, /dev/.initramfs).
+    """
+    old = root / "var/run"
+    return OLD_STATE_DIR if old.is_dir() and not old.is_symlink() else STATE_DIR
