@@ -1,10 +1,19 @@
 """Host trees for the tests of the installer, and what a tree must be compared by."""
 
+import contextlib
+import errno
+import fcntl
 import hashlib
 import os
 import stat
+import struct
 from pathlib import Path
-from typing import Dict
+from typing import Dict, Iterator
+
+import pytest
+
+FS_IOC_SETFLAGS = 0x40086602  # linux/fs.h
+IMMUTABLE = 0x10
 
 REBOOT = """#! /bin/sh
 ### BEGIN INIT INFO
@@ -65,6 +74,25 @@ def put(path: Path, data: bytes, mode: int = 0o755) -> None:
     path.write_bytes(data)
     path.chmod(mode)
     os.utime(str(path), (1000000000, 1000000000))
+
+
+@contextlib.contextmanager
+def immutable(path: Path) -> Iterator[None]:
+    """Let nothing change the file at `path` for a while, as chattr +i does."""
+    fd = os.open(str(path), os.O_RDONLY)
+    try:
+        try:
+            fcntl.ioctl(fd, FS_IOC_SETFLAGS, struct.pack("l", IMMUTABLE))
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTTY, errno.EOPNOTSUPP):
+                raise
+            pytest.skip("this file system or user has no immutable flag")
+        try:
+            yield
+        finally:
+            fcntl.ioctl(fd, FS_IOC_SETFLAGS, struct.pack("l", 0))
+    finally:
+        os.close(fd)
 
 
 def snapshot(root: Path, times: bool = True) -> Dict[str, str]:

@@ -3,18 +3,20 @@
 Under pytest-xdist the cache's lock lets one process build while the others wait.
 """
 
-import os
 from pathlib import Path
 from typing import Callable, Generator, Iterator, List, Tuple
 
 import pytest
 
-from tests.vm.cache import CHECKOUT
 from tests.vm.image import Image, build
+from tests.vm.packages import build_newer_rpm, find_deb, find_rpm
 from tests.vm.qemu import Machine, Setup
 from tests.vm.snapshot import Snapshot, take
 
 StartMachine = Callable[[Setup], Machine]
+# What rc.local does at the end of a boot, and the wait for it; a boot that does it by itself is the first test.
+WAIT_LOADED = "for i in $(seq 120); do [ -s /run/kexec-initd/loaded.json ] && exit 0; sleep 1; done; exit 1"
+PRELOAD = ("/etc/init.d/kexec-initd preload", f"({WAIT_LOADED})")
 
 
 @pytest.fixture(scope="session")
@@ -31,19 +33,32 @@ def stock(image: Image) -> Snapshot:
 
 @pytest.fixture(scope="session")
 def debs() -> Tuple[Path, ...]:
-    """Return our built package: KEXEC_INITD_DEB, else the newest in dist/."""
-    if os.environ.get("KEXEC_INITD_DEB"):
-        return (Path(os.environ["KEXEC_INITD_DEB"]).absolute(),)
-    found = sorted((CHECKOUT / "dist").glob("kexec-initd_*.deb"), key=lambda path: path.stat().st_mtime)
-    if not found:
-        pytest.fail("no package in dist/: run ./scripts/build-deb first")
-    return (found[-1],)
+    """Return our .deb: KEXEC_INITD_DEB, else the newest in dist/."""
+    return (find_deb(),)
+
+
+@pytest.fixture(scope="session")
+def rpm() -> Path:
+    """Return our .rpm: KEXEC_INITD_RPM, else the newest in dist/."""
+    return find_rpm()
+
+
+@pytest.fixture(scope="session")
+def newer_rpm(rpm: Path) -> Path:
+    """Return an .rpm of the version after that of `rpm`."""
+    return build_newer_rpm(rpm)
 
 
 @pytest.fixture(scope="session")
 def installed(image: Image, debs: Tuple[Path, ...]) -> Snapshot:
     """Return the guest at its prompt with our package installed by dpkg, and nothing done since."""
     return take(image, debs)
+
+
+@pytest.fixture(scope="session")
+def preloaded(image: Image, debs: Tuple[Path, ...]) -> Snapshot:
+    """Return the guest with our package, its kernel loaded as at the end of a boot."""
+    return take(image, debs, PRELOAD)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -14,7 +14,10 @@ from pexpect.fdpexpect import fdspawn
 LOGIN = r"login: root \(automatic login\)"
 PROMPT = "guest-prompt> "
 # What a person would have to come for: a guest that shows one of these will not go on by itself.
-STRANDED = r"Give root password for maintenance|Press Enter for maintenance|\(initramfs\) |grub rescue>|grub> "
+STRANDED = (
+    r"Give root password for maintenance|Press Enter for maintenance|\(initramfs\) |grub rescue>|grub> "
+    r"|INIT: no more processes left in this runlevel"
+)
 HALTED = r"reboot: System halted"
 LINE_MAX = 3800
 

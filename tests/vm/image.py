@@ -3,6 +3,8 @@
 mmdebstrap makes the tree, mke2fs -d fills the file system at its place inside the disk image, and the guest itself
 runs grub-install on a first boot with the kernel given directly. From then on the chain is the one of a real
 machine: firmware, GRUB, kernel. Needs root (mmdebstrap --mode=root, device nodes in the tree).
+
+A `Dress` makes another system's shape out of the same tree before it goes to the disk: see rhel.py.
 """
 
 import os
@@ -10,7 +12,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import NamedTuple, Sequence, Tuple
+from typing import Callable, NamedTuple, Optional, Sequence, Tuple
 
 from tests.vm.cache import digest, digest_tree, make_once
 from tests.vm.qemu import EndReason, Machine, Setup
@@ -55,8 +57,18 @@ class Recipe(NamedTuple):
 
     def key(self) -> str:
         """Return the digest of all that decides how the image comes out."""
-        fields = [repr(self).encode(), Path(__file__).read_bytes(), digest_tree(HERE / "guest").encode()]
-        return digest(fields)
+        return digest([repr(self).encode(), *common_parts()])
+
+    def base_key(self) -> str:
+        """Return the digest of what decides how the bootstrapped tree comes out, which several images share."""
+        return digest([self.suite.encode(), self.packages.encode(), *common_parts()])
+
+
+class Dress(NamedTuple):
+    """What turns the Debian tree into another system's: `key` stands for everything that `put_on` does."""
+
+    key: str
+    put_on: Callable[[Path], None]
 
 
 class Image(NamedTuple):
@@ -68,31 +80,40 @@ class Image(NamedTuple):
     key: str
 
 
-def build(recipe: Recipe = Recipe()) -> Image:
-    """Return the image of `recipe`, from the cache or made now (about two minutes and 1 GB)."""
-    key = recipe.key()
-    directory = make_once("image-" + key, lambda partial: make(recipe, partial))
+def common_parts() -> Tuple[bytes, ...]:
+    """Return what every image depends on, whatever its recipe."""
+    return Path(__file__).read_bytes(), digest_tree(HERE / "guest").encode()
+
+
+def build(recipe: Recipe = Recipe(), dress: Optional[Dress] = None) -> Image:
+    """Return the image of `recipe`, in its `dress`, from the cache or made now (about two minutes and 1 GB)."""
+    key = recipe.key() if dress is None else digest([recipe.key().encode(), dress.key.encode()])
+    directory = make_once("image-" + key, lambda partial: make(recipe, dress, partial))
     return Image(directory / "disk.raw", directory / "vmlinuz", directory / "initrd.img", key)
 
 
-def make(recipe: Recipe, directory: Path) -> None:
+def make(recipe: Recipe, dress: Optional[Dress], directory: Path) -> None:
     """Make the image of `recipe` in `directory`."""
     if os.geteuid() != 0:
         raise PermissionError("a guest's image can only be built by root: run this through sudo")
+    base = make_once("base-" + recipe.base_key(), lambda partial: bootstrap(recipe, partial / "root.tar"))
     tree = directory / "tree"
+    tree.mkdir()
     try:
-        bootstrap(recipe, directory / "root.tar", tree)
+        run(["tar", "--extract", "--numeric-owner", "--file", str(base / "root.tar"), "--directory", str(tree)])
         for name in ("vmlinuz", "initrd.img"):
             shutil.copyfile(max((tree / "boot").glob(name + "-*")), directory / name)
         write_settings(recipe, tree)
+        if dress is not None:
+            dress.put_on(tree)
         write_disk(recipe, tree, directory / "disk.raw")
     finally:
         shutil.rmtree(tree, ignore_errors=True)
     install_grub(recipe, directory)
 
 
-def bootstrap(recipe: Recipe, tar: Path, tree: Path) -> None:
-    """Make the tree of `recipe`: mmdebstrap writes a tar, so that nothing stays mounted, whatever happens."""
+def bootstrap(recipe: Recipe, tar: Path) -> None:
+    """Make the tree of `recipe` as `tar`: mmdebstrap writes one, so that nothing stays mounted, whatever happens."""
     guest = HERE / "guest"
     run([
         "mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar",
@@ -107,9 +128,6 @@ def bootstrap(recipe: Recipe, tar: Path, tree: Path) -> None:
         '--customize-hook=chroot "$1" usermod -s /bin/sh root',
         recipe.suite, str(tar),
     ])
-    tree.mkdir()
-    run(["tar", "--extract", "--numeric-owner", "--file", str(tar), "--directory", str(tree)])
-    tar.unlink()
 
 
 def write_settings(recipe: Recipe, tree: Path) -> None:

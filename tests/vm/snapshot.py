@@ -34,21 +34,21 @@ class Snapshot(NamedTuple):
         return self.setup(payload)._replace(state=None)
 
 
-def take(image: Image, debs: Sequence[Path] = (), prepare: Tuple[str, ...] = (), memory: int = MEMORY) -> Snapshot:
-    """Return the snapshot of `image` with `debs` installed by dpkg and the shell lines `prepare` run, cached."""
+def take(image: Image, packages: Sequence[Path] = (), prepare: Tuple[str, ...] = (), memory: int = MEMORY) -> Snapshot:
+    """Return the snapshot of `image` with `packages` installed and the shell lines `prepare` run, cached."""
     accel = accelerator(image.kernel)
     hardware = Setup(disk=image.disk, accel=accel, memory=memory).hardware()
     parts = [image.key.encode(), hardware.encode(), Path(__file__).read_bytes(), repr(prepare).encode()]
-    key = digest([*parts, *(deb.read_bytes() for deb in debs)])
+    key = digest([*parts, *(package.read_bytes() for package in packages)])
 
     def make(directory: Path) -> None:
         disk = directory / "disk.qcow2"
         run_tool(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(image.disk), str(disk)])
-        payload = write_payload(directory / "payload.tar", debs)
+        payload = write_payload(directory / "payload.tar", packages)
         setup = Setup(disk=disk, writable=True, accel=accel, memory=memory, payload=payload)
         with Machine("snapshot-" + key, setup) as machine:
             machine.boot()
-            settle(machine, debs, prepare)
+            settle(machine, packages, prepare)
             machine.save(directory / "state.zst")
         payload.unlink()
 
@@ -56,14 +56,20 @@ def take(image: Image, debs: Sequence[Path] = (), prepare: Tuple[str, ...] = (),
     return Snapshot(directory / "disk.qcow2", directory / "state.zst", accel, memory)
 
 
-def settle(machine: Machine, debs: Sequence[Path], prepare: Tuple[str, ...]) -> None:
+def settle(machine: Machine, packages: Sequence[Path], prepare: Tuple[str, ...]) -> None:
     """Bring a freshly booted guest to the point where its state is saved."""
-    if debs:
+    if packages:
         machine.unpack("/root")
-        machine.check("dpkg -i " + " ".join("/root/" + deb.name for deb in debs), INSTALL_LIMIT)
+        machine.check(install_line(packages), INSTALL_LIMIT)
     for line in prepare:
         machine.check(line, INSTALL_LIMIT)
     machine.check("sync")
+
+
+def install_line(packages: Sequence[Path]) -> str:
+    """Return the command that installs `packages`, unpacked into /root: by rpm, or by dpkg."""
+    program = "rpm" if packages[0].suffix == ".rpm" else "dpkg"
+    return f"{program} -i " + " ".join("/root/" + package.name for package in packages)
 
 
 def write_payload(path: Path, files: Sequence[Path]) -> Path:

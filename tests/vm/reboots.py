@@ -1,0 +1,40 @@
+"""Type a command that reboots, and prove the way that the guest took: what most scenarios are made of."""
+
+from tests.vm.evidence import Boot, assert_came_by_kexec, assert_came_cold, gather
+from tests.vm.qemu import EndReason, Machine
+
+EARLY = "kexec-initd: reboot will go through firmware: "
+COLD = "kexec-initd: reboot goes through firmware: "
+
+
+def reboot_by_kexec(machine: Machine, command: str = "reboot") -> Boot:
+    """Type `command` and prove that the guest came up through kexec; return the new boot."""
+    before = gather(machine)
+    machine.send(command)
+    machine.wait_login()
+    after = gather(machine)
+    assert_came_by_kexec(before, after)
+    return after
+
+
+def reboot_cold(machine: Machine, reason: str, command: str = "reboot") -> Boot:
+    """Type `command`, see that it goes through firmware, why, and that it comes back; return the new boot."""
+    before = gather(machine)
+    assert_goes_cold(machine, reason, command)
+    machine.restart()
+    machine.wait_login()
+    after = gather(machine)
+    assert_came_cold(before, after)
+    return after
+
+
+def assert_goes_cold(machine: Machine, reason: str, command: str = "reboot") -> None:
+    """Type `command` and fail unless the guest resets, the last step says why in exactly one line; it stays off."""
+    old = len(machine.log_text())
+    machine.send(command)
+    assert machine.wait_end() is EndReason.RESET
+    lines = machine.log_text()[old:].splitlines()
+    said = [line for line in lines if line.startswith(COLD)]
+    assert len(said) == 1, said
+    assert reason in said[0]
+    assert sum(line.startswith(EARLY) for line in lines) <= 1, "the early step ran twice"

@@ -1,0 +1,186 @@
+"""Our .rpm in guests shaped like RHEL 6, 5 and 4: installed, upgraded and removed by rpm, plain `reboot` typed."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.vm import rhel
+from tests.vm.conftest import StartMachine
+from tests.vm.evidence import Boot, assert_came_cold, gather
+from tests.vm.qemu import EndReason, Machine
+from tests.vm.reboots import assert_goes_cold, reboot_by_kexec, reboot_cold
+from tests.vm.snapshot import Snapshot, take, write_payload
+
+STATE = "/dev/.kexec-initd"
+# rc.local's block does this at the end of a boot, in the background.
+WAIT_LOADED = f"for i in $(seq 120); do [ -s {STATE}/loaded.json ] && exit 0; sleep 1; done; cat {STATE}/preload.log; exit 1"
+PRELOAD = ("/etc/init.d/kexec-initd preload", f"({WAIT_LOADED})")
+# Every file with mode, owner, size and time (and digest, where ours changes any), every directory with mode and owner;
+# not what the guest writes by itself: rpm's database, and the seed that each shutdown saves.
+LIST = r"""
+list () {
+    find /etc /usr /boot /var/lib \( -path /var/lib/rpm -o -path /var/lib/random-seed \) -prune \
+        -o -type d -printf '%p %m %U %G\n' -o -printf '%p %y %m %U %G %s %T@ %l\n'
+    find /etc /usr/sbin /boot /var/lib \( -path /var/lib/rpm -o -path /var/lib/random-seed \) -prune \
+        -o -type f -exec sha256sum {} +
+}
+list | LC_ALL=C sort"""
+ONE_SHAPE = [6, pytest.param(5, marks=pytest.mark.full), pytest.param(4, marks=pytest.mark.full)]
+
+
+def stock(release: int) -> Snapshot:
+    """Return the guest of this release at its prompt, without our package."""
+    return take(rhel.build(rhel.SHAPES[release]))
+
+
+def preloaded(release: int, rpm: Path) -> Snapshot:
+    """Return the guest with our package, its kernel loaded as at the end of a boot."""
+    return take(rhel.build(rhel.SHAPES[release]), (rpm,), PRELOAD)
+
+
+def reboot_with_token_first(machine: Machine) -> Boot:
+    """Type `reboot`, prove that it went by kexec; return the new boot."""
+    boot = reboot_by_kexec(machine)
+    assert boot.cmdline.startswith("kexec_initd.attempt=")
+    return boot
+
+
+def reboot_quietly_cold(machine: Machine) -> None:
+    """Type `reboot`, see that it goes through firmware and comes back, and that nothing of ours is there to say why."""
+    before, old = gather(machine), len(machine.log_text())
+    machine.send("reboot")
+    assert machine.wait_end() is EndReason.RESET
+    assert "kexec-initd" not in machine.log_text()[old:]
+    machine.restart()
+    machine.wait_login()
+    assert_came_cold(before, gather(machine))
+
+
+def wait_for_preload(machine: Machine) -> None:
+    """Wait until this boot has loaded the next kernel, which nobody but rc.local asked for."""
+    machine.check(f"({WAIT_LOADED})", limit=180)
+    assert machine.check("cat /sys/kernel/kexec_loaded") == "1"
+
+
+@pytest.mark.parametrize("release", rhel.SHAPES)
+def test_installed_upgraded_and_removed(
+    start: StartMachine, rpm: Path, newer_rpm: Path, tmp_path: Path, release: int
+) -> None:
+    payload = write_payload(tmp_path / "payload.tar", (rpm, newer_rpm))
+    machine = start(stock(release).setup(payload))
+    machine.unpack("/root")
+    machine.check(LIST + " >/root/before", limit=300)
+
+    machine.check(f"rpm -i /root/{rpm.name}", limit=300)
+    version = machine.check("kexec-initd --version")
+    reboot_with_token_first(machine)
+    wait_for_preload(machine)
+    reboot_with_token_first(machine)
+
+    machine.check(f"rpm -U /root/{newer_rpm.name}", limit=300)
+    assert machine.check("kexec-initd --version") != version
+    reboot_with_token_first(machine)
+    wait_for_preload(machine)
+
+    machine.check("rpm -e kexec-initd", limit=300)
+    assert machine.check("cat /sys/kernel/kexec_loaded") == "0"
+    assert machine.check("rpm -V initscripts") == ""
+    machine.check(LIST + " >/root/after", limit=300)
+    assert machine.run("diff /root/before /root/after").output == ""
+    reboot_quietly_cold(machine)
+
+
+@pytest.mark.parametrize("release", ONE_SHAPE)
+@pytest.mark.parametrize("command, end", [("poweroff", EndReason.POWEROFF), ("halt", EndReason.HALTED)])
+def test_off_is_off_with_a_kernel_loaded(
+    start: StartMachine, rpm: Path, release: int, command: str, end: EndReason
+) -> None:
+    machine = start(preloaded(release, rpm).setup())
+    # without the file `halt` powers off, too
+    machine.check("touch /halt" if command == "halt" else "true")
+    assert machine.check("cat /sys/kernel/kexec_loaded") == "1"
+    machine.send(command)
+    assert machine.wait_end() is end
+
+
+class Fault(NamedTuple):
+    """What is done to the guest before `reboot`, the reason that the console must give, and whether its disk boots yet.
+
+    Without a reason it goes by kexec all the same. The long tier tries each `extra` one, and every one in every shape.
+    """
+
+    harm: str
+    reason: str = ""
+    boots: bool = True
+    extra: bool = False
+
+
+FAULTS = {
+    "no-kexec-program": Fault("rm /sbin/kexec", "the program kexec is missing"),
+    "loading-disabled": Fault("kexec -u; sysctl -w kernel.kexec_load_disabled=1", "loading is disabled"),
+    "kernel-cut": Fault("truncate -s 5000000 /boot/vmlinuz-$(uname -r)", "it is cut", boots=False),
+    "no-initrd": Fault("rm /boot/init*-$(uname -r).img", "is missing", boots=False),
+    "hook-fails": Fault(
+        "ln -s /bin/false /etc/kexec-initd/pre-jump.d/50-no", "50-no failed with exit code 1", extra=True
+    ),
+    "cold-once": Fault("touch /no-kexec-reboot", "asked for by /no-kexec-reboot", extra=True),
+    "unloaded-by-hand": Fault("kexec -u", extra=True),
+    "no-python": Fault("rm /usr/bin/python3*", extra=True),
+    "no-python-nothing-loaded": Fault("kexec -u; rm /usr/bin/python3*", "nothing fit is loaded", extra=True),
+}
+
+
+@pytest.mark.parametrize(
+    "release, name",
+    [
+        pytest.param(release, name, marks=pytest.mark.full if fault.extra or release != 6 else ())
+        for name, fault in FAULTS.items() for release in rhel.SHAPES
+    ],
+)
+def test_with_a_fault_it_comes_back(start: StartMachine, rpm: Path, release: int, name: str) -> None:
+    fault = FAULTS[name]
+    machine = start(preloaded(release, rpm).setup())
+    machine.check(fault.harm)
+    if not fault.reason:
+        reboot_with_token_first(machine)
+    elif fault.boots:
+        reboot_cold(machine, fault.reason)
+    else:
+        # Nothing can boot that from the disk again: that it goes cold, and why, is what we have to show.
+        assert_goes_cold(machine, fault.reason)
+
+
+@pytest.mark.parametrize("release", ONE_SHAPE)
+def test_the_admins_halt_local_is_called_and_given_back(
+    start: StartMachine, rpm: Path, tmp_path: Path, release: int
+) -> None:
+    machine = start(stock(release).setup(write_payload(tmp_path / "payload.tar", (rpm,))))
+    machine.unpack("/root")
+    machine.put("/sbin/halt.local", b'#!/bin/sh\necho halt.local: "$#" "$@" >/dev/console\n', 0o750)
+    look = "stat -c '%a %u %g %Y' /sbin/halt.local; cat /sbin/halt.local"
+    before = machine.check(look)
+    machine.check(f"rpm -i /root/{rpm.name}", limit=300)
+    reboot_with_token_first(machine)
+    called = re.findall("^halt.local: (.*)$", machine.log_text(), re.MULTILINE)
+    assert called == ["4 Please stand by while rebooting the system... /sbin/reboot -d -p /sbin/kexec" if release == 6 else "0"]
+    machine.check("rpm -e kexec-initd", limit=300)
+    assert machine.check(look) == before
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("release", rhel.SHAPES)
+def test_an_upgrade_of_the_hooked_scripts_is_kept(
+    start: StartMachine, rpm: Path, tmp_path: Path, release: int
+) -> None:
+    initscripts = rhel.build_init_tree(rhel.SHAPES[release], tmp_path, revision=2)
+    machine = start(preloaded(release, rpm).setup(write_payload(tmp_path / "payload.tar", (initscripts,))))
+    machine.unpack("/root")
+    machine.check(f"rpm -U /root/{initscripts.name}", limit=300)
+    assert machine.check("sed -n 2p /etc/rc.d/init.d/halt") == "# Revised."
+    reboot_with_token_first(machine)
+    machine.check("rpm -e kexec-initd", limit=300)
+    # An rc.local that ours had changed was left to us by rpm: it keeps the time of the older package.
+    assert machine.check("rpm -V --nomtime initscripts") == ""
+    reboot_quietly_cold(machine)

@@ -1,0 +1,37 @@
+"""Two initrds put together by us, in a real kexec: the kernel unpacks both."""
+
+from tests.unit.images import cpio
+from tests.vm.conftest import StartMachine
+from tests.vm.reboots import reboot_by_kexec
+from tests.vm.snapshot import Snapshot
+
+# What initramfs-tools sources early in its /init; this part alone is no multiple of four bytes long.
+WITNESS = cpio([
+    ("conf", 0o40755, b""),
+    ("conf/conf.d", 0o40755, b""),
+    ("conf/conf.d/witness", 0o100644, b"echo 'the first part is here' >/dev/kmsg\n"),
+]) + bytes(3)
+
+# Without its stamp the load counts as one by hand, which the shutdown keeps: no boot loader's entry has both initrds.
+LOAD = b"""
+from pathlib import Path
+from kexec_initd import loading, stamp
+from kexec_initd.bootloader.naming import entry_for
+from kexec_initd.host import gather
+from kexec_initd.settings import Settings
+
+host = gather(Path("/"))
+entry = entry_for(host, Path("/boot/vmlinuz-" + host.kernel_release))
+entry = entry._replace(initrds=(Path("/boot/witness.img"), *entry.initrds))
+print(*loading.load_entry(host, Settings(), entry).initrds)
+stamp.remove(host.root)
+"""
+
+
+def test_both_initrds_are_unpacked(installed: Snapshot, start: StartMachine) -> None:
+    machine = start(installed.setup())
+    machine.put("/boot/witness.img", WITNESS)
+    machine.put("/root/load.py", LOAD)
+    assert machine.check("python3 -I /root/load.py").startswith("/boot/witness.img /boot/initrd.img-")
+    reboot_by_kexec(machine)
+    assert "the first part is here" in machine.check("dmesg")

@@ -1,0 +1,32 @@
+"""A reboot starts what GRUB would boot: the proof is a cold boot of the same disk."""
+
+from tests.vm.conftest import StartMachine
+from tests.vm.evidence import ATTEMPT, Boot
+from tests.vm.reboots import reboot_by_kexec, reboot_cold
+from tests.vm.snapshot import Snapshot
+
+UPDATE_LIMIT = 300.0
+
+
+def words(boot: Boot) -> str:
+    """Return the command line without our own word."""
+    return ATTEMPT.sub("", boot.cmdline, count=1).strip()
+
+
+def test_a_changed_entry_is_started_as_a_cold_boot_starts_it(preloaded: Snapshot, start: StartMachine) -> None:
+    machine = start(preloaded.setup())
+    machine.check("sed -i 's|^GRUB_CMDLINE_LINUX=.|&added=1 more=a,b |' /etc/default/grub")
+    machine.check("sh -c update-grub 2>/dev/null", UPDATE_LIMIT)
+    warm = reboot_by_kexec(machine)
+    assert "added=" in warm.cmdline
+    machine.check("touch /no-kexec-reboot")
+    cold = reboot_cold(machine, "asked for by /no-kexec-reboot")
+    assert words(warm) == cold.cmdline
+
+
+def test_a_wish_for_one_boot_is_left_to_grub(preloaded: Snapshot, start: StartMachine) -> None:
+    machine = start(preloaded.setup())
+    machine.check("grub-reboot '1>0'")
+    reboot_cold(machine, "a wish for one boot only")
+    assert "next_entry=1" not in machine.check("grub-editenv - list")
+    reboot_by_kexec(machine)
