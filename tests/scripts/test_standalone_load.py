@@ -5,7 +5,6 @@ import lzma
 import os
 import struct
 import subprocess
-import time
 from pathlib import Path
 from typing import Callable, Dict, Tuple
 
@@ -285,10 +284,9 @@ def test_a_load_that_fails_leaves_nothing_behind(jail: StandaloneJail, body: str
 def test_a_load_that_hangs_has_a_limit(jail: StandaloneJail) -> None:
     script = jail.root / "etc/init.d/kexec-initd"
     script.write_text(script.read_text().replace("bounded 40 kexec", "bounded 2 kexec"))
-    jail.fake("kexec", '[ "$1" != -l ] || exec real-sleep 20')
-    began = time.monotonic()
+    jail.fake("kexec", '[ "$1" != -l ] || exec real-sleep 100')
     said = jail.run("kexec-initd", "stop").said
-    assert said.startswith(COLD + "kexec -l failed with code ") and time.monotonic() - began < 19
+    assert said.startswith(COLD + "kexec -l failed with code ")  # which the limit of the whole step would not say
     assert jail.decision is not None and jail.decision.startswith("cold ")
 
 
