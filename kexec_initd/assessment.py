@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
 from kexec_initd import kexec, loading, stamp
-from kexec_initd.bootloader import BootEntry
+from kexec_initd.bootloader import BootEntry, Change
 from kexec_initd.bootloader.naming import entry_for
 from kexec_initd.bootloader.target import read_target
 from kexec_initd.errors import Error
@@ -20,18 +20,23 @@ MOST_WATCHED = 300  # files whose identity the early step compares; with more it
 
 
 class Wish(NamedTuple):
-    """What is to be loaded, the stamp's lines of what it was chosen by, its name; or why there is nothing."""
+    """What is to be loaded, the stamp's lines of what it was chosen by, its name; or why there is nothing.
+
+    `changes` are what the boot loader would write on its way.
+    """
 
     entry: Optional[BootEntry]
     config: Tuple[str, ...]
     name: str
     problem: Optional[str]
+    changes: Tuple[Change, ...] = ()
 
 
 class Assessment(NamedTuple):
     """The decision and what it rests on: is something loaded, by us, and is it still what would be loaded?
 
-    `config` are the stamp's lines of what `entry` was chosen by.
+    `config` are the stamp's lines of what `entry` was chosen by. `changes` are to be carried out before a jump into it;
+    there are none for a kernel that the admin has loaded or named himself.
     """
 
     decision: Decision
@@ -40,6 +45,7 @@ class Assessment(NamedTuple):
     is_loaded: bool
     is_ours: bool
     is_fresh: bool
+    changes: Tuple[Change, ...]
 
     @property
     def needs_no_load(self) -> bool:
@@ -64,7 +70,8 @@ def assess(host: Host, settings: Settings) -> Assessment:
         target=wish.name,
     )
     is_fresh = is_ours and wish.entry is not None and loading.is_loaded_already(host, wish.entry)
-    return Assessment(decide(facts), wish.entry, wish.config, is_loaded, is_ours, is_fresh)
+    changes = () if facts.loaded_by_hand else wish.changes
+    return Assessment(decide(facts), wish.entry, wish.config, is_loaded, is_ours, is_fresh, changes)
 
 
 def with_files_read(host: Host, assessment: Assessment) -> Assessment:
@@ -94,13 +101,14 @@ def _find_wish(host: Host, is_ours: bool) -> Wish:
 def find_target(host: Host) -> Wish:
     """Return what the boot loader would boot. It is read twice, so that the stamp belongs to what was read.
 
+    Where the loader would write something, the stamp never fits: the early step is to call Python, which writes it.
     Raises Error for what cannot be read at all.
     """
     reading = read_target(host.root)
+    target = reading.target
     config = stamp.lines_for(host.root, reading.files)
-    if reading.hidden or len(config) > MOST_WATCHED:
+    if reading.hidden or target.changes or len(config) > MOST_WATCHED:
         config = [stamp.UNSEEN]
     if read_target(host.root) != reading:
         return Wish(None, (), "", "the boot loader's configuration is being changed just now")
-    target = reading.target
-    return Wish(target.entry, tuple(config), "{} ({})".format(target.title, target.loader), target.problem)
+    return Wish(target.entry, tuple(config), target.name, target.problem, target.changes)

@@ -8,10 +8,11 @@ import fcntl
 import os
 import time
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Tuple
 
-from kexec_initd import kexec, loading, stamp
+from kexec_initd import consuming, kexec, loading, stamp
 from kexec_initd.assessment import assess
+from kexec_initd.bootloader import Change
 from kexec_initd.errors import Error, one_line
 from kexec_initd.files import write_atomic
 from kexec_initd.host import Host
@@ -37,26 +38,41 @@ def preload(host: Host, settings: Settings) -> str:
 
 
 def prepare(host: Host, settings: Settings) -> Decision:
-    """Decide the reboot that is under way, load or unload accordingly, and leave the decision for the last step."""
+    """Decide the reboot that is under way, load or unload accordingly, and leave the decision for the last step.
+
+    What the boot loader would write is written last, when all else has succeeded. Raises OSError without a decision.
+    """
+    changes: Tuple[Change, ...] = ()
     try:
         with lock(host.root):
-            decision = _prepare(host, settings)
+            decision, changes = _prepare(host, settings)
     except (Error, OSError) as error:
         decision = cold("failed", str(error))
     if not decision.kexec:
         _unload(host.root)
-    word = "kexec" if decision.kexec else "cold {}".format(one_line(decision.reason))
-    write_atomic(stamp.make_state_dir(host.root) / "decision", (word + "\n").encode("utf-8", "backslashreplace"), 0o600)
+    try:
+        _write(host.root, decision)
+    except OSError:
+        consuming.restore(host.root, changes)
+        raise
     return decision
 
 
-def _prepare(host: Host, settings: Settings) -> Decision:
+def _prepare(host: Host, settings: Settings) -> Tuple[Decision, Tuple[Change, ...]]:
+    """Return the decision, and what was written in the boot loader's place."""
     found = assess(host, settings)
-    if not found.decision.kexec or found.needs_no_load:
-        return found.decision
-    assert found.entry is not None
-    loading.load_entry(host, settings, found.entry, config=found.config)
-    return found.decision
+    if not found.decision.kexec:
+        return found.decision, ()
+    if not found.needs_no_load:
+        assert found.entry is not None
+        loading.load_entry(host, settings, found.entry, config=found.config)
+    consuming.consume(host.root, found.changes)
+    return found.decision, found.changes
+
+
+def _write(root: Path, decision: Decision) -> None:
+    word = "kexec" if decision.kexec else "cold {}".format(one_line(decision.reason))
+    write_atomic(stamp.make_state_dir(root) / "decision", (word + "\n").encode("utf-8", "backslashreplace"), 0o600)
 
 
 def _unload(root: Path) -> None:

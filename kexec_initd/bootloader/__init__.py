@@ -36,12 +36,25 @@ class Offered(NamedTuple):
     source: Source
 
 
+class Change(NamedTuple):
+    """What the loader would change of its own records while it boots the default; `text` says it in a few words.
+
+    The file holds `before`; it gets `after`, of the same size, in place, or is deleted where that is None.
+    """
+
+    path: Path
+    before: bytes
+    after: Optional[bytes]
+    text: str
+
+
 class Menu(NamedTuple):
     """What a boot loader offers, in its order with submenus flattened, and what it would boot without a keypress.
 
     `default` is the index into `offered`; None when that cannot be decided, and `problem` then says why. `source` is
     where the default comes from, None when from no file. `one_shot`: the default is a wish for one boot only, which
-    the loader would consume.
+    the loader would consume. `changes`, with a default only, has what it would write: without any for a wish, nobody
+    here knows how to take that back.
     """
 
     loader: str
@@ -50,3 +63,4 @@ class Menu(NamedTuple):
     problem: Optional[str]
     source: Optional[Source]
     one_shot: bool
+    changes: Tuple[Change, ...] = ()

@@ -1,7 +1,9 @@
 """EFI variables by which boot loader and system talk (the Boot Loader Interface), as efivarfs shows them."""
 
+from pathlib import Path
 from typing import List, Optional
 
+from kexec_initd.bootloader import Change
 from kexec_initd.bootloader.tree import Tree
 
 DIRECTORY = "/sys/firmware/efi/efivars/"
@@ -25,3 +27,9 @@ def read_strings(tree: Tree, name: str) -> List[str]:
 def read_string(tree: Tree, name: str) -> Optional[str]:
     """Return a variable of the loader that holds one string; None where there is none, or an empty one."""
     return next(iter(read_strings(tree, name)), None)
+
+
+def plan_deletion(tree: Tree, name: str) -> Optional[Change]:
+    """Return the change that deletes a variable of the loader; None where there is no such variable."""
+    data = tree.read_bytes(path_of(name), LIMIT)
+    return None if data is None else Change(Path(path_of(name)), data, None, "no EFI variable {}".format(name))

@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
 
-from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
+from kexec_initd.bootloader import BootEntry, Change, Menu, Offered, Source
 from kexec_initd.bootloader.bls import Fields, Found, last, parse_entry, read_entries, tries, without_tries
-from kexec_initd.bootloader.efivars import path_of, read_string
+from kexec_initd.bootloader.efivars import path_of, plan_deletion, read_string
 from kexec_initd.bootloader.glob import matches
 from kexec_initd.bootloader.tree import Tree
 from kexec_initd.bootloader.versions import uapi_key
@@ -63,7 +63,28 @@ def read_menu(tree: Tree) -> Optional[Menu]:
     index, source, one_shot, reason = choose(numbered, wishes)
     offered = tuple(entry.offered for entry in numbered)
     problem = problem or hidden(tree, places) or reason
-    return Menu(LOADER, offered, None if problem else index, problem, source, one_shot)
+    if problem or index is None:
+        return Menu(LOADER, offered, None, problem, source, one_shot)
+    changes, problem = plan_changes(tree, places, offered[index].id)
+    return Menu(LOADER, offered, None if problem else index, problem, source, one_shot, changes)
+
+
+def plan_changes(tree: Tree, places: List[str], booted: str) -> Tuple[Tuple[Change, ...], Optional[str]]:
+    """Return the variables that the loader would delete when it boots an entry, or what it would write instead.
+
+    See config_load_defaults and save_selected_entry in systemd's src/boot/boot.c: a wish for one boot is deleted in any
+    case. It comes last, so that nothing can fail once it is gone.
+    """
+    once, saved = (read_string(tree, name) for name in ("LoaderEntryOneShot", "LoaderEntryLastBooted"))
+    configured = read_configured(tree, places)
+    default = read_string(tree, "LoaderEntryDefault") or (configured.pattern if configured else "")
+    names = ["LoaderEntryOneShot"]
+    if saved is not None and (once or "").lower() != booted:
+        if default.lower() != "@saved":
+            names.insert(0, "LoaderEntryLastBooted")
+        elif saved.lower() != booted:
+            return (), "the loader has to note {} as the last entry".format(booted)
+    return tuple(change for change in (plan_deletion(tree, name) for name in names) if change), None
 
 
 def hidden(tree: Tree, places: List[str]) -> Optional[str]:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
-from kexec_initd.bootloader import BootEntry, Menu, Source
+from kexec_initd.bootloader import BootEntry, Change, Menu, Source
 from kexec_initd.bootloader.efivars import DIRECTORY as EFI_VARIABLES
 from kexec_initd.bootloader.menu import menu_of
 from kexec_initd.bootloader.tree import Tree
@@ -20,7 +20,8 @@ SHOWING = ("LoaderInfo", "BootNext")
 class Target(NamedTuple):
     """What the boot loader would boot: exactly one of `entry` and `problem` is None. `title` where an entry is known.
 
-    `source` is where the choice comes from, None when from no file.
+    `source` is where the choice comes from, None when from no file. `changes` are what the loader would write when it
+    boots `entry`: to be carried out when a reboot goes around it, and not before.
     """
 
     loader: str
@@ -29,6 +30,17 @@ class Target(NamedTuple):
     problem: Optional[str]
     source: Optional[Source]
     one_shot: bool
+    changes: Tuple[Change, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return the entry's title and who has chosen it, for people."""
+        return "{} ({})".format(self.title, self.chooser)
+
+    @property
+    def chooser(self) -> str:
+        """Return the loader, and whether the choice is for one boot only."""
+        return self.loader + (", for one boot only" if self.one_shot else "")
 
 
 class Reading(NamedTuple):
@@ -52,7 +64,7 @@ def read_target(root: Path) -> Reading:
     tree = Tree(root)
     target = choose_target(menu_of(tree))
     if tree.is_file(BOOT_NEXT):
-        target = target._replace(entry=None, problem="the firmware has a wish for one boot only (BootNext)")
+        target = target._replace(entry=None, changes=(), problem="the firmware has a wish for one boot only (BootNext)")
     files = tuple(Path(path) for path in tree.asked if not path.startswith(MADE_UP) or path == BOOT_NEXT)
     variables = [path[len(EFI_VARIABLES) :] for path in tree.asked if path.startswith(EFI_VARIABLES)]
     hidden = any(not name.startswith(SHOWING) for name in variables) and tree.is_directory(EFI_VARIABLES)
@@ -60,16 +72,17 @@ def read_target(root: Path) -> Reading:
 
 
 def choose_target(menu: Menu) -> Target:
-    """Return the target that `menu` has; in doubt, and for a wish that nobody here would take back, there is none."""
+    """Return the target that `menu` has; in doubt, and for a wish that nobody here can take back, there is none."""
     if menu.default is None:
         return Target(menu.loader, None, None, menu.problem or "there is no default entry", menu.source, menu.one_shot)
     offered = menu.offered[menu.default]
     entry, problem = offered.entry, None
     if entry is None:
         problem = 'the next entry, "{}", cannot be loaded: {}'.format(offered.title, offered.obstacle)
-    elif menu.one_shot:
+    elif menu.one_shot and not menu.changes:
         entry, problem = None, 'the boot loader has a wish for one boot only, "{}"'.format(offered.title)
-    return Target(menu.loader, offered.title, entry, problem, menu.source or offered.source, menu.one_shot)
+    changes = menu.changes if entry else ()
+    return Target(menu.loader, offered.title, entry, problem, menu.source or offered.source, menu.one_shot, changes)
 
 
 def as_json(target: Target) -> str:
@@ -82,6 +95,7 @@ def as_json(target: Target) -> str:
         "initrds": [str(path) for path in entry.initrds] if entry else [],
         "cmdline": entry.cmdline if entry else None,
         "one_shot": target.one_shot,
+        "changes": [change.text for change in target.changes],
         "file": str(target.source.path) if target.source else None,
         "line": target.source.line if target.source else None,
         "problem": target.problem,
@@ -97,7 +111,8 @@ def as_text(target: Target) -> str:
         lines.append("kernel:     {}".format(entry.kernel))
         lines.append("initrds:    {}".format(", ".join(str(path) for path in entry.initrds) or "none"))
         lines.append("cmdline:    {}".format(entry.cmdline))
-    lines.append("loader:     {}{}".format(target.loader, ", for one boot only" if target.one_shot else ""))
+    lines.append("loader:     {}".format(target.chooser))
+    lines += ["writes:     {}".format(change.text) for change in target.changes]
     if target.source is not None:
         line = ":{}".format(target.source.line) if target.source.line else ""
         lines.append("chosen by:  {}{}".format(target.source.path, line))

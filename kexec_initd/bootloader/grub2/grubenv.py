@@ -38,21 +38,26 @@ def parse(data: bytes) -> Dict[str, Variable]:
 
 
 def with_changes(data: bytes, changes: Dict[str, Optional[str]]) -> bytes:
-    """Return the block with variables set, or deleted where the value is None, the others as they were.
+    """Return the block with variables set, or deleted where the value is None; all else stays as and where it was.
 
+    As GRUB does it (grub-core/lib/envblk.c): a new variable comes last, and of a doubled one the first is changed.
     Raises Refused for a block that is damaged or has no room.
     """
-    values: Dict[str, Optional[str]] = {name: variable.value for name, variable in parse(data).items()}
-    values.update(changes)
-    text = SIGNATURE
-    for name, value in values.items():
-        if value is not None:
-            text += "{}={}\n".format(name, value.replace("\\", "\\\\").replace("\n", "\\\n")).encode(
-                "utf-8", "surrogateescape"
-            )
+    parse(data)
+    lines = _lines(data[len(SIGNATURE) :])
+    for name, value in changes.items():
+        lines = _with_change(lines, name, value)
+    text = SIGNATURE + b"".join(line + b"\n" for line in lines)
     if len(text) > SIZE:
         raise Refused("the environment block has no room for {}".format(", ".join(sorted(changes))))
     return text + b"#" * (SIZE - len(text))
+
+
+def _with_change(lines: List[bytes], name: str, value: Optional[str]) -> List[bytes]:
+    key = name.encode("utf-8", "surrogateescape") + b"="
+    at = next((number for number, line in enumerate(lines) if line.startswith(key)), len(lines))
+    new = [] if value is None else [key + _escape(value)]
+    return lines[:at] + new + lines[at + 1 :]
 
 
 def _lines(data: bytes) -> List[bytes]:
@@ -66,6 +71,10 @@ def _lines(data: bytes) -> List[bytes]:
     if data[start:].strip(b"#"):
         raise Refused("the environment block is damaged at its end")
     return lines
+
+
+def _escape(value: str) -> bytes:
+    return value.replace("\\", "\\\\").replace("\n", "\\\n").encode("utf-8", "surrogateescape")
 
 
 def _unescape(value: bytes) -> str:

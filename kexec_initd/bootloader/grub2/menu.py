@@ -11,9 +11,11 @@ from kexec_initd.bootloader.grub2.disk import Disk
 from kexec_initd.bootloader.grub2.interpreter import Actions, Interpreter
 from kexec_initd.bootloader.grub2.lexer import Lexer
 from kexec_initd.bootloader.grub2.machine import Budget, Item, Machine
+from kexec_initd.bootloader.grub2.saving import Write, plan_changes
 from kexec_initd.bootloader.grub2.sources import MenuShown, enter, load_script, run_script
 from kexec_initd.bootloader.grub2.values import Undecidable, shown
 from kexec_initd.bootloader.tree import Tree
+from kexec_initd.errors import Refused
 
 LOADER = "grub2"
 MAX_LEVELS = 20
@@ -21,14 +23,6 @@ PASSWORD = "it asks for a password"
 STEPS = 20000
 WISHES = ("next_entry", "prev_saved_entry")
 FEDORA = ("fedora", "rhel")
-
-
-class Write(NamedTuple):
-    """A variable that GRUB would change in an environment block on its way; None deletes it."""
-
-    path: Path
-    name: str
-    value: Optional[str]
 
 
 class Reading(NamedTuple):
@@ -39,13 +33,18 @@ class Reading(NamedTuple):
 
 
 def read_menu(tree: Tree) -> Optional[Menu]:
-    """Return what the host's GRUB 2 offers, and what it would boot; None without a configuration.
+    """Return what the host's GRUB 2 offers, what it would boot and change; None without a configuration.
 
     What cannot be understood makes the menu's `problem`, or the `obstacle` of an entry. Raises errors.Refused for files
     that cannot be read.
     """
     reading = read(tree)
-    return reading.menu if reading else None
+    if reading is None or reading.menu.default is None:
+        return reading.menu if reading else None
+    try:
+        return reading.menu._replace(changes=plan_changes(tree, reading.writes))
+    except Refused as error:
+        return reading.menu._replace(default=None, problem=str(error))
 
 
 def read(tree: Tree) -> Optional[Reading]:
