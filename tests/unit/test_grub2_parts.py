@@ -85,6 +85,18 @@ def test_grub_editenv_reads_what_we_write(tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.mark.parametrize(
+    "before", ["", "# WARNING\na=1\nnext_entry=1>2\nb=2\n", "b=2\nnext_entry=\n", "next_entry=x\n"]
+)
+@pytest.mark.parametrize("value", ["", "longer>than that", "\\ =#", None])
+def test_a_block_is_changed_to_the_byte_as_by_grub_editenv(tmp_path: Path, before: str, value: Optional[str]) -> None:
+    path = tmp_path / "grubenv"
+    path.write_bytes(block(before.encode()))
+    words = ["unset", "next_entry"] if value is None else ["set", "next_entry=" + value]
+    subprocess.run(["grub-editenv", str(path), *words], check=True)
+    assert path.read_bytes() == with_changes(block(before.encode()), {"next_entry": value})
+
+
+@pytest.mark.parametrize(
     "words, text",
     [
         (["/k", "a", "b"], "/k a b"),

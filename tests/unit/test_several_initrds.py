@@ -121,11 +121,11 @@ SPOILT = {
 
 @pytest.mark.usefixtures("way", "opened")
 @pytest.mark.parametrize("place", [0, 1, 2])
-@pytest.mark.parametrize("content", [value for key, value in SPOILT.items() if key != "other release"])
-def test_a_part_that_is_no_initrd_is_refused_by_its_name(ready: FakeHost, content: bytes, place: int) -> None:
+@pytest.mark.parametrize("kind", [kind for kind in SPOILT if kind != "other release"])
+def test_a_part_that_is_no_initrd_is_refused_by_its_name(ready: FakeHost, kind: str, place: int) -> None:
     names = list(PARTS)
     names[place] = "spoilt"
-    (ready.root / "boot/spoilt").write_bytes(content)
+    (ready.root / "boot/spoilt").write_bytes(SPOILT[kind])
     assert refusal(ready, *names).startswith("/boot/spoilt: ")
 
 
