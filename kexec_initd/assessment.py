@@ -104,9 +104,10 @@ def find_target(host: Host) -> Wish:
     Where the loader would write something, the stamp never fits: the early step is to call Python, which writes it.
     Raises Error for what cannot be read at all.
     """
+    mark = stamp.lines_for(host.root, [stamp.mark_file(host.root)])  # as it was before anything was read
     reading = read_target(host.root)
     target = reading.target
-    config = stamp.lines_for(host.root, reading.files)
+    config = mark + stamp.lines_for(host.root, reading.files)
     if reading.hidden or target.changes or len(config) > MOST_WATCHED:
         config = [stamp.UNSEEN]
     if read_target(host.root) != reading:

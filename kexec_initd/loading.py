@@ -88,7 +88,8 @@ def drop(root: Path) -> None:
 
 def watched(host: Host, entry: BootEntry) -> List[Path]:
     """Return the files whose change makes a load of `entry` stale."""
-    return [entry.kernel, *entry.initrds, Path("/") / path_for(host.root, host.family).relative_to(host.root)]
+    settings = Path("/") / path_for(host.root, host.family).relative_to(host.root)
+    return [entry.kernel, *entry.initrds, settings, stamp.mark_file(host.root)]
 
 
 def is_loaded_already(host: Host, entry: BootEntry) -> bool:

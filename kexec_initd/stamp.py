@@ -4,6 +4,9 @@
 "DEVICE INODE SIZE MTIME CTIME PATH", or "- PATH" for one that is not there; its last line is "end". "? PATH" says that
 a change would not show there, so that the choice has to be made again. `loaded.json` says the rest. Both are gone with
 the next boot, as is the loaded kernel.
+
+`changed` grows by a byte whenever a kernel package or an initramfs has changed (templates/common/kernel-changed). It is
+one of the files in the stamp, so that a stamp from before, even of a load that is under way, never matches again.
 """
 
 import json
@@ -38,6 +41,18 @@ def make_state_dir(root: Path) -> Path:
     directory = state_dir(root)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     return directory
+
+
+def mark_file(root: Path) -> Path:
+    """Return the file, as the host sees it, that grows with each change of a kernel package or an initramfs."""
+    return Path(find_state_directory(root)) / "changed"
+
+
+def is_overtaken(root: Path) -> bool:
+    """Tell whether a kernel package or an initramfs has changed since the recorded stamp was taken."""
+    recorded = (read_text(state_dir(root) / "stamp") or "").split("\n")
+    (now,) = lines_for(root, [mark_file(root)])
+    return not now.startswith("- ") and now not in recorded
 
 
 def lines_for(root: Path, paths: Sequence[Path]) -> List[str]:

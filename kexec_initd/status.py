@@ -15,7 +15,10 @@ PRELOAD_LOG = "preload.log"
 
 
 class Status(NamedTuple):
-    """The answer, flat: every field is a JSON value. `reboot` is "kexec" or "cold"; the reason has a stable `code`."""
+    """The answer, flat: every field is a JSON value. `reboot` is "kexec" or "cold"; the reason has a stable `code`.
+
+    `loaded_stale`: a kernel package or an initramfs has changed since, and a reboot will load again.
+    """
 
     installed: bool
     init: str
@@ -25,6 +28,7 @@ class Status(NamedTuple):
     loaded_by_us: bool
     loaded_kernel: Optional[str]
     loaded_cmdline: Optional[str]
+    loaded_stale: bool
     attempt: Optional[str]
     reboot: str
     code: str
@@ -48,6 +52,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         loaded_by_us=found.is_ours,
         loaded_kernel=loaded.release if loaded else None,
         loaded_cmdline=loaded.cmdline if loaded else None,
+        loaded_stale=found.is_ours and stamp.is_overtaken(host.root),
         attempt=loaded.attempt if loaded else None,
         reboot="kexec" if goes else "cold",
         code=found.decision.code if installed else "not-installed",
@@ -67,6 +72,8 @@ def as_text(status: Status) -> str:
     loaded = "nothing"
     if status.loaded:
         loaded = "by hand (kept)" if not status.loaded_by_us else "kernel {}".format(status.loaded_kernel or "unknown")
+    if status.loaded_stale:
+        loaded += " (stale: a kernel package or an initramfs has changed since)"
     through = "through kexec" if status.reboot == "kexec" else "through firmware"
     lines = [
         "installed:  {}".format("yes" if status.installed else "no"),

@@ -33,12 +33,16 @@ class Presence(enum.Enum):
 
 
 class Script(NamedTuple):
-    """One init script of ours: its path, the template that makes it, and the LSB header where the host's own is unusable."""
+    """One script of ours: its path, the template that makes it, and the LSB header where the host's own is unusable.
+
+    Where `caller` is given, a script of the host, ours is left out unless that names the directory of ours.
+    """
 
     path: str
     template: str
     presence: Presence
     default_header: str = ""
+    caller: str = ""
 
 
 class Block(NamedTuple):
@@ -95,10 +99,28 @@ KEXEC_LOAD_HEADER = _header(
     "Load kernel image with kexec",
 )
 
+
+def _hooks(directories: Tuple[str, ...], caller: str = "") -> Tuple[Script, ...]:
+    """Return the hooks that make a stamp stale. run-parts(8) takes their name, and sorts it after zz-update-grub."""
+    return tuple(
+        Script(directory + "/zzz-kexec-initd", "common/kernel-changed", Presence.OURS, caller=caller)
+        for directory in directories
+    )
+
+
+# The maintainer scripts of kernel packages run the first two (Debian Linux Kernel Handbook, "Kernel hooks"), and
+# update-initramfs of initramfs-tools the third after it has written an initramfs (its function run_bootloader).
+DEBIAN_HOOKS = _hooks(("/etc/kernel/postinst.d", "/etc/kernel/postrm.d", "/etc/initramfs/post-update.d"))
+# grubby's new-kernel-pkg, which RHEL 6 and Amazon Linux 1 have, runs the first when a kernel is installed and all else is
+# done (--rpmposttrans), and the second before it takes a kernel out of the loader's configuration (--remove). That
+# of mkinitrd, which RHEL 4 and 5 came with, runs nothing. mkinitrd and dracut themselves never do.
+RHEL_HOOKS = _hooks(("/etc/kernel/postinst.d", "/etc/kernel/prerm.d"), "/sbin/new-kernel-pkg")
+
 # The distribution's reboot comes last in place: until then a reboot is the distribution's own, cold.
 DEBIAN_SYSVINIT = Integration(
     scripts=(
         Script("/etc/init.d/kexec-initd", "debian/kexec-initd", Presence.OURS),
+        *DEBIAN_HOOKS,
         Script("/etc/init.d/kexec", "debian/set-aside", Presence.REPLACED_IF_THERE, KEXEC_HEADER),
         Script("/etc/init.d/kexec-load", "debian/set-aside", Presence.REPLACED_IF_THERE, KEXEC_LOAD_HEADER),
         Script("/etc/init.d/reboot", "debian/reboot", Presence.REQUIRED, REBOOT_HEADER),
@@ -117,14 +139,14 @@ RHEL_LINKS = tuple(
 )
 
 RHEL_HALT_EXECUTES = Integration(
-    scripts=(RHEL_SCRIPT, Script("/sbin/halt.local", "rhel/halt.local", Presence.WRAPPED)),
+    scripts=(RHEL_SCRIPT, *RHEL_HOOKS, Script("/sbin/halt.local", "rhel/halt.local", Presence.WRAPPED)),
     blocks=(RHEL_PRELOAD,),
     service=NAME,
     links=RHEL_LINKS,
     debian_tools=False,
 )
 RHEL_HALT_WITHOUT_KEXEC = Integration(
-    scripts=(RHEL_SCRIPT,),
+    scripts=(RHEL_SCRIPT, *RHEL_HOOKS),
     blocks=(Block(HALT, "rhel/halt", FINAL_EXEC, optional=False), RHEL_PRELOAD),
     service=NAME,
     links=RHEL_LINKS,

@@ -15,7 +15,7 @@ import jinja2
 import kexec_initd
 from kexec_initd.bootloader.naming import INITRD_NAMES
 from kexec_initd.errors import Error, Refused
-from kexec_initd.files import write_atomic
+from kexec_initd.files import read_text, write_atomic
 from kexec_initd.host import Family, Host, InitSystem
 from kexec_initd.integration import rc_local
 from kexec_initd.integration.block import add_block
@@ -31,7 +31,7 @@ from kexec_initd.integration.records import (
     Presence,
     Script,
 )
-from kexec_initd.integration.tree import observe
+from kexec_initd.integration.tree import locate, observe
 from kexec_initd.settings import path_for
 
 SCRIPT_MODE = 0o755
@@ -97,10 +97,12 @@ def write_tree(files: Sequence[RenderedFile], out: Path) -> None:
 
 
 def render_script(host: Host, script: Script) -> Optional[RenderedFile]:
-    """Return our script for one record; None where the host has none that it would replace.
+    """Return our script for one record; None where the host has none that it would replace, or none that would call it.
 
     Raises Refused where a script that every such host has is missing.
     """
+    if script.caller and not _is_called(host, script):
+        return None
     header = ""
     if script.presence not in (Presence.OURS, Presence.WRAPPED):
         source = find_original(host.root, script.path) or observe(host.root, script.path)
@@ -110,6 +112,11 @@ def render_script(host: Host, script: Script) -> Optional[RenderedFile]:
             return None
         header = parse_header(source.data) or script.default_header.rstrip("\n")
     return fill_script(host, script, header)
+
+
+def _is_called(host: Host, script: Script) -> bool:
+    caller = read_text(locate(host.root, script.caller)) or ""
+    return script.path.rsplit("/", 1)[0] + "/" in caller
 
 
 def fill_script(host: Host, script: Script, header: str, standalone: bool = False) -> RenderedFile:

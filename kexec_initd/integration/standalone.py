@@ -11,7 +11,7 @@ from typing import List
 from kexec_initd.errors import Error
 from kexec_initd.files import write_atomic
 from kexec_initd.integration.elsewhere import Rendition, write_rendition
-from kexec_initd.integration.records import RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC, Presence
+from kexec_initd.integration.records import RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC, Presence, Script
 from kexec_initd.integration.render import render_plain
 from kexec_initd.integration.tree import check_path
 
@@ -47,11 +47,16 @@ def format_list(rendition: Rendition) -> bytes:
     ]
     if record in HALTS:
         lines.append("halt " + HALTS[record])
-    lines += ["{} {}".format(WORDS[script.presence], _plain(script.path)) for script in record.scripts]
+    lines += [_script_line(script) for script in record.scripts]
     lines += ["{} {}".format("preload" if block.optional else "last", _plain(block.path)) for block in record.blocks]
     lines += ["link {} {}".format(_plain(path), target) for path, target in record.links]
     lines += _services(rendition)
     return "".join(line + "\n" for line in lines).encode("ascii")
+
+
+def _script_line(script: Script) -> str:
+    words = [WORDS[script.presence], _plain(script.path)]
+    return " ".join(words + [_plain(script.caller)] if script.caller else words)
 
 
 def _services(rendition: Rendition) -> List[str]:

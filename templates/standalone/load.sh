@@ -137,6 +137,7 @@ load_running () {
 			identity "$initrd"
 		fi
 		identity "$settings"
+		identity "$state/changed"
 		printf 'end\n'
 	)
 	write_stamp "a load is under way"

@@ -33,7 +33,7 @@ TOOLS = (
         "mv",
         "od",
     ),
-    *("readlink", "rm", "rmdir", "sed", "stat", "tail", "tr", "wc"),
+    *("readlink", "rm", "rmdir", "sed", "sort", "stat", "tail", "tr", "wc"),
 )
 CHANGING = ("chmod", "cp", "ln", "mkdir", "mv", "rm", "rmdir", "sync", "dpkg-divert", "update-rc.d")
 CHANGED = ("etc", "sbin", "var")
@@ -84,6 +84,7 @@ case "$0" in *halt) command="/sbin/halt" ;; *reboot) command="/sbin/reboot"; kex
 HALTARGS="-d"
 exec $command $HALTARGS
 """
+NEW_KERNEL_PKG = b"#!/bin/bash\nfor hook in /etc/kernel/postinst.d/* /etc/kernel/prerm.d/*; do $hook $version; done\n"
 EXECUTES = """[ -x /sbin/halt.local ] && /sbin/halt.local "$command"
 [ -n "$kexec_command" ] && $kexec_command -e -x >& /dev/null"""
 
@@ -102,6 +103,7 @@ class Site:
         (self.make_debian if target.startswith("debian") else self.make_rhel)()
         if target == "rhel:6":
             put(self.root / "etc/init/rcS.conf", b"", 0o644)
+            put(self.root / "sbin/new-kernel-pkg", NEW_KERNEL_PKG)
         elif target == "rhel:4":
             put(self.root / "etc/rc.d/init.d/halt", RHEL_HALT.format("# no kexec").encode())
         write_standalone(render_for(target, None, True), self.root / "root/kit")

@@ -18,6 +18,7 @@ from tests.install.rhel import (
     build_initscripts,
     build_rpm,
     copy_checkout,
+    make_content,
     make_host,
 )
 from tests.trees import put, snapshot
@@ -116,6 +117,20 @@ def test_a_halt_that_learns_of_kexec_is_hooked_as_such(tmp_path: Path, rpm: Path
     host.rpm("-e", "kexec-initd")
     assert host.rpm("-V", "initscripts") == ""
     assert not (host.tree / "sbin/halt.local").exists()
+
+
+def test_a_new_kernel_pkg_that_comes_later_is_hooked(tmp_path: Path, rpm: Path) -> None:
+    host = make_host(tmp_path, "centos-6")
+    program = host.tree / "sbin/new-kernel-pkg"
+    put(make_content("grubby", "1", tmp_path) / "sbin/new-kernel-pkg", program.read_bytes())
+    program.unlink()
+    before = state(host)
+    host.rpm("-i", str(rpm))
+    assert not list(host.tree.glob("etc/kernel/*/zzz-kexec-initd"))
+    host.rpm("-i", str(build("grubby", "1", tmp_path, files="/sbin/new-kernel-pkg")))
+    assert {path.parent.name for path in host.tree.glob("etc/kernel/*/zzz-kexec-initd")} == {"postinst.d", "prerm.d"}
+    host.rpm("-e", "kexec-initd", "grubby")
+    assert state(host) == before
 
 
 def test_under_systemd_it_is_installed_and_changes_nothing(tmp_path: Path, rpm: Path) -> None:

@@ -167,8 +167,11 @@ def content(fact: str) -> Tuple[str, ...]:
 
 
 def numbers(stage: Stage, verb: str, stride: int) -> List[int]:
-    """Return the steps to try: every `stride`-th under dash, fewer under the other shells."""
-    return list(range(1, stage.steps[verb] + 1, stride if stage.shell == "/bin/dash" else 15))
+    """Return the steps to try: every `stride`-th under dash, fewer under the other shells.
+
+    Putting a file in place takes five steps, so that a multiple of five would always meet the same one of them.
+    """
+    return list(range(1, stage.steps[verb] + 1, stride if stage.shell == "/bin/dash" else 14))
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -317,6 +320,7 @@ REFUSED: Dict[str, Tuple[str, str, str]] = {
     "reboot-symlink": ("debian:12", "mv /etc/init.d/reboot /etc/x; ln -s ../x /etc/init.d/reboot", "is a symbolic link"),
     "reboot-no-script": ("debian:12", "printf '#!/usr/bin/perl' >/etc/init.d/reboot", "is not run by a shell"),
     "ours-exists": ("debian:12", "echo other >/etc/init.d/kexec-initd", "exists and is not ours"),
+    "hook-exists": ("debian:12", "d=/etc/kernel/postrm.d; mkdir -p $d; echo other >$d/zzz-kexec-initd", "is not ours"),
     "diverted": ("debian:12", "echo diversion of /etc/init.d/reboot to /x by molly >" + DIVERSIONS, "is diverted to /x by molly"),
     "diverted-locally": ("debian:12", "echo local diversion of /etc/init.d/reboot to /x >" + DIVERSIONS, "to /x by the admin"),
     "python": ("debian:12", "mkdir /var/lib/kexec-initd; echo >/var/lib/kexec-initd/manifest.json", "Python is installed"),
@@ -441,6 +445,41 @@ def test_an_admins_own_directory_stays(tmp_path: Path, shell: str) -> None:
     site.must(site.install())
     site.must(site.uninstall())
     site.check_old()
+
+
+@pytest.mark.parametrize("name", ["postinst.d", "prerm.d"])
+def test_a_hook_is_put_where_new_kernel_pkg_would_run_it(tmp_path: Path, shell: str, name: str) -> None:
+    site = Site(tmp_path, shell, "rhel:6")
+    put(site.root / "sbin/new-kernel-pkg", "run /etc/kernel/{}/*\n".format(name).encode())
+    (site.root / "etc/kernel").mkdir(mode=0o700)
+    site.keep()
+    site.must(site.install())
+    assert [path.name for path in sorted((site.root / "etc/kernel").rglob("*"))] == [name, "zzz-kexec-initd"]
+    site.must(site.uninstall())
+    site.check_old()
+
+
+def test_hooks_of_others_and_their_directories_stay(tmp_path: Path, shell: str) -> None:
+    site = Site(tmp_path, shell)
+    put(site.root / "etc/kernel/postinst.d/zz-update-grub", b"#!/bin/sh\n")
+    (site.root / "etc/initramfs/post-update.d").mkdir(parents=True)
+    site.keep()
+    site.must(site.install())
+    put(site.root / "etc/kernel/postrm.d/later", b"#!/bin/sh\n")
+    site.must(site.uninstall())
+    assert (site.root / "etc/kernel/postrm.d/later").exists()
+    shutil.rmtree(str(site.root / "etc/kernel/postrm.d"))
+    site.check_old()
+
+
+def test_edited_hooks_of_one_name_are_all_saved(tmp_path: Path, shell: str) -> None:
+    site = Site(tmp_path, shell)
+    site.must(site.install())
+    for number, hook in enumerate(sorted((site.root / "etc").rglob("zzz-kexec-initd"))):
+        hook.write_text(hook.read_text() + "# {}\n".format(number))
+    site.must(site.uninstall())
+    saved = [path.read_text()[-4:] for path in (site.root / BACKUPS).iterdir()]
+    assert sorted(saved) == ["# 0\n", "# 1\n", "# 2\n"]
 
 
 def test_the_kit_may_be_gone_before_the_uninstall(tmp_path: Path, shell: str) -> None:

@@ -125,7 +125,7 @@ class StandaloneJail(Jail):
     def stamp(self) -> str:
         """Return the stamp that the Python side would write for the jail's files as they are."""
         names = ("boot/vmlinuz-" + RELEASE, "boot/initrd.img-" + RELEASE, "etc/default/kexec-initd")
-        return stamp.text_for(self.root, [Path("/") / name for name in names])
+        return stamp.text_for(self.root, [*(Path("/") / name for name in names), stamp.mark_file(self.root)])
 
 
 def gzipped(data: bytes) -> bytes:

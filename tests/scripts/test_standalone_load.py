@@ -391,13 +391,26 @@ def test_on_a_rhel(jail: StandaloneJail) -> None:
     assert jail.run("kexec-initd", "load", runlevel="3").said == "kexec-initd: loaded kernel {}\n".format(RELEASE)
     stamp = (jail.root / "dev/.kexec-initd/stamp").read_text()
     assert [line.split(" ")[-1] for line in stamp.splitlines()] == [
-        "/" + KERNEL, "/boot/initrd-{}.img".format(RELEASE), "/etc/sysconfig/kexec-initd", "end",
+        "/" + KERNEL, "/boot/initrd-{}.img".format(RELEASE), "/etc/sysconfig/kexec-initd",
+        "/dev/.kexec-initd/changed", "end",
     ]  # fmt: skip
     jail.write("etc/sysconfig/kexec-initd", "KEXEC=no\n")
     assert jail.run("kexec-initd", "stop").said == COLD + "KEXEC=no in the settings\n"
     assert (
         jail.run("kexec-initd", "jump").said == "kexec-initd: reboot goes through firmware: KEXEC=no in the settings\n"
     )
+
+
+def test_after_a_change_of_a_kernel_package_it_loads_again(jail: StandaloneJail) -> None:
+    for file in render_for("debian:7", None, True).files:
+        jail.write(file.path[1:], file.content.decode(), 0o755)
+    for hook in ("etc/kernel/postinst.d", "etc/kernel/postrm.d", "etc/initramfs/post-update.d"):
+        jail.run("kexec-initd", "load")
+        assert jail.run("kexec-initd", "load").said == "kexec-initd: already loaded\n"
+        assert jail.run_file("/{}/zzz-kexec-initd".format(hook), RELEASE) == ("", 0, 0.0)
+    assert jail.run("kexec-initd", "stop").said == ""
+    assert (jail.decision, jail.kexecs().count("-l")) == ("kexec\n", 4)
+    assert (jail.root / STATE / "stamp").read_text() == jail.stamp()
 
 
 def test_a_load_that_was_killed_does_not_look_like_one_by_hand(jail: StandaloneJail) -> None:

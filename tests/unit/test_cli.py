@@ -122,6 +122,19 @@ def test_status_says_what_is_loaded_and_what_a_reboot_does(fake: FakeHost) -> No
     assert text.splitlines()[-1] == "warning:    a warning"
 
 
+def test_status_says_that_a_kernel_package_has_changed(fake: FakeHost) -> None:
+    preload(gather(with_kernel(fake).root), Settings())
+    fresh = status.gather_status(gather(fake.root), Settings(), [])
+    assert (fresh.loaded_stale, "stale" in status.as_text(fresh)) == (False, False)
+    fake.write("run/kexec-initd/changed", ".")
+    stale = status.gather_status(gather(fake.root), Settings(), [])
+    assert (stale.loaded_stale, stale.loaded_kernel) == (True, "6.1.0-test")
+    line = "loaded:     kernel 6.1.0-test (stale: a kernel package or an initramfs has changed since)"
+    assert line in status.as_text(stale).splitlines()
+    (fake.root / "run/kexec-initd/stamp").unlink()
+    assert not status.gather_status(gather(fake.root), Settings(), []).loaded_stale, "loaded by hand"
+
+
 def test_status_reads_what_a_reboot_would_still_load(fake: FakeHost) -> None:
     with_kernel(fake)
     assert status.gather_status(gather(fake.root), Settings(), []).loaded is False

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 from pathlib import Path
 from typing import Callable, Dict
 
@@ -26,6 +27,9 @@ from tests.trees import KEXEC, RC_LOCAL, REBOOT, immutable, make_tree, put, snap
 
 KEPT = "etc/kexec-initd/originals/reboot"
 MANIFEST = "var/lib/kexec-initd/manifest.json"
+HOOK = "zzz-kexec-initd"
+HOOKS = ["etc/kernel/postinst.d/" + HOOK, "etc/kernel/postrm.d/" + HOOK, "etc/initramfs/post-update.d/" + HOOK]
+MADE = ["etc/kernel", "etc/kernel/postinst.d", "etc/kernel/postrm.d", "etc/initramfs", "etc/initramfs/post-update.d"]
 
 
 @pytest.fixture(name="root")
@@ -63,6 +67,14 @@ def test_install_puts_everything_in_place(root: Path) -> None:
     assert (root / MANIFEST).parent.stat().st_mode & 0o777 == 0o700
     assert is_installed(root)
     assert not (root / "etc/kexec-initd/staging").exists()
+
+
+def test_the_hooks_of_kernel_packages_are_run_after_those_of_boot_loaders(root: Path) -> None:
+    install(root)
+    assert {(root / path).stat().st_mode & 0o777 for path in HOOKS} == {0o755}
+    assert {(root / path).stat().st_mode & 0o777 for path in MADE} == {0o755}
+    assert re.fullmatch("[a-zA-Z0-9_-]+", HOOK), "run-parts(8) passes over any other name"
+    assert sorted(["zz-update-grub", "zz-flash-kernel", HOOK, "zz-runlilo", "zz-zipl"])[-1] == HOOK
 
 
 def test_nothing_is_left_in_a_directory_that_boot_programs_read(root: Path) -> None:
@@ -140,6 +152,12 @@ def _linked_init_d(root: Path) -> None:
     (root / "etc/init.d").symlink_to("/etc/rc.d/init.d")
 
 
+def _directories_of_hooks(root: Path) -> None:
+    put(root / "etc/kernel/postinst.d/zz-update-grub", b"#!/bin/sh\n")
+    (root / "etc/initramfs/post-update.d").mkdir(parents=True)
+    (root / "etc/initramfs/post-update.d").chmod(0o700)
+
+
 UNFIT: Dict[str, Callable[[Path], None]] = {
     "rc.local not executable": lambda root: put(root / "etc/rc.local", b"#!/bin/sh\nfoo\n", 0o644),
     "rc.local in Python": lambda root: put(root / "etc/rc.local", b"#!/usr/bin/python3\nprint(1)\n"),
@@ -157,6 +175,7 @@ VARIANTS: Dict[str, Callable[[Path], None]] = {
     "no rc6.d": _without_rc6,
     "a configuration directory": lambda root: put(root / "etc/kexec-initd/pre-jump.d/10-hook", b"#!/bin/sh\n"),
     "init.d linked, as on other systems": _linked_init_d,
+    "directories of hooks": _directories_of_hooks,
 }
 VARIANTS.update(UNFIT)
 
@@ -243,7 +262,8 @@ def test_a_lost_manifest_does_not_stop_the_removal(root: Path) -> None:
     uninstall(root)
     after = snapshot(root)
     del before["etc/rc.local"], after["etc/rc.local"]  # its time stamp was in the manifest
-    after.pop("etc/kexec-initd")
+    for path in ["etc/kexec-initd", *MADE]:  # that they were not there before was in it, too
+        del after[path]
     assert after == before
     assert text(root, "etc/rc.local") == RC_LOCAL
 
@@ -287,6 +307,10 @@ def _foreign(root: Path) -> None:
     put(root / "etc/init.d/kexec-initd", b"#!/bin/sh\n")
 
 
+def _foreign_hook(root: Path) -> None:
+    put(root / HOOKS[1], b"#!/bin/sh\n")
+
+
 def _foreign_link(root: Path) -> None:
     (root / "etc/rc6.d/K01kexec-initd").symlink_to("elsewhere")
 
@@ -324,6 +348,7 @@ def _unknown_family(root: Path) -> None:
         (_fifo, "is not a regular file"),
         (_missing, "/etc/init.d/reboot is missing"),
         (_foreign, "exists and is not ours"),
+        (_foreign_hook, "/etc/kernel/postrm.d/zzz-kexec-initd exists and is not ours"),
         (_foreign_link, "exists and is not ours"),
         (_writable, "can be changed by others"),
         (_damaged_block, "damaged"),

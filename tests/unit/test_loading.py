@@ -160,6 +160,51 @@ def test_a_changed_initrd_is_loaded_again(ready: FakeHost) -> None:
     assert first.attempt != second.attempt
 
 
+def change(fake: FakeHost) -> None:
+    """Do what the hooks of kernel packages do."""
+    with (fake.root / "run/kexec-initd/changed").open("a") as file:
+        file.write(".")
+
+
+def test_what_was_loaded_before_a_change_is_loaded_again_though_no_file_shows_it(ready: FakeHost) -> None:
+    for count in (1, 2, 3):  # in less than the second that times are compared by
+        shutdown.preload(gather(ready.root), Settings())
+        assert ready.names().count("kexec") == 2 * count
+        assert assess(gather(ready.root), Settings()).needs_no_load
+        assert not stamp.is_overtaken(ready.root)
+        change(ready)
+        assert not assess(gather(ready.root), Settings()).needs_no_load
+        assert stamp.is_overtaken(ready.root)
+    assert shutdown.prepare(gather(ready.root), Settings()).kexec
+    assert assess(gather(ready.root), Settings()).needs_no_load
+
+
+def test_a_change_during_the_load_is_not_lost(ready: FakeHost) -> None:
+    directory = stamp.make_state_dir(ready.root)
+    ready.program("kexec", "printf . >>{}/changed; echo 1 >{}/sys/kernel/kexec_loaded".format(directory, ready.root))
+    shutdown.preload(gather(ready.root), Settings())
+    assert stamp.is_overtaken(ready.root)
+    assert not assess(gather(ready.root), Settings()).needs_no_load
+
+
+def test_a_change_between_choosing_and_loading_is_not_lost(ready: FakeHost) -> None:
+    stamp.make_state_dir(ready.root)
+    host = gather(ready.root)
+    found = assess(host, Settings())
+    assert found.entry is not None
+    change(ready)
+    loading.load_entry(host, Settings(), found.entry, config=found.config)
+    assert "\n- /run/kexec-initd/changed\n" in (ready.root / "run/kexec-initd/stamp").read_text()
+
+
+def test_a_change_says_nothing_about_a_kernel_loaded_by_hand(ready: FakeHost) -> None:
+    stamp.make_state_dir(ready.root)
+    change(ready)
+    ready.write("sys/kernel/kexec_loaded", "1\n")
+    assert shutdown.prepare(gather(ready.root), Settings()).code == "by-hand"
+    assert ready.calls() == []
+
+
 def test_a_kernel_loaded_by_hand_is_kept(ready: FakeHost) -> None:
     ready.write("sys/kernel/kexec_loaded", "1\n")
     assert "by hand" in shutdown.preload(gather(ready.root), Settings())

@@ -2,8 +2,8 @@
 #   host FAMILY INIT NAME                made for such a host
 #   state DIRECTORY                      of what lasts until the next boot
 #   halt executes | plain                what the host's own /etc/rc.d/init.d/halt does with a loaded kernel
-#   create | replace | optional | wrap PATH   a whole file: new, in place of the host's own, only where the host has one,
-#                                             or new and in place
+#   create PATH [CALLER]                 a new file with its directory; only where the host's CALLER names that, if one is given
+#   replace | optional | wrap PATH       a whole file in place of the host's own; only where the host has one, or new as well
 #   preload PATH                         a block in a script that may be missing or unfit
 #   last PATH                            a block before the last line of the host's own script
 #   link PATH TARGET, service NAME       a symbolic link; what update-rc.d makes in its place where insserv orders the boot
@@ -82,6 +82,23 @@ why_unfit () {
 	fi
 }
 
+# is_called PATH CALLER: would the host ever run that file?
+is_called () {
+	[ -z "$2" ] || grep -q -F -e "${1%/*}/" "$2" 2>/dev/null
+}
+
+# why_not_create PATH CALLER: say why a file of our own cannot be there; a directory that is missing is made.
+why_not_create () {
+	if ! is_called "$1" "$2" || [ ! -d "${1%/*}" ]; then
+		return
+	fi
+	unfit=$(why_unfit "$1")
+	if [ -z "$unfit" ] && [ -e "$1" ] && ! is_ours "$1"; then
+		unfit="$1 exists and is not ours"
+	fi
+	printf '%s' "$unfit"
+}
+
 # why_no_script PATH: say why no block of shell belongs into that file.
 why_no_script () {
 	if [ ! -x "$1" ]; then
@@ -118,10 +135,11 @@ why_no_block () {
 }
 
 check_files () {
-	while read -r word path _; do
+	while read -r word path target; do
 		unfit=
 		case $word in
-		create | replace | optional | wrap)
+		create) unfit=$(why_not_create "$path" "$target") ;;
+		replace | optional | wrap)
 			unfit=$(why_unfit "$path")
 			[ -n "$unfit" ] || check_script "$word" "$path"
 			;;
@@ -150,14 +168,7 @@ check_files () {
 # check_script KIND PATH: the host's own and ours where they are expected, and nobody else's word on them.
 check_script () {
 	original=$(kept "$2")
-	case $1 in
-	create)
-		if [ -e "$2" ] && ! is_ours "$2"; then
-			unfit="$2 exists and is not ours"
-		fi
-		return
-		;;
-	replace)
+	if [ "$1" = replace ]; then
 		if [ ! -e "$2" ] && [ ! -e "$original" ]; then
 			unfit="$2 is missing"
 		elif is_ours "$2" && [ ! -e "$original" ]; then
@@ -165,8 +176,7 @@ check_script () {
 		elif [ ! -e "$original" ]; then
 			unfit=$(why_no_script "$2")
 		fi
-		;;
-	esac
+	fi
 	if [ -z "$unfit" ]; then
 		unfit=$(why_not_divert "$2")
 	fi
@@ -177,7 +187,8 @@ check_removal () {
 	while read -r word path _; do
 		unfit=
 		case $word in
-		create | replace | optional | wrap | last) unfit=$(why_unfit "$path") ;;
+		create) [ ! -d "${path%/*}" ] || unfit=$(why_unfit "$path") ;;
+		replace | optional | wrap | last) unfit=$(why_unfit "$path") ;;
 		esac
 		if [ -n "$unfit" ]; then
 			refuse "$unfit"

@@ -58,18 +58,33 @@ read_state () {
 	fi
 }
 
-# write_state STATE: on the disk before the next change. Directories that were not there before are ours to remove.
+# write_state STATE: on the disk before the next change.
 write_state () {
-	made=$(sed -n 's/^made //p' "$home/manifest" 2>/dev/null)
-	if [ -z "$made" ] && [ ! -d "$config" ]; then
-		made=$config
-	fi
 	{
 		printf 'kexec-initd standalone 1\nstate %s\n' "$1"
-		if [ -n "$made" ]; then
-			printf 'made %s\n' "$made"
-		fi
+		{
+			read_made
+			find_missing
+		} | sort -u | sed 's/^/made /'
 	} >"$home/manifest.new" && sync && mv -f "$home/manifest.new" "$home/manifest" && sync
+}
+
+# Directories that were not there before, and are ours to remove, parents first.
+read_made () {
+	sed -n 's/^made //p' "$home/manifest" 2>/dev/null
+}
+
+# Directories that are needed and not there yet.
+find_missing () {
+	{
+		printf 'create %s/x\n' "$config"
+		grep '^create ' "$data/list" 2>/dev/null
+	} | while read -r _ path caller; do
+		is_called "$path" "$caller" || continue
+		while path=${path%/*} && [ -n "$path" ] && [ ! -d "$path" ]; do
+			printf '%s\n' "$path"
+		done
+	done
 }
 
 make_directories () {
@@ -105,9 +120,9 @@ kept () {
 	printf '%s/%s' "$originals" "${1##*/}"
 }
 
-# reverse FILE: its lines, the last one first.
+# reverse [FILE]: its lines, the last one first.
 reverse () {
-	sed '1!G;h;$!d' "$1"
+	sed '1!G;h;$!d' "$@"
 }
 
 # is_same A B: are both names of one file?
@@ -130,9 +145,9 @@ is_as_written () {
 	return 1
 }
 
-# save PATH: a copy of what somebody has edited.
+# save PATH: a copy of what somebody has edited. Files of one name are told apart by the number of the step.
 save () {
-	mkdir -p "$backups" && cp -p "$1" "$backups/${1##*/}.$(date +%Y%m%d-%H%M%S)"
+	mkdir -p "$backups" && cp -p "$1" "$backups/${1##*/}.$(date +%Y%m%d-%H%M%S)-$steps"
 }
 
 # move STAGED PATH: in one step, durably, with the label that SELinux wants there.

@@ -3,7 +3,7 @@
 put_all () {
 	while read -r word path target; do
 		case $word in
-		create) put_file "$path" ;;
+		create) put_created "$path" "$target" ;;
 		replace | optional | wrap) put_in_place "$word" "$path" ;;
 		preload) put_block "$path" exit ;;
 		last) put_block "$path" exec ;;
@@ -11,6 +11,16 @@ put_all () {
 		service) put_service "$path" ;;
 		esac || return 1
 	done <"$data/list"
+}
+
+# put_created PATH CALLER: a file of our own, with its directory.
+put_created () {
+	if ! is_called "$1" "$2"; then
+		return 0
+	elif [ ! -d "${1%/*}" ]; then
+		step "make the directory ${1%/*}" mkdir -p "${1%/*}" || return 1
+	fi
+	put_file "$1"
 }
 
 # put_file PATH: ours, whole; what somebody has edited is saved first.

@@ -20,12 +20,14 @@ undo_everything () {
 	if find_data; then
 		make_directories && undo_all || return 1
 	fi
-	made=$(sed -n 's/^made //p' "$home/manifest" 2>/dev/null)
 	problem="cannot remove $config"
 	rm -rf "$staging" && remove_directory "$originals" || return 1
-	if [ -n "$made" ]; then
-		remove_directory "$made" || return 1
-	fi
+	while IFS= read -r directory; do
+		problem="cannot remove $directory"
+		remove_directory "$directory" || return 1
+	done <<END
+$(read_made | reverse)
+END
 	# The record of what was done goes last.
 	problem="cannot remove $home"
 	rm -rf "$home/incoming.part" "$home/outgoing" && rm -rf "$home/standalone" "$home/incoming" &&

@@ -63,18 +63,33 @@ read_state () {
 	fi
 }
 
-# write_state STATE: on the disk before the next change. Directories that were not there before are ours to remove.
+# write_state STATE: on the disk before the next change.
 write_state () {
-	made=$(sed -n 's/^made //p' "$home/manifest" 2>/dev/null)
-	if [ -z "$made" ] && [ ! -d "$config" ]; then
-		made=$config
-	fi
 	{
 		printf 'kexec-initd standalone 1\nstate %s\n' "$1"
-		if [ -n "$made" ]; then
-			printf 'made %s\n' "$made"
-		fi
+		{
+			read_made
+			find_missing
+		} | sort -u | sed 's/^/made /'
 	} >"$home/manifest.new" && sync && mv -f "$home/manifest.new" "$home/manifest" && sync
+}
+
+# Directories that were not there before, and are ours to remove, parents first.
+read_made () {
+	sed -n 's/^made //p' "$home/manifest" 2>/dev/null
+}
+
+# Directories that are needed and not there yet.
+find_missing () {
+	{
+		printf 'create %s/x\n' "$config"
+		grep '^create ' "$data/list" 2>/dev/null
+	} | while read -r _ path caller; do
+		is_called "$path" "$caller" || continue
+		while path=${path%/*} && [ -n "$path" ] && [ ! -d "$path" ]; do
+			printf '%s\n' "$path"
+		done
+	done
 }
 
 make_directories () {
@@ -110,9 +125,9 @@ kept () {
 	printf '%s/%s' "$originals" "${1##*/}"
 }
 
-# reverse FILE: its lines, the last one first.
+# reverse [FILE]: its lines, the last one first.
 reverse () {
-	sed '1!G;h;$!d' "$1"
+	sed '1!G;h;$!d' "$@"
 }
 
 # is_same A B: are both names of one file?
@@ -135,9 +150,9 @@ is_as_written () {
 	return 1
 }
 
-# save PATH: a copy of what somebody has edited.
+# save PATH: a copy of what somebody has edited. Files of one name are told apart by the number of the step.
 save () {
-	mkdir -p "$backups" && cp -p "$1" "$backups/${1##*/}.$(date +%Y%m%d-%H%M%S)"
+	mkdir -p "$backups" && cp -p "$1" "$backups/${1##*/}.$(date +%Y%m%d-%H%M%S)-$steps"
 }
 
 # move STAGED PATH: in one step, durably, with the label that SELinux wants there.
@@ -158,8 +173,8 @@ remove () {
 #   host FAMILY INIT NAME                made for such a host
 #   state DIRECTORY                      of what lasts until the next boot
 #   halt executes | plain                what the host's own /etc/rc.d/init.d/halt does with a loaded kernel
-#   create | replace | optional | wrap PATH   a whole file: new, in place of the host's own, only where the host has one,
-#                                             or new and in place
+#   create PATH [CALLER]                 a new file with its directory; only where the host's CALLER names that, if one is given
+#   replace | optional | wrap PATH       a whole file in place of the host's own; only where the host has one, or new as well
 #   preload PATH                         a block in a script that may be missing or unfit
 #   last PATH                            a block before the last line of the host's own script
 #   link PATH TARGET, service NAME       a symbolic link; what update-rc.d makes in its place where insserv orders the boot
@@ -238,6 +253,23 @@ why_unfit () {
 	fi
 }
 
+# is_called PATH CALLER: would the host ever run that file?
+is_called () {
+	[ -z "$2" ] || grep -q -F -e "${1%/*}/" "$2" 2>/dev/null
+}
+
+# why_not_create PATH CALLER: say why a file of our own cannot be there; a directory that is missing is made.
+why_not_create () {
+	if ! is_called "$1" "$2" || [ ! -d "${1%/*}" ]; then
+		return
+	fi
+	unfit=$(why_unfit "$1")
+	if [ -z "$unfit" ] && [ -e "$1" ] && ! is_ours "$1"; then
+		unfit="$1 exists and is not ours"
+	fi
+	printf '%s' "$unfit"
+}
+
 # why_no_script PATH: say why no block of shell belongs into that file.
 why_no_script () {
 	if [ ! -x "$1" ]; then
@@ -274,10 +306,11 @@ why_no_block () {
 }
 
 check_files () {
-	while read -r word path _; do
+	while read -r word path target; do
 		unfit=
 		case $word in
-		create | replace | optional | wrap)
+		create) unfit=$(why_not_create "$path" "$target") ;;
+		replace | optional | wrap)
 			unfit=$(why_unfit "$path")
 			[ -n "$unfit" ] || check_script "$word" "$path"
 			;;
@@ -306,14 +339,7 @@ check_files () {
 # check_script KIND PATH: the host's own and ours where they are expected, and nobody else's word on them.
 check_script () {
 	original=$(kept "$2")
-	case $1 in
-	create)
-		if [ -e "$2" ] && ! is_ours "$2"; then
-			unfit="$2 exists and is not ours"
-		fi
-		return
-		;;
-	replace)
+	if [ "$1" = replace ]; then
 		if [ ! -e "$2" ] && [ ! -e "$original" ]; then
 			unfit="$2 is missing"
 		elif is_ours "$2" && [ ! -e "$original" ]; then
@@ -321,8 +347,7 @@ check_script () {
 		elif [ ! -e "$original" ]; then
 			unfit=$(why_no_script "$2")
 		fi
-		;;
-	esac
+	fi
 	if [ -z "$unfit" ]; then
 		unfit=$(why_not_divert "$2")
 	fi
@@ -333,7 +358,8 @@ check_removal () {
 	while read -r word path _; do
 		unfit=
 		case $word in
-		create | replace | optional | wrap | last) unfit=$(why_unfit "$path") ;;
+		create) [ ! -d "${path%/*}" ] || unfit=$(why_unfit "$path") ;;
+		replace | optional | wrap | last) unfit=$(why_unfit "$path") ;;
 		esac
 		if [ -n "$unfit" ]; then
 			refuse "$unfit"
@@ -505,12 +531,14 @@ undo_everything () {
 	if find_data; then
 		make_directories && undo_all || return 1
 	fi
-	made=$(sed -n 's/^made //p' "$home/manifest" 2>/dev/null)
 	problem="cannot remove $config"
 	rm -rf "$staging" && remove_directory "$originals" || return 1
-	if [ -n "$made" ]; then
-		remove_directory "$made" || return 1
-	fi
+	while IFS= read -r directory; do
+		problem="cannot remove $directory"
+		remove_directory "$directory" || return 1
+	done <<END
+$(read_made | reverse)
+END
 	# The record of what was done goes last.
 	problem="cannot remove $home"
 	rm -rf "$home/incoming.part" "$home/outgoing" && rm -rf "$home/standalone" "$home/incoming" &&
