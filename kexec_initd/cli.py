@@ -1,4 +1,8 @@
-"""The front door: arguments, exit codes, text or JSON. `main` tells the story; every verb is one short function."""
+"""The front door: arguments, exit codes, text or JSON. `main` tells the story; every verb is one short function.
+
+What writes the host's scripts is imported by the verbs that need it: jinja2 takes longer to load than a decision to
+make, and a shutdown waits for that.
+"""
 
 import argparse
 import os
@@ -12,7 +16,6 @@ from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.bootloader.naming import entry_for
 from kexec_initd.errors import Error, Refused, UsageError, one_line
 from kexec_initd.host import Host, InitSystem, gather
-from kexec_initd.integration import elsewhere, plan, render, standalone, transaction
 from kexec_initd.surroundings import confinement
 
 DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
@@ -134,6 +137,8 @@ def refuse_unfit(host: Host) -> None:
 
 def run_render(args: argparse.Namespace, host: Host) -> None:
     """Write what install would write, to standard output or below a directory."""
+    from kexec_initd.integration import render
+
     if args.target is not None:
         render_for(args)
         return
@@ -148,6 +153,8 @@ def run_render(args: argparse.Namespace, host: Host) -> None:
 
 def render_for(args: argparse.Namespace) -> None:
     """Write the files for another machine below a directory."""
+    from kexec_initd.integration import elsewhere, standalone
+
     if args.out is None or args.root != "/":
         raise UsageError("--for needs --out DIR, and takes no --root")
     rendition = elsewhere.render_for(args.target, args.init, args.standalone)
@@ -157,6 +164,8 @@ def render_for(args: argparse.Namespace) -> None:
 
 def run_install(args: argparse.Namespace, host: Host) -> None:
     """Hook the host's init system."""
+    from kexec_initd.integration import plan, transaction
+
     changes = plan.plan_install(host)
     print(plan.describe(changes))
     if not args.dry_run:
@@ -165,6 +174,8 @@ def run_install(args: argparse.Namespace, host: Host) -> None:
 
 def run_uninstall(args: argparse.Namespace, host: Host) -> None:
     """Give the host back as it was."""
+    from kexec_initd.integration import plan, transaction
+
     changes = plan.plan_uninstall(host)
     print(plan.describe(changes))
     if args.dry_run:

@@ -37,15 +37,18 @@ class Tree:
         self.asked: Dict[str, None] = {}
         self._root = str(root).rstrip("/")
         self._directories: Dict[str, Optional[str]] = {}
+        self._resolved: Dict[str, Optional[str]] = {}
         self._mounts: Optional[Tuple[FrozenSet[str], bool]] = None
 
     def resolve(self, path: str) -> Optional[str]:
         """Return the host's path without links and dots; None when a part of it is missing."""
-        directory, _, name = path.rpartition("/")
-        if directory not in self._directories:
-            self._directories[directory] = self._walk("", directory)
-        start = self._directories[directory]
-        found = None if start is None else self._walk(start, name)
+        if path not in self._resolved:
+            directory, _, name = path.rpartition("/")
+            if directory not in self._directories:
+                self._directories[directory] = self._walk("", directory)
+            start = self._directories[directory]
+            self._resolved[path] = None if start is None else self._walk(start, name)
+        found = self._resolved[path]
         return None if found is None else found or "/"
 
     def _walk(self, start: str, path: str) -> Optional[str]:

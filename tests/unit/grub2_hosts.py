@@ -1,5 +1,6 @@
-"""Small hosts with GRUB 2, for the tests of how its configuration is read."""
+"""Hosts with GRUB 2, small ones and one with many entries, for the tests of how its configuration is read."""
 
+import shutil
 from pathlib import Path
 from typing import Dict, Optional, Tuple
 
@@ -7,6 +8,7 @@ from kexec_initd.bootloader import Menu
 from kexec_initd.bootloader.grub2 import read_menu
 from kexec_initd.bootloader.tree import Tree
 
+DEBIAN = Path(__file__).resolve().parents[1] / "bootloader" / "grub2" / "debian-12-first" / "root"
 FSTAB = "UUID=aa / ext4 defaults 0 1\nUUID=bb /boot ext4 defaults 0 2\n"
 
 
@@ -35,3 +37,23 @@ def cmdline_of(root: Path, config: str) -> str:
     first, _, rest = entry.cmdline.partition(" ")
     assert first == "BOOT_IMAGE=/k1"
     return rest
+
+
+def write_many_entries(root: Path, count: int) -> Path:
+    """Write a host below `root` whose menu has `count` entries as update-grub writes them, in a submenu but for one.
+
+    Every other entry has a kernel that is there. Returns the path of grub.cfg.
+    """
+    shutil.copytree(str(DEBIAN / "etc"), str(root / "etc"))
+    head, body = (DEBIAN / "boot/grub/grub.cfg").read_text().split("submenu ", 1)
+    begin = body.index("\tmenuentry ")
+    one = body[begin : body.index("\tmenuentry ", begin + 1)]
+    releases = ["6.1.0-{}".format(number) for number in range(count - 1)]
+    config = root / "boot/grub/grub.cfg"
+    config.parent.mkdir(parents=True)
+    entries = "".join(one.replace("6.1.0-37", release) for release in releases)
+    config.write_text("{}submenu {}{}}}\n".format(head, body[:begin], entries))
+    for release in releases[::2]:
+        for name in ("vmlinuz", "initrd.img"):
+            (root / "boot" / "{}-{}-amd64".format(name, release)).write_text("")
+    return config

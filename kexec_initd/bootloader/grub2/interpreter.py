@@ -48,9 +48,9 @@ class Interpreter:
         self.machine.depth += 1
         if self.machine.depth > MAX_DEPTH:
             raise Undecidable("scripts and functions are nested too deep")
+        self.machine.budget.spend(len(block))
         status: Status = True
         for node in block:
-            self.machine.budget.spend(1)
             status = self.status = self._run_command(node) if isinstance(node, Command) else self._run_other(node)
         self.machine.depth -= 1
         return status

@@ -12,7 +12,7 @@ from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown, shown, 
 from kexec_initd.bootloader.grub2.variables import look
 from kexec_initd.bootloader.grub2.volumes import Volume
 
-MAX_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 _HINTS = ("hint", "hint-bios", "hint-efi", "hint-baremetal", "hint-ieee1275", "hint-arc")
 _BY = {"fs-uuid": "uuid", "-u": "uuid", "label": "label", "-l": "label", "part-uuid": "partuuid", "-p": "partuuid"}
 _KINDS = ("file", "-f", *_BY)
