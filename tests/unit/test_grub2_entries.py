@@ -151,9 +151,9 @@ def test_what_is_too_much_is_not_read_to_the_end(config: str, problem: str, tmp_
     assert menu.default is None and menu.problem == problem
 
 
-def test_a_configuration_of_more_than_4_megabytes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="is larger than 4194304 bytes"):
-        menu_of(tmp_path, "#" * 4194305)
+def test_a_configuration_of_more_than_16_megabytes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="is larger than 16777216 bytes"):
+        menu_of(tmp_path, "#" * 16777217)
 
 
 def test_a_long_configuration_may_take_more_steps(tmp_path: Path) -> None:
