@@ -6,15 +6,15 @@ from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
 from kexec_initd.bootloader import BootEntry, Change, Menu, Source
 from kexec_initd.bootloader.efivars import DIRECTORY as EFI_VARIABLES
+from kexec_initd.bootloader.firmware import find_pending
 from kexec_initd.bootloader.menu import menu_of
 from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import one_line
 
 # What the running kernel makes up for each reader: it tells nothing by its time or its size, and stays as it is.
 MADE_UP = ("/proc/", "/sys/")
-# With it the firmware starts another of its entries, once (UEFI 2.10, 3.3). That it is there shows, other than its value.
-BOOT_NEXT = EFI_VARIABLES + "BootNext-8be4df61-93ca-11d2-aa0d-00e098032b8c"
-SHOWING = ("LoaderInfo", "BootNext")
+# EFI variables of which only this boot's loader changes the value, or whose being there says everything.
+SHOWING = ("LoaderInfo", "BootNext", "Mok")
 
 
 class Target(NamedTuple):
@@ -63,12 +63,13 @@ def read_target(root: Path) -> Reading:
     """Return the target of the host below `root`, and what decides. Raises Error for what cannot be read at all."""
     tree = Tree(root)
     target = choose_target(menu_of(tree))
-    if tree.is_file(BOOT_NEXT):
-        target = target._replace(entry=None, changes=(), problem="the firmware has a wish for one boot only (BootNext)")
-    files = tuple(Path(path) for path in tree.asked if not path.startswith(MADE_UP) or path == BOOT_NEXT)
-    variables = [path[len(EFI_VARIABLES) :] for path in tree.asked if path.startswith(EFI_VARIABLES)]
-    hidden = any(not name.startswith(SHOWING) for name in variables) and tree.is_directory(EFI_VARIABLES)
-    return Reading(target, files, hidden)
+    pending = find_pending(tree)
+    if pending is not None:
+        target = target._replace(entry=None, changes=(), problem=pending)
+    variables = [path for path in tree.asked if path.startswith(EFI_VARIABLES)]
+    files = [path for path in tree.asked if not path.startswith(MADE_UP)] + variables
+    hidden = any(not path[len(EFI_VARIABLES) :].startswith(SHOWING) and tree.is_file(path) for path in variables)
+    return Reading(target, tuple(map(Path, files)), hidden)
 
 
 def choose_target(menu: Menu) -> Target:

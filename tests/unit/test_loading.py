@@ -339,16 +339,39 @@ def test_a_configuration_that_changes_after_the_preload_is_followed(ready: FakeH
     assert loaded.cmdline.endswith(words)
 
 
-def test_a_wish_of_the_firmware_after_the_preload_means_cold(ready: FakeHost) -> None:
+GLOBAL = "-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+SHIM = "-605dab50-e046-4300-abb6-3dd810dd8b23"
+VARIABLES = "sys/firmware/efi/efivars/"
+
+
+@pytest.mark.parametrize("path, data, reason", [
+    (VARIABLES + "BootNext" + GLOBAL, "\x07\0\0\0\x03\0", "a wish for one boot only (BootNext)"),
+    (VARIABLES + "OsIndications" + GLOBAL, "\x07\0\0\0\x01" + "\0" * 7, "asked for its setup (OsIndications)"),
+    (VARIABLES + "OsIndications" + GLOBAL, "\x07\0\0\0\x44" + "\0" * 7, "asked for a capsule from the disk"),
+    (VARIABLES + "MokNew" + SHIM, "\x07\0\0\0", "a request of mokutil waits to be confirmed"),
+    ("boot/efi/EFI/UpdateCapsule/update.cap", "data", "a firmware update waits in /boot/efi/EFI/UpdateCapsule"),
+])  # fmt: skip
+def test_what_the_firmware_is_asked_for_after_the_preload_means_cold(
+    ready: FakeHost, path: str, data: str, reason: str
+) -> None:
     grub(ready, "6.1.0-test")
     shutdown.preload(gather(ready.root), Settings())
-    name = "sys/firmware/efi/efivars/BootNext-8be4df61-93ca-11d2-aa0d-00e098032b8c"
-    assert "\n- /{}\n".format(name) in (ready.root / "run/kexec-initd/stamp").read_text()
-    ready.write(name, "\x07\0\0\0\x03\0")
+    recorded = (ready.root / "run/kexec-initd/stamp").read_text().splitlines()
+    assert {"- /" + path, "- /" + os.path.dirname(path)} & set(recorded), "plain shell would not see it"
+    ready.write(path, data)
     decided = shutdown.prepare(gather(ready.root), Settings())
     assert (decided.kexec, decided.code) == (False, "no-target")
-    assert "BootNext" in decided.reason
+    assert reason in decided.reason
     assert not kexec.is_loaded(ready.root)
+
+
+def test_the_value_of_a_variable_shows_to_python_alone(ready: FakeHost) -> None:
+    grub(ready, "6.1.0-test")
+    path = ready.write(VARIABLES + "OsIndications" + GLOBAL, "\x07\0\0\0" + "\0" * 8)
+    shutdown.preload(gather(ready.root), Settings())
+    assert stamp.UNSEEN in (ready.root / "run/kexec-initd/stamp").read_text().splitlines()
+    path.write_text("\x07\0\0\0\x01" + "\0" * 7)
+    assert "its setup" in shutdown.prepare(gather(ready.root), Settings()).reason
 
 
 def test_a_configuration_that_is_only_touched_loads_nothing_again(ready: FakeHost) -> None:
