@@ -37,18 +37,6 @@ hints_string,*) echo "--hint-bios=$name --hint-efi=$name --hint-baremetal=ahci0,
 *) exit 1 ;;
 esac
 """
-# Where /boot is mounted exists only as long as the command runs; what GRUB writes there is copied back.
-ON_ITS_OWN = """
-set -e
-mkdir /outside
-mount --bind /boot /outside
-mount -t tmpfs boot /boot
-cp -a /outside/. /boot
-update-grub
-cp -a /boot/. /outside
-umount /outside
-rmdir /outside
-"""
 
 
 class Volume(NamedTuple):
@@ -88,8 +76,7 @@ class GrubHost:
     def generate(self, *lines: str) -> str:
         """Let update-grub run with `lines` in /etc/default/grub, and return the configuration."""
         self.host.write("etc/default/grub", "".join(line + "\n" for line in lines))
-        separate = any(volume.point == "/boot" for volume in self.volumes)
-        self.host.must("sh", "-c", ON_ITS_OWN if separate else "update-grub")
+        self.host.must_on_mounts([one.point for one in self.volumes if one.point != "/"], "update-grub")
         self.host.must("grub-script-check", "/" + CONFIG)
         return self.host.read(CONFIG)
 

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from kexec_initd.cli import DONE, REFUSED
 from tests.install.chroot import Chroot, copy_base
@@ -18,6 +18,28 @@ from tests.vm.cache import CHECKOUT
 PACKAGES = "grub2-common memtest86+ u-boot-menu systemd systemd-boot"
 NEW, MIDDLE, OLD = RELEASES = ("6.1.0-37-amd64", "6.1.0-9-amd64", "5.10.0-35-cloud-amd64")
 CHANGED = ("etc", "boot", "efi", "dev", "lib/modules", "proc")
+# File systems of their own exist only as long as the script runs; what they then hold is copied back.
+ON_MOUNTS = """
+set -e
+mount -t proc proc /proc
+mkdir /outside
+for point in {points}; do
+    mount --bind "$point" /outside
+    mount -t tmpfs none "$point"
+    cp -a /outside/. "$point"
+    umount /outside
+done
+{script}
+for point in {points}; do
+    mkdir /inside
+    mount --move "$point" /inside
+    find "$point" -mindepth 1 -delete
+    cp -a /inside/. "$point"
+    umount /inside
+    rmdir /inside
+done
+rmdir /outside
+"""
 Found = Dict[str, Any]
 
 
@@ -58,6 +80,10 @@ class LoaderHost(Chroot):
         """Lay down what a kernel's package and its initrd's maker put in /boot."""
         for name in ("vmlinuz", "initrd.img", "config", "System.map"):
             self.write("boot/{}-{}".format(name, release))
+
+    def must_on_mounts(self, points: Sequence[str], script: str) -> str:
+        """Run a script that finds each of `points` to be a file system of its own; return what it said."""
+        return self.must("sh", "-c", ON_MOUNTS.format(points=" ".join(points), script=script))
 
     def entries(self) -> List[Found]:
         """Return what the command lists."""
