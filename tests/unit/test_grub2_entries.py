@@ -151,6 +151,12 @@ def test_what_is_too_much_is_not_read_to_the_end(config: str, problem: str, tmp_
     assert menu.default is None and menu.problem == problem
 
 
+def test_braces_among_the_words_of_a_kernel_are_not_guessed_at(tmp_path: Path) -> None:
+    menu = menu_of(tmp_path, "menuentry a {\nlinux /k1 ro x={a,b}\n}\nmenuentry b { linux /k2 'x={a,b}' }\n")
+    assert menu.offered[0].obstacle == "a block in braces behind linux"
+    assert menu.offered[1].entry is not None and menu.offered[1].entry.cmdline == "BOOT_IMAGE=/k2 x={a,b}"
+
+
 def test_a_configuration_of_more_than_16_megabytes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="is larger than 16777216 bytes"):
         menu_of(tmp_path, "#" * 16777217)

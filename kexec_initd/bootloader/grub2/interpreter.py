@@ -16,6 +16,7 @@ from kexec_initd.bootloader.grub2.script import Script
 from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown, shown, unknown, why_unknown
 
 MAX_DEPTH = 60
+TAKING_BLOCKS = ("menuentry", "submenu", "hiddenentry")
 _SPACE = re.compile(r"[ \t\n\v\f\r]+")
 
 Status = Optional[bool]
@@ -77,6 +78,9 @@ class Interpreter:
             del arguments[0]
         if not arguments:
             return self.status
+        if node.block is not None and arguments[0] not in TAKING_BLOCKS:
+            # GRUB passes its text on as one more word, which the parser has not kept.
+            raise Undecidable("a block in braces behind {}".format(shown(arguments[0])))
         status = self._call(arguments[0], arguments[1:], node)
         return status if not invert else None if status is None else not status
 
