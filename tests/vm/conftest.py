@@ -8,7 +8,8 @@ from typing import Callable, Generator, Iterator, List, Tuple
 
 import pytest
 
-from tests.vm.image import Image, build
+from tests.vm.image import STOCK, Image, build
+from tests.vm.kernels import INSTALL_NEWER
 from tests.vm.packages import build_newer_rpm, find_deb, find_rpm
 from tests.vm.qemu import Machine, Setup
 from tests.vm.snapshot import Snapshot, take
@@ -22,7 +23,7 @@ PRELOAD = ("/etc/init.d/kexec-initd preload", f"({WAIT_LOADED})")
 @pytest.fixture(scope="session")
 def image() -> Image:
     """Return the stock guest's disk, with GRUB, never booted by itself."""
-    return build()
+    return build(STOCK)
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +60,12 @@ def installed(image: Image, debs: Tuple[Path, ...]) -> Snapshot:
 def preloaded(image: Image, debs: Tuple[Path, ...]) -> Snapshot:
     """Return the guest with our package, its kernel loaded as at the end of a boot."""
     return take(image, debs, PRELOAD)
+
+
+@pytest.fixture(scope="session")
+def two_kernels(image: Image, debs: Tuple[Path, ...]) -> Snapshot:
+    """Return the guest with our package and a second kernel, newer than the running one, which is loaded."""
+    return take(image, debs, (INSTALL_NEWER, *PRELOAD))
 
 
 @pytest.hookimpl(wrapper=True)

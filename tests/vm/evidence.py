@@ -22,6 +22,11 @@ class Boot(NamedTuple):
     unclean: Tuple[str, ...]
 
 
+def own_words(boot: Boot) -> str:
+    """Return the command line without our own word: what the boot loader's entry gives."""
+    return ATTEMPT.sub("", boot.cmdline, count=1).strip()
+
+
 def gather(machine: Machine) -> Boot:
     """Ask the guest, the monitor and the console log how this boot came about."""
     boot_id, release, cmdline = machine.check(

@@ -46,11 +46,19 @@ GRUB_DISABLE_OS_PROBER=true
 """
 
 
+# What depends on the newest of another series of kernels: a second one to install, newer than the guest's own.
+NEWER_KERNEL = "linux-image-6.12-cloud-amd64"
+
+
 class Recipe(NamedTuple):
-    """What a guest is made of; two equal recipes give one cached image. Sizes in MiB."""
+    """What a guest is made of; two equal recipes give one cached image. Sizes in MiB.
+
+    `carried` is a package that only has dependencies: theirs lie in the guest's /root as files, not installed.
+    """
 
     suite: str = "bookworm"
     packages: str = PACKAGES
+    carried: str = ""
     cmdline: str = CMDLINE
     boot_partition: bool = False
     size: int = 2048
@@ -61,7 +69,11 @@ class Recipe(NamedTuple):
 
     def base_key(self) -> str:
         """Return the digest of what decides how the bootstrapped tree comes out, which several images share."""
-        return digest([self.suite.encode(), self.packages.encode(), *common_parts()])
+        return digest([self.suite.encode(), self.packages.encode(), self.carried.encode(), *common_parts()])
+
+
+# The stock guest.
+STOCK = Recipe(carried=NEWER_KERNEL)
 
 
 class Dress(NamedTuple):
@@ -126,8 +138,16 @@ def bootstrap(recipe: Recipe, tar: Path) -> None:
         f'--customize-hook=cp -R {guest}/overlay/. "$1"',
         '--customize-hook=chroot "$1" passwd -d root',
         '--customize-hook=chroot "$1" usermod -s /bin/sh root',
+        *(["--customize-hook=" + CARRY.format(recipe.carried)] if recipe.carried else []),
         recipe.suite, str(tar),
     ])
+
+
+# By the host's apt with the guest's sources, since these are what mmdebstrap has set up to be reached.
+CARRY = """\
+export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"; cd "$1/root" || exit 1
+names=$(apt-cache depends {} | sed -n 's/^ *Depends: //p')
+test -n "$names" && apt-get download $names"""
 
 
 def write_settings(recipe: Recipe, tree: Path) -> None:

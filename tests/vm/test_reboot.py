@@ -8,7 +8,7 @@ import pytest
 
 from tests.vm.conftest import PRELOAD, WAIT_LOADED, StartMachine
 from tests.vm.evidence import ATTEMPT, assert_came_by_kexec, gather
-from tests.vm.image import Image, Recipe, build
+from tests.vm.image import STOCK, Image, build
 from tests.vm.qemu import EndReason
 from tests.vm.reboots import assert_goes_cold, reboot_by_kexec, reboot_cold
 from tests.vm.snapshot import Snapshot, take
@@ -88,7 +88,7 @@ def test_coldreboot_is_cold_once(preloaded: Snapshot, start: StartMachine) -> No
 
 
 def test_a_separate_boot_is_unmounted_when_the_kernel_starts(debs: Tuple[Path, ...], start: StartMachine) -> None:
-    machine = start(take(build(Recipe(boot_partition=True)), debs, PRELOAD).setup())
+    machine = start(take(build(STOCK._replace(boot_partition=True)), debs, PRELOAD).setup())
     # The last step tells what is mounted: our own hook is the witness.
     witness = "#!/bin/sh\ngrep ' /boot ' /proc/mounts >/dev/console && exit 1\necho /boot is unmounted >/dev/console\n"
     machine.put("/etc/kexec-initd/pre-jump.d/witness", witness.encode(), 0o755)

@@ -1,16 +1,9 @@
 """Two initrds put together by us, in a real kexec: the kernel unpacks both."""
 
-from tests.unit.images import cpio
 from tests.vm.conftest import StartMachine
+from tests.vm.grub_settings import WITNESS, WITNESS_FILE, WITNESS_WORDS
 from tests.vm.reboots import reboot_by_kexec
 from tests.vm.snapshot import Snapshot
-
-# What initramfs-tools sources early in its /init; this part alone is no multiple of four bytes long.
-WITNESS = cpio([
-    ("conf", 0o40755, b""),
-    ("conf/conf.d", 0o40755, b""),
-    ("conf/conf.d/witness", 0o100644, b"echo 'the first part is here' >/dev/kmsg\n"),
-]) + bytes(3)
 
 # Without its stamp the load counts as one by hand, which the shutdown keeps: no boot loader's entry has both initrds.
 LOAD = b"""
@@ -30,8 +23,8 @@ stamp.remove(host.root)
 
 def test_both_initrds_are_unpacked(installed: Snapshot, start: StartMachine) -> None:
     machine = start(installed.setup())
-    machine.put("/boot/witness.img", WITNESS)
+    machine.put(WITNESS_FILE, WITNESS)
     machine.put("/root/load.py", LOAD)
     assert machine.check("python3 -I /root/load.py").startswith("/boot/witness.img /boot/initrd.img-")
     reboot_by_kexec(machine)
-    assert "the first part is here" in machine.check("dmesg")
+    assert WITNESS_WORDS in machine.check("dmesg")

@@ -1,21 +1,17 @@
 """A reboot starts what GRUB would boot: the proof is a cold boot of the same disk."""
 
 from tests.vm.conftest import StartMachine
-from tests.vm.evidence import ATTEMPT, Boot
+from tests.vm.evidence import own_words
+from tests.vm.kernels import INSTALL_NEWER, UPDATE_LIMIT, find_kernels
 from tests.vm.reboots import reboot_by_kexec, reboot_cold
 from tests.vm.snapshot import Snapshot
 
-UPDATE_LIMIT = 300.0
 DIGEST = "sha256sum /boot/grub/grubenv"
+OLD_BY_ID = "gnulinux-advanced-@UUID@>gnulinux-@OLD@-advanced-@UUID@"
 WISHED = (
     "sed -n '/^menuentry /,/^}/p' /boot/grub/grub.cfg | "
     "sed 's/^menuentry .*/menuentry wished --id wished {/; s/ ro / ro wished=1 /' >/boot/grub/custom.cfg"
 )
-
-
-def words(boot: Boot) -> str:
-    """Return the command line without our own word."""
-    return ATTEMPT.sub("", boot.cmdline, count=1).strip()
 
 
 def test_a_changed_entry_is_started_as_a_cold_boot_starts_it(preloaded: Snapshot, start: StartMachine) -> None:
@@ -26,7 +22,19 @@ def test_a_changed_entry_is_started_as_a_cold_boot_starts_it(preloaded: Snapshot
     assert "added=" in warm.cmdline
     machine.check("touch /no-kexec-reboot")
     cold = reboot_cold(machine, "asked for by /no-kexec-reboot")
-    assert words(warm) == cold.cmdline
+    assert own_words(warm) == cold.cmdline
+
+
+def test_a_newer_kernel_is_started_and_the_older_one_when_grub_is_told_so(
+    preloaded: Snapshot, start: StartMachine
+) -> None:
+    machine = start(preloaded.setup())
+    machine.check(INSTALL_NEWER, UPDATE_LIMIT)
+    kernels = find_kernels(machine)
+    assert reboot_by_kexec(machine).release == kernels.new
+    machine.check("echo GRUB_DEFAULT=saved >>/etc/default/grub; update-grub", UPDATE_LIMIT)
+    machine.check(kernels.fill_in(f"grub-set-default '{OLD_BY_ID}'"))
+    assert reboot_by_kexec(machine).release == kernels.old
 
 
 def test_a_wish_is_honoured_once_and_taken_back(preloaded: Snapshot, start: StartMachine) -> None:
@@ -39,4 +47,4 @@ def test_a_wish_is_honoured_once_and_taken_back(preloaded: Snapshot, start: Star
     assert "wished" not in reboot_by_kexec(machine).cmdline
     machine.check("grub-reboot wished; touch /no-kexec-reboot")
     cold = reboot_cold(machine, "asked for by /no-kexec-reboot")
-    assert (words(warm), block) == (cold.cmdline, machine.check(DIGEST))
+    assert (own_words(warm), block) == (cold.cmdline, machine.check(DIGEST))
