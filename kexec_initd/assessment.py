@@ -6,7 +6,7 @@ The early shutdown step, the preload at boot and `status` all start from here.
 from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
-from kexec_initd import kexec, loading, stamp
+from kexec_initd import attempts, kexec, loading, stamp
 from kexec_initd.bootloader import BootEntry, Change
 from kexec_initd.bootloader.naming import entry_for
 from kexec_initd.bootloader.target import read_target
@@ -68,10 +68,20 @@ def assess(host: Host, settings: Settings) -> Assessment:
         loaded_by_hand=is_loaded and not is_ours,
         no_target=wish.problem,
         target=wish.name,
+        guard=None if wish.entry is None else find_guard(host, settings, wish.entry),
     )
     is_fresh = is_ours and wish.entry is not None and loading.is_loaded_already(host, wish.entry)
     changes = () if facts.loaded_by_hand else wish.changes
     return Assessment(decide(facts), wish.entry, wish.config, is_loaded, is_ours, is_fresh, changes)
+
+
+def find_guard(host: Host, settings: Settings, entry: BootEntry) -> Optional[str]:
+    """Say why the guard sends a reboot into `entry` through firmware; None where it does not."""
+    try:
+        record = attempts.look(host, settings.guard_boots)
+    except Error as error:
+        return str(error)
+    return attempts.obstacle(record, attempts.target_key(host, entry), settings.guard_boots)
 
 
 def with_files_read(host: Host, assessment: Assessment) -> Assessment:

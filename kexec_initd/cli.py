@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Callable, NoReturn, Optional, Sequence
 
-from kexec_initd import __version__, assessment, kexec, loading, settings, shutdown, stamp, status
+from kexec_initd import __version__, assessment, attempts, kexec, loading, settings, shutdown, stamp, status
 from kexec_initd.bootloader import BootEntry, listing, target
 from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.bootloader.naming import entry_for
@@ -62,6 +62,7 @@ def make_parser() -> Parser:
     verb.add_argument("--json", action="store_true", help="print one JSON list")
     verb = add_root(add("target", run_target, "tell what the boot loader would boot next, and where that comes from"))
     verb.add_argument("--json", action="store_true", help="print one JSON object")
+    add("trust", run_trust, "go through kexec again although an attempt never arrived")
     add("preload", run_preload, "load what a reboot will start (called at the end of the boot)")
     add("prepare", run_prepare, "decide the reboot that is under way (called early in a shutdown)")
     return parser
@@ -220,6 +221,13 @@ def run_unload(args: argparse.Namespace, host: Host) -> None:
     kexec.unload(host.root)
     stamp.remove(host.root)
     print("unloaded" if was_loaded else "nothing was loaded")
+
+
+def run_trust(args: argparse.Namespace, host: Host) -> None:
+    """Open the guard, and say what was lifted."""
+    require_root()
+    with shutdown.lock(host.root):
+        print(attempts.trust(host, read_settings(host).guard_boots))
 
 
 def run_status(args: argparse.Namespace, host: Host) -> None:

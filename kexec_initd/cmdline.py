@@ -41,9 +41,14 @@ def with_attempt(cmdline: str, attempt_id: str) -> str:
     """
     if not _ID.match(attempt_id):
         raise ValueError("not an attempt id: {!r}".format(attempt_id))
-    rest = _without_attempts(_encode(cmdline))
-    parameter = "{}={}".format(ATTEMPT, attempt_id).encode()
-    return _decode(parameter + b" " + rest if rest else parameter)
+    rest = without_attempts(cmdline)
+    parameter = "{}={}".format(ATTEMPT, attempt_id)
+    return parameter + " " + rest if rest else parameter
+
+
+def without_attempts(cmdline: str) -> str:
+    """Return `cmdline` without any attempt, and all else as it was, byte for byte."""
+    return _decode(_without_attempts(_encode(cmdline)))
 
 
 def _without_attempts(cmdline: bytes) -> bytes:

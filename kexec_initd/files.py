@@ -16,14 +16,14 @@ from kexec_initd.errors import Refused
 UNTRUSTED = stat.S_IWGRP | stat.S_IWOTH
 
 
-def open_trusted(path: Path) -> int:
+def open_trusted(path: Path, flags: int = 0) -> int:
     """Open a regular file that only its owner, root or ourselves, can write, and return a descriptor to read it.
 
-    Symbolic links are followed, as /vmlinuz is one. Raises Refused for anything else: a FIFO, a directory, a
-    device, a file of another user, one that others may write, one that is not there.
+    Symbolic links are followed, as /vmlinuz is one, unless `flags` of open(2) say otherwise. Raises Refused for anything
+    else: a FIFO, a directory, a device, a file of another user, one that others may write, one that is not there.
     """
     try:
-        fd = os.open(str(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(str(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
     except (OSError, ValueError) as error:
         raise Refused("cannot open {}: {}".format(path, getattr(error, "strerror", None) or error))
     reason = distrust(os.fstat(fd))

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
-from kexec_initd import cmdline, kexec, stamp
+from kexec_initd import attempts, cmdline, kexec, stamp
 from kexec_initd.bootloader import BootEntry
 from kexec_initd.bootloader.naming import below
 from kexec_initd.errors import Error, Refused
@@ -89,7 +89,7 @@ def drop(root: Path) -> None:
 def watched(host: Host, entry: BootEntry) -> List[Path]:
     """Return the files whose change makes a load of `entry` stale."""
     settings = Path("/") / path_for(host.root, host.family).relative_to(host.root)
-    return [entry.kernel, *entry.initrds, settings, stamp.mark_file(host.root)]
+    return [entry.kernel, *entry.initrds, settings, stamp.mark_file(host.root), attempts.PATH]
 
 
 def is_loaded_already(host: Host, entry: BootEntry) -> bool:
@@ -104,6 +104,7 @@ def is_loaded_already(host: Host, entry: BootEntry) -> bool:
 
 
 def _load(host: Host, settings: Settings, entry: BootEntry, chosen: bool, config: Sequence[str]) -> stamp.Loaded:
+    record = attempts.settle(host, settings.guard_boots)
     attempt = cmdline.new_attempt()
     text = cmdline.with_attempt(entry.cmdline, attempt)
     seen = stamp.text_for(host.root, watched(host, entry), config)
@@ -116,7 +117,7 @@ def _load(host: Host, settings: Settings, entry: BootEntry, chosen: bool, config
         loaded = stamp.Loaded(
             files.release, str(entry.kernel), initrds, text, attempt, settings.purgatory_checks, chosen
         )
-    stamp.write(host.root, seen, loaded)
+    stamp.write(host.root, seen, loaded, attempts.prepared(host, record, entry, attempt, loaded.release))
     return loaded
 
 

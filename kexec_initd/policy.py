@@ -19,6 +19,7 @@ class Facts(NamedTuple):
     loaded_by_hand: bool
     no_target: Optional[str]
     target: str
+    guard: Optional[str]
 
 
 class Decision(NamedTuple):
@@ -49,4 +50,6 @@ def decide(facts: Facts) -> Decision:
         return Decision(True, "by-hand", "a kernel that was loaded by hand")
     if facts.no_target is not None:
         return cold("no-target", facts.no_target)
+    if facts.guard is not None:
+        return cold("guard", facts.guard)
     return Decision(True, "target", facts.target)

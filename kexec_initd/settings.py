@@ -34,6 +34,8 @@ class Settings(NamedTuple):
     """PRELOAD: load the next kernel at boot, not only at shutdown."""
     purgatory_checks: bool = False
     """PURGATORY_CHECKS: let the purgatory verify the loaded segments during the jump, which takes seconds."""
+    guard_boots: int = 3
+    """GUARD_BOOTS: after an attempt that never arrived, how many boots have to come up well before the next kexec."""
     ignored: Optional[str] = None
     """Why the file was not read: it may have said KEXEC=no, so a reboot goes cold."""
 
@@ -102,6 +104,8 @@ def _apply(settings: Settings, line: str) -> Tuple[Settings, Optional[str]]:
 
 def _assign(settings: Settings, key: str, value: str) -> Tuple[Settings, Optional[str]]:
     """Return `settings` with KEY=value applied, and what is wrong with it."""
+    if key == "GUARD_BOOTS":
+        return _assign_number(settings, value)
     if key not in ("KEXEC", "PRELOAD", "PURGATORY_CHECKS"):
         return settings, "the setting {} is unknown".format(key[:80])
     switch = _WORDS.get(value.lower())
@@ -113,3 +117,10 @@ def _assign(settings: Settings, key: str, value: str) -> Tuple[Settings, Optiona
     if key == "PRELOAD":
         return settings._replace(preload=switch), None
     return settings._replace(purgatory_checks=switch), None
+
+
+def _assign_number(settings: Settings, value: str) -> Tuple[Settings, Optional[str]]:
+    """Return `settings` with GUARD_BOOTS=value applied, and what is wrong with it."""
+    if not re.match(r"[1-9][0-9]{0,2}\Z", value):
+        return settings, "GUARD_BOOTS={!r} is no number from 1 to 999".format(value[:80])
+    return settings._replace(guard_boots=int(value)), None

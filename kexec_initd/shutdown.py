@@ -8,9 +8,9 @@ import fcntl
 import os
 import time
 from pathlib import Path
-from typing import Iterator, Tuple
+from typing import Iterator, Optional, Tuple
 
-from kexec_initd import consuming, kexec, loading, stamp
+from kexec_initd import attempts, consuming, kexec, loading, stamp
 from kexec_initd.assessment import assess
 from kexec_initd.bootloader import Change
 from kexec_initd.errors import Error, one_line
@@ -23,10 +23,15 @@ LOCK_TIMEOUT = 15.0
 
 
 def preload(host: Host, settings: Settings) -> str:
-    """Load what a reboot would load, unless something is loaded already; return a sentence. Raises Error."""
-    if not settings.preload:
-        return "nothing is loaded at boot: PRELOAD=no in the settings"
+    """Settle how this boot came, and load what a reboot would load, unless something is loaded already.
+
+    Returns a sentence. Raises Error.
+    """
     with lock(host.root):
+        with contextlib.suppress(attempts.Damaged):  # what a damaged record means is the decision's to say
+            attempts.settle(host, settings.guard_boots)
+        if not settings.preload:
+            return "nothing is loaded at boot: PRELOAD=no in the settings"
         found = assess(host, settings)
         if not found.decision.kexec:
             return "nothing is loaded at boot, reboot will go through firmware: {}".format(found.decision.reason)
@@ -59,20 +64,43 @@ def prepare(host: Host, settings: Settings) -> Decision:
 
 
 def _prepare(host: Host, settings: Settings) -> Tuple[Decision, Tuple[Change, ...]]:
-    """Return the decision, and what was written in the boot loader's place."""
+    """Return the decision, and what was written in the boot loader's place; a kernel loaded by hand is no attempt of ours."""
     found = assess(host, settings)
-    if not found.decision.kexec:
+    problem = _settle(host, settings)
+    if not found.decision.kexec or (found.is_loaded and not found.is_ours):
         return found.decision, ()
+    if problem is not None:
+        return cold("guard", problem), ()
     if not found.needs_no_load:
         assert found.entry is not None
         loading.load_entry(host, settings, found.entry, config=found.config)
     consuming.consume(host.root, found.changes)
+    try:
+        attempts.begin(host.root)
+    except Error:
+        consuming.restore(host.root, found.changes)
+        raise
     return found.decision, found.changes
 
 
 def _write(root: Path, decision: Decision) -> None:
     word = "kexec" if decision.kexec else "cold {}".format(one_line(decision.reason))
     write_atomic(stamp.make_state_dir(root) / "decision", (word + "\n").encode("utf-8", "backslashreplace"), 0o600)
+
+
+def _settle(host: Host, settings: Settings) -> Optional[str]:
+    """Settle how this boot came, where nothing has done it before; say what stands in the way.
+
+    A damaged record, which has sent this reboot through firmware, goes: the next one begins anew.
+    """
+    try:
+        attempts.settle(host, settings.guard_boots)
+    except attempts.Damaged:
+        with contextlib.suppress(Error):
+            attempts.forget(host.root)
+    except Error as error:
+        return str(error)
+    return None
 
 
 def _unload(root: Path) -> None:

@@ -2,8 +2,9 @@
 
 `stamp` has a line for every file that the choice was made from, so that plain shell can see that nothing has changed:
 "DEVICE INODE SIZE MTIME CTIME PATH", or "- PATH" for one that is not there; its last line is "end". "? PATH" says that
-a change would not show there, so that the choice has to be made again. `loaded.json` says the rest. Both are gone with
-the next boot, as is the loaded kernel.
+a change would not show there, so that the choice has to be made again. `loaded.json` says the rest, and `attempt` is what
+`attempts` keeps of a jump into this kernel, ready to be put in place by plain shell. All are gone with the next boot, as
+is the loaded kernel.
 
 `changed` grows by a byte whenever a kernel package or an initramfs has changed (templates/common/kernel-changed). It is
 one of the files in the stamp, so that a stamp from before, even of a load that is under way, never matches again.
@@ -17,6 +18,7 @@ from kexec_initd.files import identity, read_text, write_atomic
 from kexec_initd.surroundings import find_state_directory
 
 UNSEEN = "? /"
+ATTEMPT = "attempt"
 
 
 class Loaded(NamedTuple):
@@ -65,16 +67,17 @@ def text_for(root: Path, paths: Sequence[Path], config: Sequence[str] = ()) -> s
     return "\n".join([*lines_for(root, paths), *config, "end", ""])
 
 
-def write(root: Path, text: str, loaded: Loaded) -> None:
-    """Record what was loaded and the stamp `text` that was taken before it was read."""
+def write(root: Path, text: str, loaded: Loaded, attempt: bytes) -> None:
+    """Record what was loaded, the record of its attempt, and the stamp `text` that was taken before it was read."""
     directory = make_state_dir(root)
     write_atomic(directory / "loaded.json", json.dumps(loaded._asdict(), indent=1).encode("ascii"), 0o600)
+    write_atomic(directory / ATTEMPT, attempt, 0o600)
     write_atomic(directory / "stamp", text.encode("utf-8", "surrogateescape"), 0o600)
 
 
 def remove(root: Path) -> None:
     """Forget what was loaded."""
-    for name in ("stamp", "loaded.json"):
+    for name in ("stamp", "loaded.json", ATTEMPT):
         try:
             (state_dir(root) / name).unlink()
         except FileNotFoundError:

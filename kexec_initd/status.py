@@ -3,9 +3,9 @@
 import json
 from typing import List, NamedTuple, Optional
 
-from kexec_initd import stamp
-from kexec_initd.assessment import assess, with_files_read
-from kexec_initd.errors import one_line
+from kexec_initd import attempts, stamp
+from kexec_initd.assessment import assess, find_guard, with_files_read
+from kexec_initd.errors import Error, one_line
 from kexec_initd.files import read_text
 from kexec_initd.host import Host
 from kexec_initd.integration.manifest import is_installed
@@ -18,6 +18,9 @@ class Status(NamedTuple):
     """The answer, flat: every field is a JSON value. `reboot` is "kexec" or "cold"; the reason has a stable `code`.
 
     `loaded_stale`: a kernel package or an initramfs has changed since, and a reboot will load again.
+    `last_attempt` is the id of the last kexec, `last_outcome` "arrived", "lost" or "under-way", `last_time` in seconds
+    since 1970, `kexecs` how many have arrived since the last boot without one.
+    `guard` says why the guard is closed; it is None where it is open.
     """
 
     installed: bool
@@ -30,6 +33,11 @@ class Status(NamedTuple):
     loaded_cmdline: Optional[str]
     loaded_stale: bool
     attempt: Optional[str]
+    last_attempt: Optional[str]
+    last_outcome: Optional[str]
+    last_time: Optional[int]
+    kexecs: int
+    guard: Optional[str]
     reboot: str
     code: str
     reason: str
@@ -43,6 +51,8 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
     loaded = stamp.read_loaded(host.root) if found.is_ours else None
     installed = is_installed(host.root)
     goes = found.decision.kexec and installed
+    record = _read_record(host, settings)
+    last = record.last
     return Status(
         installed=installed,
         init=host.init.value,
@@ -54,12 +64,25 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         loaded_cmdline=loaded.cmdline if loaded else None,
         loaded_stale=found.is_ours and stamp.is_overtaken(host.root),
         attempt=loaded.attempt if loaded else None,
+        last_attempt=last.attempt.id if last else None,
+        last_outcome=last.outcome.value if last else None,
+        last_time=last.attempt.time if last else None,
+        kexecs=record.kexecs,
+        guard=find_guard(host, settings, found.entry) if found.entry else None,
         reboot="kexec" if goes else "cold",
         code=found.decision.code if installed else "not-installed",
         reason=found.decision.reason if installed else "kexec-initd is not installed: kexec-initd install",
         preload=read_text(stamp.state_dir(host.root) / PRELOAD_LOG),
         warnings=warnings,
     )
+
+
+def _read_record(host: Host, settings: Settings) -> attempts.Record:
+    """Return the record of attempts; an empty one where it cannot be read, which the guard says."""
+    try:
+        return attempts.look(host, settings.guard_boots)
+    except Error:
+        return attempts.Record()
 
 
 def as_json(status: Status) -> str:
@@ -79,8 +102,18 @@ def as_text(status: Status) -> str:
         "installed:  {}".format("yes" if status.installed else "no"),
         "host:       {}, {}, running kernel {}".format(status.distribution, status.init, status.running_kernel),
         "loaded:     {}".format(loaded),
+        "attempt:    {}".format(_tell_last(status)),
+        "guard:      {}".format("closed: " + status.guard if status.guard else "open"),
         "reboot:     {}: {}".format(through, status.reason),
     ]
     if status.preload:
         lines.append("preload:    {}".format(status.preload))
     return "\n".join(one_line(line) for line in lines + ["warning:    " + text for text in status.warnings])
+
+
+def _tell_last(status: Status) -> str:
+    if status.last_attempt is None:
+        return "none yet"
+    words = {"arrived": "arrived", "lost": "never arrived", "under-way": "under way"}
+    when = attempts.tell_time(status.last_time or 0)
+    return "{} of {} {}".format(status.last_attempt, when, words[status.last_outcome or ""])

@@ -13,6 +13,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Union
 import jinja2
 
 import kexec_initd
+from kexec_initd import attempts
 from kexec_initd.bootloader.naming import INITRD_NAMES
 from kexec_initd.errors import Error, Refused
 from kexec_initd.files import read_text, write_atomic
@@ -215,6 +216,7 @@ def _values(host: Host, standalone: bool) -> Dict[str, Value]:
     by_shell = standalone or host.family is Family.RHEL
     return {
         "state": host.state_dir,
+        "attempts": str(attempts.PATH),
         "program": find_program(host),
         "runtime": [find_python(host.root), "-I", "-m", "kexec_initd.runtime"],
         "loader": "standalone/load.sh" if standalone else "common/load.sh",

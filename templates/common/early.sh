@@ -56,6 +56,22 @@ decide_alone () {
 	fi
 }
 
+# put_record FILE: have it where the next boot looks for what has become of an attempt; whole or not at all.
+put_record () {
+	[ ! -d "$attempts" ] && { [ -d "${attempts%/*}" ] || mkdir -m 0700 "${attempts%/*}"; } &&
+		cp "$1" "$attempts.new" && sync "$attempts.new" && mv -f "$attempts.new" "$attempts"
+} 2>/dev/null
+
+# What was loaded has left its record ready. Without one in place there is no jump: nobody could tell that it went wrong.
+begin_attempt () {
+	[ -f "$state/attempt" ] && bounded 15 put_record "$state/attempt"
+}
+
+# Does nobody know yet whether the last attempt was the one that has led here?
+is_unsettled () {
+	[ -f "$attempts" ] && head -c 4096 "$attempts" | grep -q '^last under-way '
+}
+
 make_state_dir () {
 	[ -d "$state" ] || mkdir -m 0700 "$state"
 }
@@ -66,9 +82,12 @@ prepare () {
 	make_state_dir
 	rm -f "$state/decision"
 	if [ -e /no-kexec-reboot ] || [ -L /no-kexec-reboot ]; then
+		if is_unsettled; then
+			bounded 30 settle_attempts
+		fi
 		rm -f /no-kexec-reboot
 		go_cold "asked for by /no-kexec-reboot"
-	elif is_loaded && is_unchanged; then
+	elif is_loaded && is_unchanged && begin_attempt; then
 		decide kexec
 	else
 		bounded 60 load_and_decide

@@ -1,4 +1,8 @@
 # Each takes the place of the process that it runs in: a time limit that kills this one has then killed the program.
+settle_attempts () {
+	exec {{ program | words }} prepare >/dev/null
+}
+
 load_and_decide () {
 	exec {{ program | words }} prepare
 }

@@ -7,6 +7,8 @@
 
 {% include "standalone/cmdline.sh" %}
 
+{% include "standalone/attempts.sh" %}
+
 {% include "standalone/kernel.sh" %}
 
 {% include "standalone/initrd.sh" %}
@@ -96,7 +98,7 @@ check_and_load () {
 		reason="$initrd: $reason"
 		return 1
 	fi
-	make_command_line && run_kexec
+	make_command_line && is_guard_open && run_kexec && prepare_attempt
 }
 
 # What kexec says goes through a file: a pipe would be held open by one that hangs.
@@ -138,6 +140,7 @@ load_running () {
 		fi
 		identity "$settings"
 		identity "$state/changed"
+		identity "$attempts"
 		printf 'end\n'
 	)
 	write_stamp "a load is under way"
@@ -148,13 +151,25 @@ load_running () {
 	if is_loaded; then
 		bounded 10 kexec -u
 	fi
-	rm -f "$state/stamp"
+	rm -f "$state/stamp" "$state/attempt"
 	return 1
 }
 
-# Is what is loaded to stay? A kernel without our stamp was loaded by hand and is the admin's wish.
-needs_no_load () {
-	is_loaded && { [ ! -e "$state/stamp" ] || is_unchanged; }
+# A kernel without our stamp was loaded by hand and is the admin's wish; it is no attempt of ours.
+is_by_hand () {
+	is_loaded && [ ! -e "$state/stamp" ]
+}
+
+is_settled () {
+	reason=$unsettled
+	[ -z "$unsettled" ]
+}
+
+# Load what is not loaded yet, and write the attempt down.
+load_and_begin () {
+	is_settled && { { is_loaded && is_unchanged; } || load_running; } || return 1
+	reason="cannot write the record of attempts $attempts"
+	begin_attempt
 }
 
 may_kexec () {
@@ -174,10 +189,16 @@ load_and_decide () {
 		go_cold "$reason"
 		return
 	fi
-	if may_kexec && { needs_no_load || load_running; }; then
+	unsettled=
+	settle_attempts || unsettled=$reason
+	if may_kexec && { is_by_hand || load_and_begin; }; then
 		decide kexec
 	else
 		go_cold "$reason"
+	fi
+	# It has sent this reboot through firmware, if need be: the next one begins anew.
+	if [ -n "$damaged" ]; then
+		rm -f -- "$attempts" 2>/dev/null || rmdir -- "$attempts"
 	fi
 	rm -f "$state/loading"
 }
@@ -189,13 +210,15 @@ load_at_boot () {
 		say "$reason"
 		return
 	fi
+	unsettled=
+	settle_attempts || unsettled=$reason
 	if ! may_kexec; then
 		say "nothing is loaded at boot, reboot will go through firmware: $reason"
 	elif [ "$preload" != yes ]; then
 		say "nothing is loaded at boot: PRELOAD=no in the settings"
-	elif needs_no_load; then
+	elif is_by_hand || { is_loaded && is_unchanged; }; then
 		say "already loaded"
-	elif load_running; then
+	elif is_settled && load_running; then
 		say "loaded kernel $release"
 	else
 		say "nothing is loaded at boot: $reason"

@@ -1,11 +1,12 @@
 settings={{ settings | sh }}
 
-# KEXEC, PRELOAD and PURGATORY_CHECKS, read by pattern: the file is never run. A file that cannot be trusted may have said
+# KEXEC, PRELOAD, PURGATORY_CHECKS and GUARD_BOOTS, read by pattern: the file is never run. A file that cannot be trusted may have said
 # KEXEC=no, so it counts as that.
 read_settings () {
 	kexec=yes
 	preload=yes
 	checks=no
+	guard_boots=3
 	gap=$(printf ' \t')
 	blank=$gap$(printf '\r')
 	if [ ! -e "$settings" ] && [ ! -L "$settings" ]; then
@@ -49,7 +50,7 @@ read_line () {
 	esac
 	name=${value%%=*}
 	case $value in
-	KEXEC=* | PRELOAD=* | PURGATORY_CHECKS=*) value=${value#*=} ;;
+	KEXEC=* | PRELOAD=* | PURGATORY_CHECKS=* | GUARD_BOOTS=*) value=${value#*=} ;;
 	*) return ;;
 	esac
 	split_value
@@ -63,6 +64,9 @@ read_line () {
 	case $rest in
 	'' | '#'*) ;;
 	*) value='?' ;;
+	esac
+	case $name,$value in
+	GUARD_BOOTS,[1-9] | GUARD_BOOTS,[1-9][0-9] | GUARD_BOOTS,[1-9][0-9][0-9]) guard_boots=$value ;;
 	esac
 	case $value in
 	[Yy][Ee][Ss] | [Tt][Rr][Uu][Ee] | [Oo][Nn] | 1) assign "$name" yes ;;

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import List, NamedTuple
 
-TOOLS = ("sleep", "head", "stat", "mkdir", "rm", "cat", "nice", "setsid", "dirname")
+TOOLS = ("sleep", "head", "stat", "mkdir", "rm", "cat", "nice", "setsid", "dirname", "cp", "mv", "grep")
 FAKE = """#!/bin/sh
 printf '%s' "${{0##*/}}" >>/calls
 for arg in "$@"; do printf ' %s' "$arg" >>/calls; done

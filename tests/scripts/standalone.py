@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import List, Optional
 
-from kexec_initd import stamp
+from kexec_initd import attempts, stamp
 from kexec_initd.host import gather
 from kexec_initd.integration.records import DEBIAN_SYSVINIT
 from kexec_initd.integration.render import fill_script
@@ -18,7 +18,7 @@ from tests.unit.images import bzimage, cpio
 
 TOOLS = (
     *("awk", "bzip2", "cat", "cmp", "cpio", "cut", "grep", "gzip", "head", "ln", "mv", "od", "readlink", "sed", "stat"),
-    *("tail", "tr", "wc", "mkdir", "rm"),
+    *("tail", "tr", "wc", "mkdir", "rm", "rmdir", "cp"),
 )
 PROGRAMS = ("lz4", "lzop", "xz", "zstd")
 RELEASE = "6.1.0-50-amd64"
@@ -49,7 +49,7 @@ class StandaloneJail(Jail):
 
     def __init__(self, root: Path, shell: str) -> None:
         super().__init__(root, shell)
-        for directory in ("boot", "loaded", "realproc", "proc/1", "proc/self", "run/kexec-initd"):
+        for directory in ("boot", "loaded", "realproc", "proc/1", "proc/self", "run/kexec-initd", "var/lib"):
             (root / directory).mkdir(parents=True)
         for tool in TOOLS:
             self.add_tool(tool, shell)
@@ -63,6 +63,7 @@ class StandaloneJail(Jail):
         self.write("proc/sys/kernel/osrelease", RELEASE + "\n")
         self.write("proc/sys/kernel/kexec_load_disabled", "0\n")
         self.write("proc/sys/kernel/random/uuid", UUID + "\n")
+        self.write("proc/sys/kernel/random/boot_id", UUID + "\n")
         self.write("proc/cmdline", CMDLINE + "\n")
         self.write("sys/kernel/kexec_loaded", "0\n")
         self.put("boot/vmlinuz-" + RELEASE, bzimage(RELEASE))
@@ -125,7 +126,8 @@ class StandaloneJail(Jail):
     def stamp(self) -> str:
         """Return the stamp that the Python side would write for the jail's files as they are."""
         names = ("boot/vmlinuz-" + RELEASE, "boot/initrd.img-" + RELEASE, "etc/default/kexec-initd")
-        return stamp.text_for(self.root, [*(Path("/") / name for name in names), stamp.mark_file(self.root)])
+        paths = [*(Path("/") / name for name in names), stamp.mark_file(self.root), attempts.PATH]
+        return stamp.text_for(self.root, paths)
 
 
 def gzipped(data: bytes) -> bytes:

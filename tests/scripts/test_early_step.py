@@ -7,9 +7,12 @@ from typing import Callable
 import pytest
 
 from kexec_initd import stamp
+from kexec_initd.attempts import PATH
 from tests.scripts.jail import Jail
 
-WATCHED = (Path("/boot/vmlinuz-1 with space"), Path("/boot/initrd.img-1"), Path("/etc/default/kexec-initd"))
+WATCHED = (Path("/boot/vmlinuz-1 with space"), Path("/boot/initrd.img-1"), Path("/etc/default/kexec-initd"), PATH)
+RECORD = "var/lib/kexec-initd/attempts"
+SYNCED = "sync /{}.new".format(RECORD)
 
 
 @pytest.fixture
@@ -19,6 +22,8 @@ def early(jail: Jail) -> Jail:
     (jail.root / "run/kexec-initd/decision").unlink()
     for path in WATCHED[:2]:
         jail.write(str(path)[1:], "content")
+    (jail.root / "var/lib").mkdir(parents=True)
+    jail.write("run/kexec-initd/attempt", "the record\n")
     jail.write("run/kexec-initd/stamp", stamp.text_for(jail.root, WATCHED))
     return jail
 
@@ -29,7 +34,54 @@ def decision(jail: Jail) -> str:
 
 def test_nothing_changed_needs_no_python(early: Jail) -> None:
     assert early.run("kexec-initd", "stop").said == ""
-    assert (decision(early), early.calls()) == ("kexec\n", [])
+    assert (decision(early), early.calls()) == ("kexec\n", [SYNCED])
+    assert (early.root / RECORD).read_text() == "the record\n"
+    assert os.listdir(early.root / "var/lib/kexec-initd") == ["attempts"]
+    assert (early.root / "var/lib/kexec-initd").stat().st_mode & 0o777 == 0o700
+
+
+def test_the_attempt_is_on_the_disk_before_it_takes_its_name_and_the_decision_follows(early: Jail) -> None:
+    early.write(RECORD, "the one before\n")
+    early.write("run/kexec-initd/stamp", stamp.text_for(early.root, WATCHED))
+    early.fake("sync", 'cat "$1" "${1%.new}" >/seen; [ ! -e /run/kexec-initd/decision ] || echo early >>/seen')
+    early.run("kexec-initd", "stop")
+    assert (early.root / "seen").read_text() == "the record\nthe one before\n"
+    assert decision(early) == "kexec\n"
+
+
+def no_record(root: Path) -> None:
+    (root / "run/kexec-initd/attempt").unlink()
+
+
+def no_directory(root: Path) -> None:
+    (root / "var/lib").rmdir()
+    (root / "var/lib").write_text("")
+
+
+def no_sync(root: Path) -> None:
+    (root / "bin/sync").write_text("#!/bin/sh\nexit 1\n")
+
+
+def no_room(root: Path) -> None:
+    (root / "bin/cp").unlink()
+    (root / "bin/cp").write_text('#!/bin/sh\n: >"$2"\nexit 1\n')
+    (root / "bin/cp").chmod(0o755)
+
+
+@pytest.mark.parametrize("obstacle", [no_record, no_directory, no_sync, no_room])
+def test_without_a_record_there_is_no_kexec(early: Jail, obstacle: Callable[[Path], None]) -> None:
+    obstacle(early.root)
+    early.run("kexec-initd", "stop")
+    assert [call for call in early.calls() if not call.startswith("sync")] == [
+        "python3 -I -m kexec_initd prepare", "kexec -u",
+    ]  # fmt: skip
+    assert decision(early).startswith("cold ")
+    assert not (early.root / RECORD).exists()
+
+
+def trusted(root: Path) -> None:
+    (root / "var/lib/kexec-initd").mkdir()
+    (root / RECORD).write_text("another record\n")
 
 
 def rewritten(root: Path) -> None:
@@ -67,7 +119,10 @@ def nothing_loaded(root: Path) -> None:
     (root / "sys/kernel/kexec_loaded").write_text("0\n")
 
 
-CHANGES = [rewritten, replaced, removed, configured, cut_stamp, empty_stamp, hostile_stamp, nothing_loaded]
+CHANGES = [
+    *(rewritten, replaced, removed, configured, cut_stamp, empty_stamp, hostile_stamp, nothing_loaded),
+    trusted,
+]
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -108,6 +163,17 @@ def test_cold_once_is_consumed_and_unloads(early: Jail, dangling: bool) -> None:
     assert decision(early) == "cold asked for by /no-kexec-reboot\n"
     assert said == "kexec-initd: reboot will go through firmware: asked for by /no-kexec-reboot\n"
     assert not os.path.lexists(flag)
+
+
+def test_a_cold_reboot_before_anyone_has_confirmed_the_boot_has_python_do_it(early: Jail) -> None:
+    early.write(RECORD, "kexec-initd attempts 1\nlast under-way 0 0 0 0\n")
+    early.write("no-kexec-reboot", "")
+    early.fake("../usr/bin/python3", "[ -e /no-kexec-reboot ] && echo noise")
+    said = early.run("kexec-initd", "stop").said
+    assert early.calls() == ["python3 -I -m kexec_initd prepare", "kexec -u"]
+    assert said == "kexec-initd: reboot will go through firmware: asked for by /no-kexec-reboot\n"
+    assert decision(early) == "cold asked for by /no-kexec-reboot\n"
+    assert not (early.root / "no-kexec-reboot").exists()
 
 
 @pytest.mark.parametrize("runlevel", ["0", "1", "2", ""])

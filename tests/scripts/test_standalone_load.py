@@ -18,6 +18,7 @@ KERNEL = "boot/vmlinuz-" + RELEASE
 INITRD = "boot/initrd.img-" + RELEASE
 SETTINGS = "etc/default/kexec-initd"
 STATE = "run/kexec-initd/"
+RECORD = "var/lib/kexec-initd/attempts"
 COLD = "kexec-initd: reboot will go through firmware: "
 
 
@@ -28,13 +29,15 @@ def jail(request: pytest.FixtureRequest, tmp_path: Path) -> StandaloneJail:
 
 def assert_loaded(jail: StandaloneJail) -> None:
     """Run the early step, which has to load what is in /boot."""
+    stamp = jail.stamp()
     assert jail.run("kexec-initd", "stop").said == ""
     assert jail.decision == "kexec\n"
+    assert (jail.root / RECORD).read_bytes() == (jail.root / STATE / "attempt").read_bytes()
     assert jail.loaded("kernel") == (jail.root / KERNEL).read_bytes()
     if (jail.root / INITRD).exists():
         assert jail.loaded("initrd") == (jail.root / INITRD).read_bytes()
-    assert (jail.root / STATE / "stamp").read_text() == jail.stamp()
-    assert sorted(os.listdir(str(jail.root / STATE))) == ["decision", "stamp"]
+    assert (jail.root / STATE / "stamp").read_text() == stamp
+    assert sorted(os.listdir(str(jail.root / STATE))) == ["attempt", "decision", "stamp"]
 
 
 def assert_cold(jail: StandaloneJail, reason: str) -> None:
@@ -51,7 +54,7 @@ def test_loads_the_running_kernel_from_the_files_that_were_checked(jail: Standal
     assert_loaded(jail)
     text = "kexec_initd.attempt={} {}".format(ATTEMPT, CMDLINE)
     options = "kexec -l -c --no-checks --command-line={} --initrd=/proc/self/fd/4 /proc/self/fd/3".format(text)
-    assert jail.calls() == ["kexec --help", options]
+    assert jail.calls() == ["kexec --help", options, "sync /{}.new".format(RECORD)]
     assert jail.loaded("cmdline") == text.encode()
     assert (jail.root / STATE / "stamp").stat().st_mode & 0o777 == 0o600
 
@@ -392,7 +395,7 @@ def test_on_a_rhel(jail: StandaloneJail) -> None:
     stamp = (jail.root / "dev/.kexec-initd/stamp").read_text()
     assert [line.split(" ")[-1] for line in stamp.splitlines()] == [
         "/" + KERNEL, "/boot/initrd-{}.img".format(RELEASE), "/etc/sysconfig/kexec-initd",
-        "/dev/.kexec-initd/changed", "end",
+        "/dev/.kexec-initd/changed", "/" + RECORD, "end",
     ]  # fmt: skip
     jail.write("etc/sysconfig/kexec-initd", "KEXEC=no\n")
     assert jail.run("kexec-initd", "stop").said == COLD + "KEXEC=no in the settings\n"
@@ -408,9 +411,10 @@ def test_after_a_change_of_a_kernel_package_it_loads_again(jail: StandaloneJail)
         jail.run("kexec-initd", "load")
         assert jail.run("kexec-initd", "load").said == "kexec-initd: already loaded\n"
         assert jail.run_file("/{}/zzz-kexec-initd".format(hook), RELEASE) == ("", 0, 0.0)
+    stamp = jail.stamp()
     assert jail.run("kexec-initd", "stop").said == ""
     assert (jail.decision, jail.kexecs().count("-l")) == ("kexec\n", 4)
-    assert (jail.root / STATE / "stamp").read_text() == jail.stamp()
+    assert (jail.root / STATE / "stamp").read_text() == stamp
 
 
 def test_a_load_that_was_killed_does_not_look_like_one_by_hand(jail: StandaloneJail) -> None:
@@ -422,6 +426,7 @@ def test_a_load_that_was_killed_does_not_look_like_one_by_hand(jail: StandaloneJ
     jail.run("kexec-initd", "load")
     assert (jail.root / "sys/kernel/kexec_loaded").read_text() == "1\n"
     (jail.root / "bin/kexec").write_text(whole)
+    stamp = jail.stamp()
     assert jail.run("kexec-initd", "stop").said == ""
     assert (jail.decision, jail.kexecs()) == ("kexec\n", ["--help", "-l", "--help", "-l"])
-    assert (jail.root / STATE / "stamp").read_text() == jail.stamp()
+    assert (jail.root / STATE / "stamp").read_text() == stamp

@@ -22,6 +22,7 @@ SETTINGS_PARTS = (
         "KEXEC=",
         "PRELOAD=",
         "PURGATORY_CHECKS=",
+        "GUARD_BOOTS=",
         "OTHER=",
         "export ",
         "export\t",
@@ -116,14 +117,15 @@ def answers(jail: StandaloneJail, corpus: Sequence[bytes], lines: str) -> List[s
 def test_settings(jail: StandaloneJail) -> None:
     chance = random.Random(1)
     corpus = ["".join(chance.choice(SETTINGS_PARTS) for _ in range(chance.randint(0, 14))) for _ in range(1500)]
-    corpus += ["{}={}{}{}".format(key, quote, word, quote) for key in ("KEXEC", "PRELOAD") for quote in ('"', "'", "")
-               for word in ("yes", "no", "maybe", "", "No", "$x", "a b", "1 ", "`x`", "\\")]  # fmt: skip
-    lines = 'settings=$file; if read_settings; then echo "$kexec $preload $checks"; else echo "$reason"; fi'
+    corpus += ["{}={}{}{}".format(key, quote, word, quote) for key in ("KEXEC", "PRELOAD", "GUARD_BOOTS")
+               for quote in ('"', "'", "")
+               for word in ("yes", "no", "maybe", "", "No", "$x", "a b", "1 ", "`x`", "\\", "7", "12", "1000", "09")]  # fmt: skip
+    lines = 'settings=$file; if read_settings; then echo $kexec $preload $checks $guard_boots; else echo "$reason"; fi'
     said = answers(jail, [text.encode() for text in corpus], lines)
     for text, answer in zip(corpus, said):
         found = settings.parse(text)[0]
         words = [("no", "yes")[value] for value in (found.kexec, found.preload, found.purgatory_checks)]
-        assert answer == " ".join(words), repr(text)
+        assert answer == " ".join([*words, str(found.guard_boots)]), repr(text)
 
 
 def test_command_lines(jail: StandaloneJail) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 import struct
 from pathlib import Path
 from typing import List
@@ -33,7 +34,7 @@ class FakeHost:
         self.write("proc/cmdline", "BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro\n")
         self.write("proc/sys/kernel/osrelease", "6.1.0-test\n")
         self.write("proc/sys/kernel/arch", "x86_64\n")
-        self.write("sys/kernel/kexec_loaded", "0\n")
+        self.boot("00000000-0000-4000-8000-000000000001")
         (root / "run/utmp").write_bytes(RUNLEVEL_6)
         for name in ("sync", "umount", "init"):
             self.program(name)
@@ -44,6 +45,12 @@ class FakeHost:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.root / path).write_text(text)
         return self.root / path
+
+    def boot(self, boot_id: str) -> None:
+        """Let another boot run: nothing of the state directory is left, nothing is loaded."""
+        self.write("proc/sys/kernel/random/boot_id", boot_id + "\n")
+        self.write("sys/kernel/kexec_loaded", "0\n")
+        shutil.rmtree(str(self.root / "run/kexec-initd"), ignore_errors=True)
 
     def program(self, name: str, body: str = "", directory: str = "sbin") -> Path:
         """Put a program below the root that logs its arguments and then runs `body`."""

@@ -309,6 +309,14 @@ def test_a_wish_that_cannot_be_consumed_means_cold(ready: FakeHost, body: str, w
     assert (ready.root / "run/kexec-initd/decision").read_text().startswith("cold ")
 
 
+def test_an_attempt_that_cannot_be_written_brings_the_wish_back(ready: FakeHost) -> None:
+    wish(ready, "other")
+    block = (ready.root / ENVIRONMENT).read_bytes()
+    ready.write("var/lib/kexec-initd", "in the way")
+    assert "cannot write the record of attempts" in shutdown.prepare(gather(ready.root), Settings()).reason
+    assert (ready.root / ENVIRONMENT).read_bytes() == block
+
+
 def test_a_decision_that_cannot_be_written_brings_the_wish_back(ready: FakeHost) -> None:
     wish(ready, "other")
     block = (ready.root / ENVIRONMENT).read_bytes()

@@ -56,7 +56,7 @@ def synopsis() -> Dict[str, str]:
 
 def defaults() -> Dict[str, str]:
     """Return each setting with its default, as the file would spell it."""
-    words = {True: "yes", False: "no"}
+    words = {True: "yes", False: "no", 3: "3"}
     return {name.upper(): words[value] for name, value in Settings()._asdict().items() if name != "ignored"}
 
 

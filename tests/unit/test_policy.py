@@ -15,6 +15,7 @@ GOOD = Facts(
     loaded_by_hand=False,
     no_target=None,
     target="Linux (grub2)",
+    guard=None,
 )
 
 
@@ -28,6 +29,9 @@ GOOD = Facts(
         ({"chroot": True}, (False, "chroot")),
         ({"unsupported": "no kexec"}, (False, "unsupported")),
         ({"no_target": "missing"}, (False, "no-target")),
+        ({"guard": "never arrived"}, (False, "guard")),
+        ({"guard": "never arrived", "no_target": "missing"}, (False, "no-target")),
+        ({"guard": "never arrived", "loaded_by_hand": True}, (True, "by-hand")),
         ({"loaded_by_hand": True}, (True, "by-hand")),
         ({"loaded_by_hand": True, "no_target": "missing"}, (True, "by-hand")),
         ({"loaded_by_hand": True, "cold_once": True}, (False, "cold-once")),
@@ -42,11 +46,12 @@ def test_table(change, expected) -> None:  # type: ignore[no-untyped-def]
 TEXT = st.one_of(st.none(), st.text(min_size=1))
 
 
-@given(st.builds(Facts, st.booleans(), TEXT, TEXT, st.booleans(), TEXT, st.booleans(), TEXT, st.text(min_size=1)))
+@given(st.builds(Facts, st.booleans(), TEXT, TEXT, st.booleans(), TEXT, st.booleans(), TEXT, st.text(min_size=1), TEXT))
 def test_kexec_only_when_nothing_speaks_against_it(facts: Facts) -> None:
     decision = decide(facts)
     against = facts.cold_once or facts.switched_off is not None or facts.chroot or facts.container is not None
-    against = against or facts.unsupported is not None or (facts.no_target is not None and not facts.loaded_by_hand)
+    unfit = facts.no_target is not None or facts.guard is not None
+    against = against or facts.unsupported is not None or (unfit and not facts.loaded_by_hand)
     assert decision.kexec is not against
     assert isinstance(decision, Decision)
     assert decision.reason

@@ -14,7 +14,7 @@ from kexec_initd.settings import Settings, parse, path_for, read
 
 
 def test_nothing_set_means_the_defaults() -> None:
-    assert parse("") == (Settings(True, True, False, None), [])
+    assert parse("") == (Settings(True, True, False, 3, None), [])
     assert parse("# KEXEC=no\n\n  \t\n")[0] == Settings()
 
 
@@ -28,10 +28,19 @@ def test_nothing_set_means_the_defaults() -> None:
         ("KEXEC=no\nKEXEC=yes", Settings()),
         ("PRELOAD=no", Settings(preload=False)),
         ("PURGATORY_CHECKS=yes", Settings(purgatory_checks=True)),
+        ("GUARD_BOOTS=1", Settings(guard_boots=1)),
+        ('GUARD_BOOTS="999"', Settings(guard_boots=999)),
     ],
 )
 def test_what_is_understood(text: str, settings: Settings) -> None:
     assert parse(text) == (settings, [])
+
+
+@pytest.mark.parametrize("value", ["", "0", "03", "-1", "1000", "yes", "1.5", "3;"])
+def test_a_number_that_is_none_leaves_the_default(value: str) -> None:
+    settings, warnings = parse("GUARD_BOOTS={}".format(value))
+    assert settings == Settings()
+    assert len(warnings) == 1
 
 
 @pytest.mark.parametrize(

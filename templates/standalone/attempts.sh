@@ -1,0 +1,150 @@
+# The record of attempts and the guard, by the rules of kexec_initd's module attempts, which says what is in the record.
+
+# The CRC-32 of what is read, which gzip writes behind its output.
+checksum () {
+	gzip -1c | tail -c 8 | od -A n -v -t x4 | tr -d ' \n' | cut -c 1-8
+}
+
+# Sets $seen (the boot that was judged last), $kexecs, $last and $guard. A record that is not whole is $damaged.
+read_record () {
+	seen=-
+	kexecs=0
+	last=-
+	guard=-
+	damaged=
+	if [ ! -e "$attempts" ] && [ ! -L "$attempts" ]; then
+		return 0
+	fi
+	if [ ! -L "$attempts" ] && [ -f "$attempts" ] && take_record <"$attempts"; then
+		return 0
+	fi
+	damaged=yes
+	reason="the record of attempts $attempts is damaged or cannot be trusted; it is begun anew"
+	return 1
+}
+
+take_record () {
+	if ! is_trusted 0 "$attempts" || ! size_of /proc/self/fd/0 4096 >/dev/null; then
+		return 1
+	fi
+	body=$(sed '$d' /proc/self/fd/0)
+	if [ "$(printf '%s\n' "$body" | head -n 1)" != "kexec-initd attempts 1" ] ||
+		! print_record | cmp -s - "$attempts"; then
+		return 1
+	fi
+	while read -r word rest; do
+		case $word in
+		boot) seen=$rest ;;
+		kexecs) kexecs=$rest ;;
+		last) last=$rest ;;
+		guard) guard=$rest ;;
+		esac
+	done
+	case $kexecs,${guard%% *} in
+	*[!0-9]*,* | 0?*,* | ??????????*,*) return 1 ;;
+	*,- | *,[0-9] | *,[1-9][0-9] | *,[1-9][0-9][0-9]) ;;
+	*) return 1 ;;
+	esac
+}
+
+print_record () {
+	printf '%s\nend %s\n' "$body" "$(printf '%s\n' "$body" | checksum)"
+}
+
+# write_record PATH: the record as the variables have it.
+write_record () {
+	body=$(
+		printf 'kexec-initd attempts 1\nboot %s\nkexecs %s\n' "$boot" "$kexecs"
+		printf 'last %s\nguard %s\n' "$last" "$guard"
+	)
+	(
+		umask 077
+		print_record >"$1"
+	)
+}
+
+# Judge how the running boot has come, once, and write down what is new.
+settle_attempts () {
+	read_settings
+	read_record || return 1
+	boot=
+	read -r boot </proc/sys/kernel/random/boot_id
+	before="$kexecs $last $guard"
+	if [ "$seen" = "$boot" ] || [ "$before" = "0 - -" ]; then
+		return 0
+	fi
+	judge_boot
+	if [ "$kexecs $last $guard" != "$before" ]; then
+		reason="cannot write the record of attempts $attempts"
+		write_record "$state/settled" && bounded 15 put_record "$state/settled" && rm -f "$state/settled"
+	fi
+}
+
+judge_boot () {
+	shown=" $(cat /proc/cmdline) "
+	case $shown in
+	*" kexec_initd.attempt="*) ;;
+	*) kexecs=0 ;;
+	esac
+	if [ "$guard" != - ]; then
+		guard="$((${guard%% *} + 1)) ${guard#* }"
+	fi
+	case $last in
+	"under-way "*) judge_last ;;
+	esac
+	if [ "$guard" != - ] && [ "${guard%% *}" -ge "$guard_boots" ]; then
+		guard=-
+	fi
+}
+
+# The time of an attempt that was prepared when its kernel was loaded is that of the file.
+judge_last () {
+	rest=${last#under-way }
+	id=${rest%% *}
+	rest=${rest#* }
+	case $rest in
+	"0 "*) rest="$(stat -c %Y -- "$attempts") ${rest#0 }" ;;
+	esac
+	case $shown in
+	*" kexec_initd.attempt=$id "*)
+		last="arrived $id $rest"
+		kexecs=$((kexecs + 1))
+		;;
+	*)
+		last="lost $id $rest"
+		guard="0 $id $rest"
+		;;
+	esac
+}
+
+# Is the guard open for what is to be loaded, whose key goes to $target?
+is_guard_open () {
+	command_line=${text#"kexec_initd.attempt=$attempt"}
+	target=$(
+		{
+			printf '%s %s\n' "$(stat -L -c '%s %Y' -- "$kernel")" "$kernel"
+			if [ -n "$initrd" ]; then
+				printf '%s %s\n' "$(stat -L -c '%s %Y' -- "$initrd")" "$initrd"
+			fi
+			printf '%s' "${command_line# }"
+		} | checksum
+	)
+	rest=${guard#* * * }
+	if [ "$guard" = - ] || [ "${rest%% *}" != "$target" ] || [ "${guard%% *}" -ge "$guard_boots" ]; then
+		return 0
+	fi
+	left=$((guard_boots - ${guard%% *}))
+	id=${guard#* }
+	reason="attempt ${id%% *} (kernel ${rest#* }) never arrived; kexec again after $left more good boots, with another kernel,"
+	reason="$reason or when $attempts is removed"
+	return 1
+}
+
+# What the record will be when the loaded kernel gets under way, ready to be put in place.
+prepare_attempt () {
+	reason="cannot write to $state"
+	(
+		last="under-way $attempt 0 $target $release"
+		write_record "$state/attempt"
+	) && reason=
+}
