@@ -12,14 +12,14 @@ bounded () {
 	trap 'expired=$expired.; kill -KILL "$child"' ALRM
 	"$@" </dev/null &
 	child=$!
-	(sleep "$limit" && kill -ALRM "$self" && sleep 1 && kill -ALRM "$self") <&- >&- 2>&- &
+	(sleep "$limit" && kill -ALRM "$self" && sleep 5 && kill -ALRM "$self") <&- >&- 2>&- &
 	timer=$!
 	# Nothing is said in here: bash reports each process that a signal has ended.
 	{
 		while :; do
 			wait "$child"
 			result=$?
-			# A signal to this shell ends `wait` too: only the command's end counts, or the second after it was killed.
+			# A signal to this shell ends `wait` too: only the command's end counts, or five seconds after it was killed.
 			if [ "$expired" = .. ] || [ "$result" -le 128 ] || ! kill -0 "$child"; then
 				break
 			fi

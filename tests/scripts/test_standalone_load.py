@@ -289,7 +289,8 @@ def test_a_load_that_hangs_has_a_limit(jail: StandaloneJail) -> None:
     script.write_text(script.read_text().replace("bounded 40 kexec", "bounded 2 kexec"))
     jail.fake("kexec", '[ "$1" != -l ] || exec real-sleep 100')
     said = jail.run("kexec-initd", "stop").said
-    assert said.startswith(COLD + "kexec -l failed with code ")  # which the limit of the whole step would not say
+    # The limit of the whole step would not say so. On a busy host bash may tell first that it saw the process killed.
+    assert COLD + "kexec -l failed with code " in said
     assert jail.decision is not None and jail.decision.startswith("cold ")
 
 
