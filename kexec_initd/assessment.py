@@ -36,7 +36,7 @@ class Assessment(NamedTuple):
     """The decision and what it rests on: is something loaded, by us, and is it still what would be loaded?
 
     `config` are the stamp's lines of what `entry` was chosen by. `changes` are to be carried out before a jump into it;
-    there are none for a kernel that the admin has loaded or named himself.
+    there are none for a kernel that the admin has loaded or named himself. `guard` says why the guard is closed for it.
     """
 
     decision: Decision
@@ -46,6 +46,7 @@ class Assessment(NamedTuple):
     is_ours: bool
     is_fresh: bool
     changes: Tuple[Change, ...]
+    guard: Optional[str]
 
     @property
     def needs_no_load(self) -> bool:
@@ -68,14 +69,14 @@ def assess(host: Host, settings: Settings) -> Assessment:
         loaded_by_hand=is_loaded and not is_ours,
         no_target=wish.problem,
         target=wish.name,
-        guard=None if wish.entry is None else find_guard(host, settings, wish.entry),
+        guard=None if wish.entry is None else _find_guard(host, settings, wish.entry),
     )
     is_fresh = is_ours and wish.entry is not None and loading.is_loaded_already(host, wish.entry)
     changes = () if facts.loaded_by_hand else wish.changes
-    return Assessment(decide(facts), wish.entry, wish.config, is_loaded, is_ours, is_fresh, changes)
+    return Assessment(decide(facts), wish.entry, wish.config, is_loaded, is_ours, is_fresh, changes, facts.guard)
 
 
-def find_guard(host: Host, settings: Settings, entry: BootEntry) -> Optional[str]:
+def _find_guard(host: Host, settings: Settings, entry: BootEntry) -> Optional[str]:
     """Say why the guard sends a reboot into `entry` through firmware; None where it does not."""
     try:
         record = attempts.look(host, settings.guard_boots)

@@ -4,7 +4,7 @@ import json
 from typing import List, NamedTuple, Optional
 
 from kexec_initd import attempts, stamp
-from kexec_initd.assessment import assess, find_guard, with_files_read
+from kexec_initd.assessment import assess, with_files_read
 from kexec_initd.errors import Error, one_line
 from kexec_initd.files import read_text
 from kexec_initd.host import Host
@@ -68,7 +68,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         last_outcome=last.outcome.value if last else None,
         last_time=last.attempt.time if last else None,
         kexecs=record.kexecs,
-        guard=find_guard(host, settings, found.entry) if found.entry else None,
+        guard=found.guard,
         reboot="kexec" if goes else "cold",
         code=found.decision.code if installed else "not-installed",
         reason=found.decision.reason if installed else "kexec-initd is not installed: kexec-initd install",

@@ -59,7 +59,7 @@ def _uncertain(level: Level, position: int) -> str:
 
 def _split(wish: Optional[str]) -> Tuple[Optional[str], Optional[str]]:
     match = _FIRST.match(wish) if wish is not None else None
-    return match.groups() if match else (wish, None)  # type: ignore[return-value]
+    return (match.group(1), match.group(2)) if match else (wish, None)
 
 
 def find(lines: Tuple[Line, ...], first: Optional[str], fedora: bool, alone: bool) -> int:
