@@ -8,7 +8,7 @@ are good; only a KEXEC that is set to something unknown counts as no, since in d
 import os
 import re
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
 from kexec_initd.errors import Refused
 from kexec_initd.files import open_trusted
@@ -38,6 +38,14 @@ class Settings(NamedTuple):
     """GUARD_BOOTS: after an attempt that never arrived, how many boots have to come up well before the next kexec."""
     ignored: Optional[str] = None
     """Why the file was not read: it may have said KEXEC=no, so a reboot goes cold."""
+
+
+class Setting(NamedTuple):
+    """One setting: its field of Settings, what makes that field's value of a text (None: not understood), what it wants."""
+
+    field: str
+    parse: Callable[[str], Any]  # each field has a type of its own
+    wanted: str
 
 
 def path_for(root: Path, family: Family) -> Path:
@@ -104,23 +112,32 @@ def _apply(settings: Settings, line: str) -> Tuple[Settings, Optional[str]]:
 
 def _assign(settings: Settings, key: str, value: str) -> Tuple[Settings, Optional[str]]:
     """Return `settings` with KEY=value applied, and what is wrong with it."""
-    if key == "GUARD_BOOTS":
-        return _assign_number(settings, value)
-    if key not in ("KEXEC", "PRELOAD", "PURGATORY_CHECKS"):
+    found = SETTINGS.get(key)
+    if found is None:
         return settings, "the setting {} is unknown".format(key[:80])
-    switch = _WORDS.get(value.lower())
+    parsed = found.parse(value)
+    if parsed is not None:
+        return settings._replace(**{found.field: parsed}), None
+    problem = "{}={!r} is {}".format(key, value[:80], found.wanted)
     if key == "KEXEC":
-        problem = None if switch is not None else "KEXEC={!r} is neither yes nor no: taken as no".format(value[:80])
-        return settings._replace(kexec=bool(switch)), problem
-    if switch is None:
-        return settings, "{}={!r} is neither yes nor no".format(key, value[:80])
-    if key == "PRELOAD":
-        return settings._replace(preload=switch), None
-    return settings._replace(purgatory_checks=switch), None
+        return settings._replace(kexec=False), problem + ": taken as no"
+    return settings, problem
 
 
-def _assign_number(settings: Settings, value: str) -> Tuple[Settings, Optional[str]]:
-    """Return `settings` with GUARD_BOOTS=value applied, and what is wrong with it."""
-    if not re.match(r"[1-9][0-9]{0,2}\Z", value):
-        return settings, "GUARD_BOOTS={!r} is no number from 1 to 999".format(value[:80])
-    return settings._replace(guard_boots=int(value)), None
+def parse_switch(value: str) -> Optional[bool]:
+    """Return what yes, no and their like mean; None for any other word."""
+    return _WORDS.get(value.lower())
+
+
+def parse_count(value: str) -> Optional[int]:
+    """Return a number from 1 to 999; None for anything else."""
+    return int(value) if re.match(r"[1-9][0-9]{0,2}\Z", value) else None
+
+
+# Every setting there is, by its name in the file.
+SETTINGS = {
+    "KEXEC": Setting("kexec", parse_switch, "neither yes nor no"),
+    "PRELOAD": Setting("preload", parse_switch, "neither yes nor no"),
+    "PURGATORY_CHECKS": Setting("purgatory_checks", parse_switch, "neither yes nor no"),
+    "GUARD_BOOTS": Setting("guard_boots", parse_count, "no number from 1 to 999"),
+}
