@@ -6,7 +6,7 @@ The early shutdown step, the preload at boot and `status` all start from here.
 from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
-from kexec_initd import attempts, kexec, loading, stamp
+from kexec_initd import attempts, guard, kexec, loading, stamp
 from kexec_initd.bootloader import BootEntry, Change
 from kexec_initd.bootloader.naming import entry_for
 from kexec_initd.bootloader.target import read_target
@@ -82,7 +82,7 @@ def _find_guard(host: Host, settings: Settings, entry: BootEntry) -> Optional[st
         record = attempts.look(host, settings.guard_boots)
     except Error as error:
         return str(error)
-    return attempts.obstacle(record, attempts.target_key(host, entry), settings.guard_boots)
+    return guard.obstacle(record, attempts.target_key(host, entry), settings.guard_boots)
 
 
 def with_files_read(host: Host, assessment: Assessment) -> Assessment:

@@ -1,21 +1,19 @@
-"""What became of each kexec: a record that survives the jump, and the guard that closes when one never arrived.
+"""What became of each kexec: a record that survives the jump, for the guard that closes when one never arrived.
 
-An attempt is written down before the jump, and its id rides on the command line of the next kernel. The boot that shows
-the id is its arrival; any other boot that comes instead closes the guard: reboots into the same target go through
-firmware, until enough boots have come up well or the admin trusts it again. `judge` and `obstacle` are the rules.
+An attempt is written down before the jump, and its id rides on the command line of the next kernel. How a boot is judged
+by that, and what follows, are the rules of `guard`.
 
-The record has a line for each field, below a line with its version and above one with the CRC-32 of all before it:
-"boot BOOT_ID" (the last boot that was judged), "kexecs NUMBER" (arrivals since the last boot without one), "last
-OUTCOME ID TIME TARGET RELEASE", "guard BOOTS ID TIME TARGET RELEASE", or "-". Plain shell writes it, too. Time 0 stands for
+The record has a line for each field of `guard.Record`, below a line with its version and above one with the CRC-32 of all
+before it: "boot BOOT_ID", "kexecs NUMBER", "total NUMBER", "firmware TIME", "last OUTCOME ID TIME TARGET RELEASE", "guard
+BOOTS ID TIME TARGET RELEASE", "why SENTENCE"; "-" stands for nothing. Plain shell writes it, too. Time 0 of an attempt is
 that of the file: what is loaded leaves its record ready in the state directory, to be put in place when the jump nears.
 """
 
-import enum
 import os
 import time
 import zlib
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from kexec_initd import stamp
 from kexec_initd.bootloader import BootEntry
@@ -23,102 +21,20 @@ from kexec_initd.bootloader.naming import below
 from kexec_initd.cmdline import find_attempt, without_attempts
 from kexec_initd.errors import Error, Refused, one_line
 from kexec_initd.files import identity, open_trusted, read_text, write_atomic
+from kexec_initd.guard import NOTHING, Attempt, Boot, Guard, Last, Outcome, Record, is_arriving, judge, when_began
 from kexec_initd.host import Host
 from kexec_initd.integration.records import STATE_DIR
 
 PATH = Path(STATE_DIR) / "attempts"
 HEADER = "kexec-initd attempts 1"
+FIELDS = ("boot", "kexecs", "total", "firmware", "last", "guard", "why")
 LIMIT = 4096
 RELEASE_LENGTH = 100
-NOTHING = "-"
+WHY_LENGTH = 300
 
 
 class Damaged(Refused):
     """The record is not what we have written. A reboot goes cold once, and begins a new one."""
-
-
-class Outcome(enum.Enum):
-    """What became of an attempt."""
-
-    UNDER_WAY = "under-way"
-    ARRIVED = "arrived"
-    LOST = "lost"
-
-
-class Attempt(NamedTuple):
-    """One kexec: its id, seconds since 1970, what of (`target_key`), the release of its kernel in printable ASCII."""
-
-    id: str
-    time: int
-    target: str
-    release: str
-
-    def __str__(self) -> str:
-        return "attempt {} (kernel {}, {})".format(self.id, self.release, tell_time(self.time))
-
-
-class Last(NamedTuple):
-    """The last attempt."""
-
-    outcome: Outcome
-    attempt: Attempt
-
-
-class Guard(NamedTuple):
-    """The attempt that never arrived, and how many boots have come up well since the one that showed it."""
-
-    boots: int
-    attempt: Attempt
-
-
-class Record(NamedTuple):
-    """All that is remembered from boot to boot."""
-
-    boot: str = NOTHING
-    kexecs: int = 0
-    last: Optional[Last] = None
-    guard: Optional[Guard] = None
-
-
-def tell_time(seconds: int) -> str:
-    """Return a time since 1970 for a person."""
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
-
-
-def judge(record: Record, boot: str, shown: Optional[str], limit: int) -> Record:
-    """Return `record` after the boot with the id `boot`, on whose command line the attempt `shown` is.
-
-    Each boot counts once, however often it is judged; after `limit` good ones the guard goes.
-    """
-    if record.boot == boot:
-        return record
-    last, guard = record.last, record.guard
-    kexecs = record.kexecs if shown else 0
-    if guard is not None:
-        guard = guard._replace(boots=guard.boots + 1)
-    if last is not None and last.outcome is Outcome.UNDER_WAY:
-        if last.attempt.id == shown:
-            last = last._replace(outcome=Outcome.ARRIVED)
-            kexecs += 1
-        else:
-            last = last._replace(outcome=Outcome.LOST)
-            guard = Guard(0, last.attempt)
-    if guard is not None and guard.boots >= limit:
-        guard = None
-    judged = record._replace(kexecs=kexecs, last=last, guard=guard)
-    return record if judged == record else judged._replace(boot=boot)
-
-
-def obstacle(record: Record, target: str, limit: int) -> Optional[str]:
-    """Say why the guard is closed for a target, and what lifts that; None where it is open."""
-    guard = record.guard
-    if guard is None or guard.attempt.target != target or guard.boots >= limit:
-        return None
-    left = limit - guard.boots
-    boots = "1 more good boot" if left == 1 else "{} more good boots".format(left)
-    return "{} never arrived; kexec again after {}, with another target, or after kexec-initd trust".format(
-        guard.attempt, boots
-    )
 
 
 def target_key(host: Host, entry: BootEntry) -> str:
@@ -136,9 +52,15 @@ def _lasting_identity(path: Path) -> str:
 
 def prepared(host: Host, record: Record, entry: BootEntry, attempt: str, release: str) -> bytes:
     """Return the record for when `attempt` at `entry`, which has just been loaded, gets under way."""
-    name = one_line(release).encode("ascii", "backslashreplace").decode("ascii")[:RELEASE_LENGTH]
-    under_way = Last(Outcome.UNDER_WAY, Attempt(attempt, 0, target_key(host, entry), name or "?"))
-    return format_record(record._replace(boot=_boot_id(host), last=under_way))
+    under_way = Last(
+        Outcome.UNDER_WAY, Attempt(attempt, 0, target_key(host, entry), _printable(release, RELEASE_LENGTH))
+    )
+    return format_record(record._replace(boot=find_boot(host).id, last=under_way))
+
+
+def _printable(text: str, length: int) -> str:
+    """Return `text` as one line of printable ASCII, of at most `length` characters and never empty."""
+    return one_line(text).encode("ascii", "backslashreplace").decode("ascii")[:length] or "?"
 
 
 def begin(root: Path) -> None:
@@ -150,10 +72,13 @@ def begin(root: Path) -> None:
     _write(root, data)
 
 
-def settle(host: Host, limit: int) -> Record:
-    """Judge the running boot, write down what is new, and return the record. Raises Damaged, Error."""
+def settle(host: Host, limit: int, failure: Optional[str] = None) -> Record:
+    """Judge the running boot, write down what is new, and return the record. Raises Damaged, Error.
+
+    `failure` says why an arrival is none, as the checks after the boot have found.
+    """
     record = read(host.root)
-    judged = _judge_boot(host, record, limit)
+    judged = _judge_boot(host, record, limit, failure)
     if judged != record:
         _write(host.root, format_record(judged))
     return judged
@@ -162,6 +87,12 @@ def settle(host: Host, limit: int) -> Record:
 def look(host: Host, limit: int) -> Record:
     """Return what `settle` would, and write nothing. Raises Damaged, Error."""
     return _judge_boot(host, read(host.root), limit)
+
+
+def is_arrival(host: Host) -> bool:
+    """Tell whether the running boot is an arrival that nobody has confirmed. Raises Damaged, Error."""
+    record = read(host.root)
+    return record.last is not None and is_arriving(record, find_boot(host))
 
 
 def trust(host: Host, limit: int) -> str:
@@ -174,7 +105,7 @@ def trust(host: Host, limit: int) -> str:
     if record.guard is None:
         return "nothing to lift: the guard is open"
     _write(host.root, format_record(record._replace(guard=None)))
-    return "the guard is open again: {} never arrived".format(record.guard.attempt)
+    return "the guard is open again: {}".format(record.guard)
 
 
 def forget(root: Path) -> None:
@@ -223,14 +154,16 @@ def _dated(record: Record, written: int) -> Record:
 def format_record(record: Record) -> bytes:
     """Return the record as the lines of its file."""
     last, guard = record.last, record.guard
-    lines = [
-        HEADER,
-        "boot {}".format(record.boot),
-        "kexecs {}".format(record.kexecs),
-        "last {}".format(NOTHING if last is None else _words(last.outcome.value, last.attempt)),
-        "guard {}".format(NOTHING if guard is None else _words(str(guard.boots), guard.attempt)),
-    ]
-    text = "".join(line + "\n" for line in lines)
+    values = (
+        record.boot,
+        str(record.kexecs),
+        str(record.total),
+        str(record.firmware),
+        NOTHING if last is None else _words(last.outcome.value, last.attempt),
+        NOTHING if guard is None else _words(str(guard.boots), guard.attempt),
+        NOTHING if guard is None or guard.why is None else guard.why,
+    )
+    text = "".join("{}\n".format(line) for line in (HEADER, *map(" ".join, zip(FIELDS, values))))
     return "{}end {}\n".format(text, _crc(text)).encode("ascii")
 
 
@@ -244,10 +177,11 @@ def parse_record(data: bytes) -> Record:
         raise ValueError("it is of another version, or none of ours")
     if end != _crc(body) + "\n":
         raise ValueError("its checksum does not fit")
-    boot, kexecs, last, guard = [
-        _value(line, word) for line, word in zip(body.split("\n")[1:5], ("boot", "kexecs", "last", "guard"))
-    ]
-    return Record(boot, int(kexecs), _parse_last(last), _parse_guard(guard))
+    lines = body.split("\n")[1:-1]
+    if len(lines) != len(FIELDS):
+        raise ValueError("it has {} fields".format(len(lines)))
+    boot, kexecs, total, firmware, last, guard, why = [_value(line, word) for line, word in zip(lines, FIELDS)]
+    return Record(boot, int(kexecs), int(total), int(firmware), _parse_last(last), _parse_guard(guard, why))
 
 
 def _value(line: str, word: str) -> str:
@@ -268,11 +202,11 @@ def _parse_last(text: str) -> Optional[Last]:
     return Last(Outcome(outcome), _parse_attempt(rest))
 
 
-def _parse_guard(text: str) -> Optional[Guard]:
+def _parse_guard(text: str, why: str) -> Optional[Guard]:
     if text == NOTHING:
         return None
     boots, rest = text.split(" ", 1)
-    return Guard(int(boots), _parse_attempt(rest))
+    return Guard(int(boots), _parse_attempt(rest), None if why == NOTHING else why)
 
 
 def _parse_attempt(text: str) -> Attempt:
@@ -293,15 +227,23 @@ def _write(root: Path, data: bytes) -> None:
         raise Error("cannot write the record of attempts {}: {}".format(place, error.strerror))
 
 
-def _judge_boot(host: Host, record: Record, limit: int) -> Record:
-    if record == Record():
+def _judge_boot(host: Host, record: Record, limit: int, failure: Optional[str] = None) -> Record:
+    if record == Record() and host.cmdline is None:  # a tree that is not running
         return record
-    return judge(record, _boot_id(host), find_attempt(host.cmdline or ""), limit)
+    return judge(record, find_boot(host), limit, failure and _printable(failure, WHY_LENGTH))
 
 
-def _boot_id(host: Host) -> str:
-    """Return the id of the running boot; random(4) has it since before SysV init had dependencies."""
+def find_boot(host: Host) -> Boot:
+    """Return the running boot; random(4) has its id since before SysV init had dependencies. Raises Error."""
     found = read_text(host.root / "proc/sys/kernel/random/boot_id")
     if not found or host.cmdline is None:
         raise Error("which boot this is cannot be told: /proc is not mounted")
-    return found
+    return Boot(found, find_attempt(host.cmdline), when_began(time.time(), read_uptime(host.root)))
+
+
+def read_uptime(root: Path) -> float:
+    """Return for how many seconds the running kernel has run, by proc(5); 0 where it does not say."""
+    try:
+        return float((read_text(root / "proc/uptime") or "").split()[0])
+    except (IndexError, ValueError):
+        return 0.0

@@ -3,7 +3,7 @@
 import json
 from typing import List, NamedTuple, Optional
 
-from kexec_initd import attempts, stamp
+from kexec_initd import attempts, guard, stamp
 from kexec_initd.assessment import assess, with_files_read
 from kexec_initd.errors import Error, one_line
 from kexec_initd.files import read_text
@@ -77,12 +77,12 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
     )
 
 
-def _read_record(host: Host, settings: Settings) -> attempts.Record:
+def _read_record(host: Host, settings: Settings) -> guard.Record:
     """Return the record of attempts; an empty one where it cannot be read, which the guard says."""
     try:
         return attempts.look(host, settings.guard_boots)
     except Error:
-        return attempts.Record()
+        return guard.Record()
 
 
 def as_json(status: Status) -> str:
@@ -115,5 +115,5 @@ def _tell_last(status: Status) -> str:
     if status.last_attempt is None:
         return "none yet"
     words = {"arrived": "arrived", "lost": "never arrived", "under-way": "under way"}
-    when = attempts.tell_time(status.last_time or 0)
+    when = guard.tell_time(status.last_time or 0)
     return "{} of {} {}".format(status.last_attempt, when, words[status.last_outcome or ""])

@@ -1,16 +1,21 @@
-# The record of attempts and the guard, by the rules of kexec_initd's module attempts, which says what is in the record.
+# The record of attempts and the guard, by the rules of kexec_initd's modules attempts, which says what is in the record, and
+# guard.
 
 # The CRC-32 of what is read, which gzip writes behind its output.
 checksum () {
 	gzip -1c | tail -c 8 | od -A n -v -t x4 | tr -d ' \n' | cut -c 1-8
 }
 
-# Sets $seen (the boot that was judged last), $kexecs, $last and $guard. A record that is not whole is $damaged.
+# Sets $seen (the boot that was judged last), $kexecs, $total, $firmware, $last, $guard and $why. A record that is not whole
+# is $damaged.
 read_record () {
 	seen=-
 	kexecs=0
+	total=0
+	firmware=0
 	last=-
 	guard=-
+	why=-
 	damaged=
 	if [ ! -e "$attempts" ] && [ ! -L "$attempts" ]; then
 		return 0
@@ -36,14 +41,21 @@ take_record () {
 		case $word in
 		boot) seen=$rest ;;
 		kexecs) kexecs=$rest ;;
+		total) total=$rest ;;
+		firmware) firmware=$rest ;;
 		last) last=$rest ;;
 		guard) guard=$rest ;;
+		why) why=$rest ;;
 		esac
 	done
-	case $kexecs,${guard%% *} in
-	*[!0-9]*,* | 0?*,* | ??????????*,*) return 1 ;;
-	*,- | *,[0-9] | *,[1-9][0-9] | *,[1-9][0-9][0-9]) ;;
-	*) return 1 ;;
+	boots=${guard%% *}
+	is_number "$kexecs" && is_number "$total" && is_number "$firmware" && { [ "$guard" = - ] || is_number "$boots"; }
+}
+
+# Is that a number which the shell may calculate with?
+is_number () {
+	case $1 in
+	'' | *[!0-9]* | 0?* | ????????????*) return 1 ;;
 	esac
 }
 
@@ -55,7 +67,7 @@ print_record () {
 write_record () {
 	body=$(
 		printf 'kexec-initd attempts 1\nboot %s\nkexecs %s\n' "$boot" "$kexecs"
-		printf 'last %s\nguard %s\n' "$last" "$guard"
+		printf 'total %s\nfirmware %s\nlast %s\nguard %s\nwhy %s\n' "$total" "$firmware" "$last" "$guard" "$why"
 	)
 	(
 		umask 077
@@ -69,22 +81,44 @@ settle_attempts () {
 	read_record || return 1
 	boot=
 	read -r boot </proc/sys/kernel/random/boot_id
-	before="$kexecs $last $guard"
-	if [ "$seen" = "$boot" ] || [ "$before" = "0 - -" ]; then
+	if [ "$seen" = "$boot" ]; then
 		return 0
 	fi
 	judge_boot
-	if [ "$kexecs $last $guard" != "$before" ]; then
-		reason="cannot write the record of attempts $attempts"
-		write_record "$state/settled" && bounded 15 put_record "$state/settled" && rm -f "$state/settled"
+	reason="cannot write the record of attempts $attempts"
+	write_record "$state/settled" && bounded 15 put_record "$state/settled" && rm -f "$state/settled"
+}
+
+# Sets $began, when the running boot began; 0 where the clock shows a time before 2020, so was never set.
+find_beginning () {
+	read_uptime
+	began=$(($(date +%s) - uptime))
+	if [ "$began" -lt 1577836800 ]; then
+		began=0
 	fi
 }
 
+read_uptime () {
+	uptime=0
+	if [ -r /proc/uptime ]; then
+		read -r uptime _ </proc/uptime
+	fi
+	uptime=${uptime%%.*}
+}
+
 judge_boot () {
+	find_beginning
 	shown=" $(cat /proc/cmdline) "
 	case $shown in
-	*" kexec_initd.attempt="*) ;;
-	*) kexecs=0 ;;
+	*" kexec_initd.attempt="*)
+		if [ "$firmware" = 0 ]; then
+			firmware=$began
+		fi
+		;;
+	*)
+		kexecs=0
+		firmware=$began
+		;;
 	esac
 	if [ "$guard" != - ]; then
 		guard="$((${guard%% *} + 1)) ${guard#* }"
@@ -94,6 +128,7 @@ judge_boot () {
 	esac
 	if [ "$guard" != - ] && [ "${guard%% *}" -ge "$guard_boots" ]; then
 		guard=-
+		why=-
 	fi
 }
 
@@ -109,10 +144,12 @@ judge_last () {
 	*" kexec_initd.attempt=$id "*)
 		last="arrived $id $rest"
 		kexecs=$((kexecs + 1))
+		total=$((total + 1))
 		;;
 	*)
 		last="lost $id $rest"
 		guard="0 $id $rest"
+		why=-
 		;;
 	esac
 }
@@ -135,8 +172,12 @@ is_guard_open () {
 	fi
 	left=$((guard_boots - ${guard%% *}))
 	id=${guard#* }
-	reason="attempt ${id%% *} (kernel ${rest#* }) never arrived; kexec again after $left more good boots, with another kernel,"
-	reason="$reason or when $attempts is removed"
+	fate="never arrived"
+	if [ "$why" != - ]; then
+		fate="failed: $why"
+	fi
+	reason="attempt ${id%% *} (kernel ${rest#* }) $fate; kexec again after $left more good boots, with another kernel, or"
+	reason="$reason when $attempts is removed"
 	return 1
 }
 

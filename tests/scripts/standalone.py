@@ -18,7 +18,7 @@ from tests.unit.images import bzimage, cpio
 
 TOOLS = (
     *("awk", "bzip2", "cat", "cmp", "cpio", "cut", "grep", "gzip", "head", "ln", "mv", "od", "readlink", "sed", "stat"),
-    *("tail", "tr", "wc", "mkdir", "rm", "rmdir", "cp"),
+    *("tail", "tr", "wc", "mkdir", "rm", "rmdir", "cp", "date"),
 )
 PROGRAMS = ("lz4", "lzop", "xz", "zstd")
 RELEASE = "6.1.0-50-amd64"

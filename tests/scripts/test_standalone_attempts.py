@@ -8,7 +8,7 @@ from typing import Callable, List, Optional, Tuple
 import pytest
 
 from kexec_initd import attempts
-from kexec_initd.attempts import Attempt, Guard, Last, Outcome, Record
+from kexec_initd.guard import Attempt, Boot, Guard, Last, Outcome, Record, judge
 from tests.scripts.standalone import ATTEMPT, CMDLINE, RELEASE, StandaloneJail
 from tests.scripts.test_standalone_load import COLD, RECORD, SETTINGS
 
@@ -115,7 +115,7 @@ def as_another_version(place: Path) -> None:
 
 
 def as_code(place: Path) -> None:
-    record = Record(BOOTS[0], 0, None, Guard(0, Attempt("a", 1, "b", "c")))
+    record = Record(BOOTS[0], guard=Guard(0, Attempt("a", 1, "b", "c")))
     text = attempts.format_record(record).decode().replace("guard 0", "guard a[$(touch${IFS}/canary)]").split("end ")[0]
     place.write_text("{}end {}\n".format(text, attempts._crc(text)))
 
@@ -137,7 +137,7 @@ def test_whatever_is_in_place_of_the_record_means_cold_once(
 
 def test_every_kind_of_damage_is_told(jail: StandaloneJail) -> None:
     chance = random.Random(6)
-    data = attempts.format_record(Record(BOOTS[0], 7, None, Guard(1, Attempt("aaaa", 1, "0123abcd", "6.1"))))
+    data = attempts.format_record(Record(BOOTS[0], 7, guard=Guard(1, Attempt("aaaa", 1, "0123abcd", "6.1"))))
     for number in range(150):
         place = chance.randrange(len(data))
         flipped = data[:place] + bytes([data[place] ^ 1 << chance.randrange(8)]) + data[place + 1 :]
@@ -179,14 +179,18 @@ def stories() -> List[Tuple[Record, Optional[str]]]:
         outcome = chance.choice([None, *Outcome])
         time = 0 if outcome is Outcome.UNDER_WAY and chance.randint(0, 1) else 1_700_000_000
         last = Last(outcome, attempt(time)) if outcome else None
-        guard = chance.choice([None, Guard(chance.choice([0, 1, 2, 3, 9, 10]), attempt(1_500_000_000))])
-        return Record(chance.choice([*BOOTS, "-"]), chance.choice([0, 0, 1, 8, 9, 99]), last, guard)
+        why = chance.choice([None, "no default route"])
+        guard = chance.choice([None, Guard(chance.choice([0, 1, 2, 3, 9, 10]), attempt(1_500_000_000), why)])
+        kexecs, total = chance.choice([0, 0, 1, 8, 9, 99]), chance.choice([0, 9, 123456])
+        return Record(chance.choice([*BOOTS, "-"]), kexecs, total, chance.choice([0, WRITTEN]), last, guard)
 
-    return [(record(), chance.choice([None, *IDS])) for _ in range(200)]
+    return [(record(), chance.choice([None, *IDS])) for _ in range(100)]
 
 
-def test_every_boot_is_judged_as_python_judges_it(jail: StandaloneJail) -> None:
+@pytest.mark.parametrize("now, began", [(1_700_000_100, 1_700_000_000), (315_532_900, 0)])
+def test_every_boot_is_judged_as_python_judges_it(jail: StandaloneJail, now: int, began: int) -> None:
     corpus = stories()
+    jail.write("proc/uptime", "100.00 50.00\n")
     for number, (record, shown) in enumerate(corpus):
         place = jail.put("records/{:04}".format(number), attempts.format_record(record), 0o600)
         os.utime(place, (WRITTEN, WRITTEN))
@@ -194,15 +198,17 @@ def test_every_boot_is_judged_as_python_judges_it(jail: StandaloneJail) -> None:
             "cmdlines/{:04}".format(number), "root=a kexec_initd.attempt={} b\n".format(shown) if shown else "c\n"
         )
     jail.write("proc/sys/kernel/random/boot_id", BOOTS[1] + "\n")
-    done = jail.drive("""
+    done = jail.drive(
+        """
     for attempts in /records/????; do
         cat /cmdlines/${attempts##*/} >/proc/cmdline
         settle_attempts || echo "$attempts: $reason"
     done
-    """)
+    """.replace("\n", "\ndate () {{ echo {}; }}\n".format(now), 1)
+    )
     assert done.said == ""
     for number, (record, shown) in enumerate(corpus):
         found = attempts.parse_record((jail.root / "records/{:04}".format(number)).read_bytes())
         dated = attempts._dated(record, WRITTEN)
-        expected = attempts.judge(dated, BOOTS[1], shown, 3)
+        expected = judge(dated, Boot(BOOTS[1], shown, began), 3)
         assert attempts._dated(found, WRITTEN) == expected, (number, record, shown)

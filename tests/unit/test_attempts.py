@@ -9,9 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kexec_initd import attempts, loading, shutdown, stamp, status
-from kexec_initd.attempts import Attempt, Damaged, Guard, Last, Outcome, Record, judge, obstacle
+from kexec_initd import attempts, guard, loading, shutdown, stamp, status
+from kexec_initd.attempts import Damaged
 from kexec_initd.errors import Error
+from kexec_initd.guard import (
+    DAY,
+    PLAUSIBLE,
+    Attempt,
+    Boot,
+    Guard,
+    Last,
+    Outcome,
+    Record,
+    days_since_firmware,
+    obstacle,
+    when_began,
+)
 from kexec_initd.host import gather
 from kexec_initd.settings import Settings
 from tests.unit.fake_host import FakeHost, running_entry, with_kernel
@@ -19,6 +32,11 @@ from tests.unit.fake_host import FakeHost, running_entry, with_kernel
 LIMIT = 3
 A = Attempt("aaaa", 1000, "0000000a", "6.1.0-test")
 B = Attempt("bbbb", 2000, "0000000b", "6.1.0 of unknown release")
+
+
+def judge(record: Record, boot: str, shown: Optional[str], limit: int, failure: Optional[str] = None) -> Record:
+    """Judge the boot of that id, which began at no known time."""
+    return guard.judge(record, Boot(boot, shown, 0), limit, failure)
 
 
 def under_way(attempt: Attempt, record: Record = Record(), boot: str = "0") -> Record:
@@ -32,8 +50,8 @@ def closed(record: Record, attempt: Attempt) -> bool:
 
 def test_an_attempt_that_arrives_leaves_the_guard_open() -> None:
     record = judge(under_way(A), "1", "aaaa", LIMIT)
-    assert record == Record("1", 1, Last(Outcome.ARRIVED, A), None)
-    assert judge(under_way(B, record, "1"), "2", "bbbb", LIMIT) == Record("2", 2, Last(Outcome.ARRIVED, B), None)
+    assert record == Record("1", 1, 1, 0, Last(Outcome.ARRIVED, A), None)
+    assert judge(under_way(B, record, "1"), "2", "bbbb", LIMIT) == Record("2", 2, 2, 0, Last(Outcome.ARRIVED, B), None)
 
 
 @pytest.mark.parametrize("shown", [None, "bbbb", "", "aaa", "aaaab"])
@@ -71,7 +89,55 @@ def test_two_in_a_row_begin_to_count_anew() -> None:
 def test_a_power_cut_before_the_record_is_in_place_leaves_nothing_to_judge() -> None:
     record = judge(under_way(A), "1", "aaaa", LIMIT)
     assert judge(record, "2", None, LIMIT) == record._replace(boot="2", kexecs=0)
-    assert judge(Record(), "1", None, LIMIT) == Record()
+    assert judge(Record(), "1", None, LIMIT) == Record("1")
+
+
+def test_an_arrival_that_fails_its_checks_closes_the_guard_and_is_no_proof_of_anything() -> None:
+    record = judge(under_way(A, Record(kexecs=1, total=5)), "1", "aaaa", LIMIT, "no default route")
+    assert record == Record("1", 2, 5, 0, Last(Outcome.FAILED, A), Guard(0, A, "no default route"))
+    assert (
+        "(kernel 6.1.0-test, 1970-01-01 00:16 UTC) failed: no default route; kexec again after 3 more good boots"
+        in (obstacle(record, A.target, LIMIT) or "")
+    )
+    assert judge(record, "2", None, LIMIT).guard == Guard(1, A, "no default route")
+
+
+def test_a_failure_is_no_subject_of_a_boot_without_an_arrival() -> None:
+    assert judge(under_way(A), "1", None, LIMIT, "no default route").guard == Guard(0, A)
+    assert judge(Record(), "1", "aaaa", LIMIT, "no default route").guard is None
+
+
+def test_the_last_boot_through_firmware_is_the_last_one_that_shows_no_attempt() -> None:
+    record = guard.judge(under_way(A), Boot("1", None, 5), LIMIT)
+    assert (record.firmware, record.total) == (5, 0)
+    record = guard.judge(under_way(B, record, "1"), Boot("2", "bbbb", 6), LIMIT)
+    assert (record.firmware, record.total) == (5, 1)
+    record = guard.judge(record, Boot("3", None, 7), LIMIT)
+    assert (record.firmware, record.total, record.kexecs) == (7, 1, 0)
+
+
+def test_a_clock_that_was_set_later_counts_from_the_first_boot_that_it_tells_of() -> None:
+    record = guard.judge(Record(), Boot("1", None, when_began(315532800, 10)), LIMIT)
+    assert record.firmware == 0
+    assert guard.judge(under_way(A, record), Boot("2", "aaaa", 8), LIMIT).firmware == 8
+
+
+NOW = PLAUSIBLE + 100 * DAY
+
+
+@pytest.mark.parametrize(
+    "firmware, now, uptime, days",
+    [
+        (NOW - 9 * DAY, NOW, 2 * DAY, 9),
+        (NOW - 9 * DAY, NOW - 10 * DAY, 2 * DAY, 2),
+        (NOW - 9 * DAY, 315532800, 2 * DAY, 2),
+        (0, NOW, 3 * DAY, 3),
+        (315532800, NOW, 3 * DAY, 3),
+        (NOW - DAY, NOW, 3 * DAY, 3),
+    ],
+)
+def test_days_since_firmware_stay_sane_when_the_clock_does_not(firmware: int, now: int, uptime: int, days: int) -> None:
+    assert days_since_firmware(Record(firmware=firmware), now, uptime) == days
 
 
 def test_a_lower_setting_counts_at_once() -> None:
@@ -82,10 +148,11 @@ def test_a_lower_setting_counts_at_once() -> None:
 WORD = st.text("0123456789abcdef-", min_size=1, max_size=36)
 PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=100)
 ATTEMPTS = st.builds(Attempt, WORD, st.integers(1, 10**11), WORD, PRINTABLE)
+WHY = st.one_of(st.none(), PRINTABLE.filter(lambda text: text != "-"))
 RECORDS = st.builds(
-    Record, WORD, st.integers(0, 10**6),
+    Record, WORD, st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**11),
     st.one_of(st.none(), st.builds(Last, st.sampled_from(Outcome), ATTEMPTS)),
-    st.one_of(st.none(), st.builds(Guard, st.integers(0, 999), ATTEMPTS)),
+    st.one_of(st.none(), st.builds(Guard, st.integers(0, 999), ATTEMPTS, WHY)),
 )  # fmt: skip
 
 
@@ -117,7 +184,9 @@ def test_only_enough_good_boots_or_trust_lead_to_a_lost_target_again(story: List
             good = {"a": LIMIT, "b": LIMIT, name: 0}
 
 
-FULL = Record("01234567-89ab-4cde-8f01-23456789abcd", 7, Last(Outcome.LOST, A), Guard(1, B))
+FULL = Record(
+    "01234567-89ab-4cde-8f01-23456789abcd", 7, 70, 1600000000, Last(Outcome.FAILED, A), Guard(1, B, "no route")
+)
 
 
 def put(root: Path, data: bytes) -> Path:
@@ -332,9 +401,10 @@ def test_trust_after_the_preload_is_seen_by_the_early_step(ready: FakeHost) -> N
 
 
 def test_a_record_that_cannot_be_written_means_cold(ready: FakeHost) -> None:
-    boot(ready)
-    attempts.locate(ready.root).parent.rmdir()
+    (ready.root / "var/lib/kexec-initd").rmdir()
     ready.write("var/lib/kexec-initd", "in the way")
+    with pytest.raises(Error, match="cannot write the record of attempts"):
+        boot(ready)
     assert reboot(ready) is None
     assert "cannot write the record of attempts" in reason(ready)
 

@@ -1,0 +1,143 @@
+"""The rules by which one boot is judged from the record of those before it, and which reboots go cold for that. Pure.
+
+The boot that shows the id of the attempt under way is its arrival; any other boot that comes instead closes the guard, as
+does an arrival that the checks after the boot find wanting. `attempts` keeps the record on the disk.
+"""
+
+import enum
+import time
+from typing import NamedTuple, Optional
+
+NOTHING = "-"
+PLAUSIBLE = 1577836800  # 2020-01-01: a clock that shows less was never set, as after a battery has failed
+DAY = 86400
+
+
+class Outcome(enum.Enum):
+    """What became of an attempt."""
+
+    UNDER_WAY = "under-way"
+    ARRIVED = "arrived"
+    LOST = "lost"
+    FAILED = "failed"
+
+
+class Attempt(NamedTuple):
+    """One kexec: its id, seconds since 1970, what of (`target_key`), the release of its kernel in printable ASCII."""
+
+    id: str
+    time: int
+    target: str
+    release: str
+
+    def __str__(self) -> str:
+        return "attempt {} (kernel {}, {})".format(self.id, self.release, tell_time(self.time))
+
+
+class Last(NamedTuple):
+    """The last attempt."""
+
+    outcome: Outcome
+    attempt: Attempt
+
+
+class Guard(NamedTuple):
+    """The attempt that closed the guard, how many boots have come up well since the one that showed it, and why.
+
+    `why` is a sentence in printable ASCII for an arrival that failed its checks; None for an attempt that never arrived.
+    """
+
+    boots: int
+    attempt: Attempt
+    why: Optional[str] = None
+
+    def __str__(self) -> str:
+        return "{} {}".format(self.attempt, "failed: " + self.why if self.why else "never arrived")
+
+
+class Record(NamedTuple):
+    """All that is remembered from boot to boot.
+
+    `boot` is the id of the last boot that was judged; `kexecs` are arrivals since the last boot through firmware, `total`
+    those of ever that were good; `firmware` says when that boot began, in seconds since 1970, 0 where no clock told.
+    """
+
+    boot: str = NOTHING
+    kexecs: int = 0
+    total: int = 0
+    firmware: int = 0
+    last: Optional[Last] = None
+    guard: Optional[Guard] = None
+
+
+class Boot(NamedTuple):
+    """One boot: its id, the attempt on its command line, when it began (seconds since 1970; 0 where no clock tells)."""
+
+    id: str
+    shown: Optional[str]
+    began: int
+
+
+def tell_time(seconds: int) -> str:
+    """Return a time since 1970 for a person."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+
+
+def when_began(now: float, uptime: float) -> int:
+    """Return when a boot began, by a clock that shows `now` after `uptime` seconds; 0 for one that was never set."""
+    began = int(now - uptime)
+    return began if began >= PLAUSIBLE else 0
+
+
+def is_arriving(record: Record, boot: Boot) -> bool:
+    """Tell whether `boot` is the arrival of the attempt under way, and not yet judged."""
+    last = record.last
+    return (
+        record.boot != boot.id
+        and last is not None
+        and (last.outcome, last.attempt.id) == (Outcome.UNDER_WAY, boot.shown)
+    )
+
+
+def judge(record: Record, boot: Boot, limit: int, failure: Optional[str] = None) -> Record:
+    """Return `record` after `boot`; `failure` says what the checks of an arrival have found wanting.
+
+    Each boot counts once, however often it is judged; after `limit` good ones the guard goes.
+    """
+    if record.boot == boot.id:
+        return record
+    last, guard, total = record.last, record.guard, record.total
+    kexecs, firmware = (record.kexecs, record.firmware or boot.began) if boot.shown else (0, boot.began)
+    if guard is not None:
+        guard = guard._replace(boots=guard.boots + 1)
+    if is_arriving(record, boot):
+        assert last is not None
+        kexecs += 1
+        total += 0 if failure else 1
+        guard = Guard(0, last.attempt, failure) if failure else guard
+        last = last._replace(outcome=Outcome.FAILED if failure else Outcome.ARRIVED)
+    elif last is not None and last.outcome is Outcome.UNDER_WAY:
+        last = last._replace(outcome=Outcome.LOST)
+        guard = Guard(0, last.attempt)
+    if guard is not None and guard.boots >= limit:
+        guard = None
+    return Record(boot.id, kexecs, total, firmware, last, guard)
+
+
+def obstacle(record: Record, target: str, limit: int) -> Optional[str]:
+    """Say why the guard is closed for a target, and what lifts that; None where it is open."""
+    guard = record.guard
+    if guard is None or guard.attempt.target != target or guard.boots >= limit:
+        return None
+    left = limit - guard.boots
+    boots = "1 more good boot" if left == 1 else "{} more good boots".format(left)
+    return "{}; kexec again after {}, with another target, or after kexec-initd trust".format(guard, boots)
+
+
+def days_since_firmware(record: Record, now: float, uptime: float) -> float:
+    """Return how many days ago the last boot through firmware was, at least those of the running boot.
+
+    A clock that was never set, or shows a time before that boot, counts for nothing.
+    """
+    since = now - record.firmware if PLAUSIBLE <= record.firmware <= now else 0
+    return max(since, uptime) / DAY
