@@ -17,11 +17,18 @@ kexec_wanted () {
 	[ "$decision" = kexec ] && is_loaded
 }
 
-# Is a file system on a block device still writable? A kexec would leave it unclean.
+# Is a file system on a block device still writable, or can nobody tell? A kexec would leave it unclean. Sets why_cold.
 still_writable () {
+	why_cold="/proc/mounts cannot be read"
+	if [ ! -r /proc/mounts ]; then
+		return 0
+	fi
 	while read -r device where _ options _; do
 		case $device,$options in
-		/dev/*,rw | /dev/*,rw,*) return 0 ;;
+		/dev/*,rw | /dev/*,rw,*)
+			why_cold="$device on $where is still writable"
+			return 0
+			;;
 		esac
 	done </proc/mounts
 	return 1
@@ -32,7 +39,7 @@ jump_alone () {
 	bounded 15 sync
 	bounded 15 umount -a -r -t noproc,nosysfs,nodevtmpfs,nodevpts,notmpfs 2>/dev/null
 	if still_writable; then
-		say "reboot goes through firmware: $device on $where is still writable"
+		say "reboot goes through firmware: $why_cold"
 		return
 	fi
 	bounded 15 kexec -e ${no_ifdown:+"$no_ifdown"}

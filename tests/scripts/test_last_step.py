@@ -57,6 +57,13 @@ def test_the_shell_alone_does_not_jump_over_a_writable_file_system(jail: Jail) -
     assert "/dev/vdb1 on /srv is still writable" in said
 
 
+def test_the_shell_alone_does_not_jump_when_nobody_can_tell_what_is_mounted(jail: Jail) -> None:
+    (jail.root / "proc/mounts").unlink()
+    said = jail.run("reboot", "stop").said
+    assert [call.split()[0] for call in jail.calls()] == ["sync", "umount", "reboot"]
+    assert "kexec-initd: reboot goes through firmware: /proc/mounts cannot be read\n" in said
+
+
 DECISIONS = {
     "no decision": ("", "the early shutdown step left no decision"),
     "cold": ("cold because it was asked for\n", "because it was asked for"),
