@@ -42,6 +42,7 @@ class Jail:
         (root / "bin/sleep").rename(root / "bin/real-sleep")
         self.write("bin/sleep", '#!/bin/sh\n[ "$1" = 1 ] || exec real-sleep "$@"\n', 0o755)
         self.copy(shell)
+        self.has_no_programs_of_its_own(shell)
         (root / "bin/sh").symlink_to(Path(shell).name)
         for name in ("sync", "umount", "reboot"):
             self.fake(name)
@@ -49,6 +50,15 @@ class Jail:
         self.write("proc/mounts", "/dev/vda1 / ext4 ro,relatime 0 0\ntmpfs /run tmpfs rw 0 0\n")
         self.write("proc/sysrq-trigger", "")
         self.write("sys/kernel/kexec_loaded", "1\n")
+
+    def has_no_programs_of_its_own(self, shell: str) -> None:
+        """Fail for a shell that would rather reboot by itself than call the fake, as that of busybox-static does."""
+        applets = subprocess.run(
+            ["sh", "-c", "type reboot"], executable=shell, env={"PATH": "/bin/none"}, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+        if applets.returncode == 0:
+            raise RuntimeError(shell + " has a reboot of its own: install the package busybox, not busybox-static")
 
     def copy(self, program: str) -> None:
         """Copy a program of this machine with the libraries that it needs."""
