@@ -71,7 +71,7 @@ def assess(host: Host, settings: Settings) -> Assessment:
         target=wish.name,
         guard=None if wish.entry is None else _find_guard(host, settings, wish.entry),
     )
-    is_fresh = is_ours and wish.entry is not None and loading.is_loaded_already(host, wish.entry)
+    is_fresh = is_ours and wish.entry is not None and loading.is_loaded_already(host, settings, wish.entry)
     changes = () if facts.loaded_by_hand else wish.changes
     return Assessment(decide(facts), wish.entry, wish.config, is_loaded, is_ours, is_fresh, changes, facts.guard)
 

@@ -18,7 +18,7 @@ from typing import Optional
 from kexec_initd import stamp
 from kexec_initd.bootloader import BootEntry
 from kexec_initd.bootloader.naming import below
-from kexec_initd.cmdline import find_attempt, without_attempts
+from kexec_initd.cmdline import find_attempt, without_own_words
 from kexec_initd.errors import Error, Refused, one_line
 from kexec_initd.files import identity, open_trusted, read_text, write_atomic
 from kexec_initd.guard import NOTHING, Attempt, Boot, Guard, Last, Outcome, Record, is_arriving, judge, when_began
@@ -41,7 +41,7 @@ def target_key(host: Host, entry: BootEntry) -> str:
     """Return what is the same for the same kernel, initrds and command line, also after another boot."""
     paths = [entry.kernel, *entry.initrds]
     lines = ["{} {}".format(_lasting_identity(below(host.root, path)), path) for path in paths]
-    return _crc("\n".join([*lines, without_attempts(entry.cmdline)]))
+    return _crc("\n".join([*lines, without_own_words(entry.cmdline)]))
 
 
 def _lasting_identity(path: Path) -> str:

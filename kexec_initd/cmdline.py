@@ -1,4 +1,4 @@
-"""The kernel command line as the kernel splits it, and the one parameter on it that is ours.
+"""The kernel command line as the kernel splits it, and the parameters on it that are ours.
 
 An attempt (one kexec) is named by an id that rides on the command line of the kernel that is jumped to; the boot that
 shows the id is its arrival. Splitting follows next_arg() and parse_args() of the kernel: double quotes group, nothing
@@ -11,8 +11,11 @@ import re
 from typing import List, Optional, Tuple
 
 ATTEMPT = "kexec_initd.attempt"
+# Says that the panic= behind it is ours, and not of the entry: a line that is read from the running kernel has both.
+PANIC = "kexec_initd.panic"
 
 _TOKEN = re.compile(rb'(?:[^ \t-\r\xa0"]|"[^"]*(?:"|\Z))+')
+_MARK = re.compile(rb"kexec_initd\.panic=([0-9]+)\Z")
 _ID = re.compile(r"[0-9A-Za-z_-]+\Z")
 
 
@@ -33,34 +36,49 @@ def find_attempt(cmdline: str) -> Optional[str]:
     return found
 
 
-def with_attempt(cmdline: str, attempt_id: str) -> str:
+def with_attempt(cmdline: str, attempt_id: str, panic: int = 0) -> str:
     """Return `cmdline` with `attempt_id` in place of every older attempt, and all else as it was, byte for byte.
 
-    The parameter comes first: there neither `--`, nor a quote that is left open, nor a cut at the kernel's length limit
-    can hide it. Raises ValueError for an id that would not stay one word.
+    Where the line does not say what a panic leads to, `panic` makes the kernel reset so many seconds after one; 0 leaves
+    it alone. Our words come first: there neither `--`, nor a quote that is left open, nor a cut at the kernel's length
+    limit can hide them. Raises ValueError for an id that would not stay one word.
     """
     if not _ID.match(attempt_id):
         raise ValueError("not an attempt id: {!r}".format(attempt_id))
-    rest = without_attempts(cmdline)
-    parameter = "{}={}".format(ATTEMPT, attempt_id)
-    return parameter + " " + rest if rest else parameter
+    rest = without_own_words(cmdline)
+    words = ["{}={}".format(ATTEMPT, attempt_id)]
+    if panic and not _says_panic(_encode(rest)):
+        words += ["{}={}".format(PANIC, panic), "panic={}".format(panic)]
+    return " ".join(words + [rest] if rest else words)
 
 
-def without_attempts(cmdline: str) -> str:
-    """Return `cmdline` without any attempt, and all else as it was, byte for byte."""
-    return _decode(_without_attempts(_encode(cmdline)))
+def without_own_words(cmdline: str) -> str:
+    """Return `cmdline` without any attempt and without a panic= of ours, and all else as it was, byte for byte."""
+    data = _encode(cmdline)
+    tokens = _tokens(data)
+    for number in reversed(range(len(tokens))):
+        start, end = tokens[number]
+        mark = _MARK.match(data[slice(*tokens[number - 1])]) if number else None
+        ours = mark is not None and data[start:end] == b"panic=" + mark.group(1)
+        if ours or _MARK.match(data[start:end]) or _parameter(data[start:end])[0] == ATTEMPT.encode():
+            data = _cut(data, start, end)
+    return _decode(data)
 
 
-def _without_attempts(cmdline: bytes) -> bytes:
-    """Cut every attempt out of `cmdline`, each with one separator: the one behind it, or before it at the end."""
-    for start, end in reversed(_tokens(cmdline)):
-        if _parameter(cmdline[start:end])[0] != ATTEMPT.encode():
-            continue
-        if end < len(cmdline):
-            cmdline = cmdline[:start] + cmdline[end + 1 :]
-        else:
-            cmdline = cmdline[: max(start - 1, 0)]
-    return cmdline
+def _cut(data: bytes, start: int, end: int) -> bytes:
+    """Cut a parameter out of `data` with one separator: the one behind it, or before it at the end."""
+    return data[:start] + data[end + 1 :] if end < len(data) else data[: max(start - 1, 0)]
+
+
+def _says_panic(data: bytes) -> bool:
+    """Tell whether the kernel is told by `data` what to do after a panic."""
+    for start, end in _tokens(data):
+        name, value = _parameter(data[start:end])
+        if name == b"--" and value is None:
+            return False
+        if name == b"panic":
+            return True
+    return False
 
 
 def _tokens(cmdline: bytes) -> List[Tuple[int, int]]:

@@ -92,13 +92,13 @@ def watched(host: Host, entry: BootEntry) -> List[Path]:
     return [entry.kernel, *entry.initrds, settings, stamp.mark_file(host.root), attempts.PATH]
 
 
-def is_loaded_already(host: Host, entry: BootEntry) -> bool:
+def is_loaded_already(host: Host, settings: Settings, entry: BootEntry) -> bool:
     """Tell whether what we have loaded is `entry`, from files that have not changed since."""
     loaded = stamp.read_loaded(host.root)
     return (
         loaded is not None
         and (loaded.kernel, loaded.initrds) == (str(entry.kernel), [str(path) for path in entry.initrds])
-        and loaded.cmdline == cmdline.with_attempt(entry.cmdline, loaded.attempt)
+        and loaded.cmdline == cmdline.with_attempt(entry.cmdline, loaded.attempt, settings.panic)
         and stamp.is_fresh(host.root, watched(host, entry))
     )
 
@@ -106,7 +106,7 @@ def is_loaded_already(host: Host, entry: BootEntry) -> bool:
 def _load(host: Host, settings: Settings, entry: BootEntry, chosen: bool, config: Sequence[str]) -> stamp.Loaded:
     record = attempts.settle(host, settings.guard_boots)
     attempt = cmdline.new_attempt()
-    text = cmdline.with_attempt(entry.cmdline, attempt)
+    text = cmdline.with_attempt(entry.cmdline, attempt, settings.panic)
     seen = stamp.text_for(host.root, watched(host, entry), config)
     with checked(host, entry) as files:
         length = len(os.fsencode(text))

@@ -36,6 +36,8 @@ class Settings(NamedTuple):
     """PURGATORY_CHECKS: let the purgatory verify the loaded segments during the jump, which takes seconds."""
     guard_boots: int = 3
     """GUARD_BOOTS: after an attempt that never arrived, how many boots have to come up well before the next kexec."""
+    panic: int = 30
+    """PANIC: seconds after which a kernel that panics resets the machine, where its entry does not say; 0: left alone."""
     ignored: Optional[str] = None
     """Why the file was not read: it may have said KEXEC=no, so a reboot goes cold."""
 
@@ -134,10 +136,16 @@ def parse_count(value: str) -> Optional[int]:
     return int(value) if re.match(r"[1-9][0-9]{0,2}\Z", value) else None
 
 
+def parse_seconds(value: str) -> Optional[int]:
+    """Return a number from 1 to 999, 0 for no and its like; None for anything else."""
+    return 0 if parse_switch(value) is False else parse_count(value)
+
+
 # Every setting there is, by its name in the file.
 SETTINGS = {
     "KEXEC": Setting("kexec", parse_switch, "neither yes nor no"),
     "PRELOAD": Setting("preload", parse_switch, "neither yes nor no"),
     "PURGATORY_CHECKS": Setting("purgatory_checks", parse_switch, "neither yes nor no"),
     "GUARD_BOOTS": Setting("guard_boots", parse_count, "no number from 1 to 999"),
+    "PANIC": Setting("panic", parse_seconds, "neither no nor a number from 1 to 999"),
 }

@@ -22,7 +22,10 @@ make_command_line () {
 		return 1
 		;;
 	esac
-	without_attempts
+	without_own_words
+	if [ "$panic" -gt 0 ] && ! says_panic; then
+		text="kexec_initd.panic=$panic panic=$panic${text:+ $text}"
+	fi
 	text="kexec_initd.attempt=$attempt${text:+ $text}"
 	if [ "${#text}" -gt "$cmdline_size" ]; then
 		reason="the command line has ${#text} bytes, the kernel takes $cmdline_size"
@@ -30,19 +33,20 @@ make_command_line () {
 	fi
 }
 
-# Cut every attempt out of $text, each with one separator: the one behind it, or before it at the end. Words are split as
-# the kernel does: double quotes group, nothing is escaped, and the byte 0xa0 is a space.
+# Cut every attempt and a panic= of ours out of $text, each with one separator: the one behind it, or before it at the end.
+# Words are split as the kernel does: double quotes group, nothing is escaped, and the byte 0xa0 is a space.
 # shellcheck disable=SC2295 # a set of characters, a pattern indeed
-without_attempts () {
+without_own_words () {
 	spaces=$(printf ' \t\v\f\r\240')$newline
 	tail=$text
 	text=
+	ours=
 	while [ -n "$tail" ]; do
 		space=${tail%%[!$spaces]*}
 		text=$text$space
 		tail=${tail#"$space"}
 		next_word
-		if ! is_attempt "$word"; then
+		if ! is_own "$word"; then
 			text=$text$word
 		elif [ -n "$tail" ]; then
 			tail=${tail#?}
@@ -75,11 +79,34 @@ next_word () {
 	done
 }
 
-# is_attempt WORD: the kernel takes quotes off around a whole word, and before its name.
-is_attempt () {
+# is_own WORD: an attempt, where the kernel takes quotes off around a whole word and before its name; or the mark that the
+# panic= behind it is ours, which then goes to $ours, or that one.
+is_own () {
+	last=$ours
+	ours=
 	case $1 in
 	kexec_initd.attempt | kexec_initd.attempt=*) return 0 ;;
 	\"kexec_initd.attempt | \"kexec_initd.attempt\" | \"kexec_initd.attempt=*) return 0 ;;
+	kexec_initd.panic= | kexec_initd.panic=*[!0-9]*) ;;
+	kexec_initd.panic=*)
+		ours=${1#kexec_initd.}
+		return 0
+		;;
 	esac
+	[ -n "$last" ] && [ "$1" = "$last" ]
+}
+
+# Does $text tell the kernel what to do after a panic? What follows `--` is for init.
+# shellcheck disable=SC2295 # a set of characters, a pattern indeed
+says_panic () {
+	tail=$text
+	while [ -n "$tail" ]; do
+		tail=${tail#"${tail%%[!$spaces]*}"}
+		next_word
+		case $word in
+		panic | panic=* | \"panic | \"panic\" | \"panic=*) return 0 ;;
+		-- | \"-- | \"--\") return 1 ;;
+		esac
+	done
 	return 1
 }

@@ -1,12 +1,13 @@
 settings={{ settings | sh }}
 
-# KEXEC, PRELOAD, PURGATORY_CHECKS and GUARD_BOOTS, read by pattern: the file is never run. A file that cannot be trusted may have said
-# KEXEC=no, so it counts as that.
+# KEXEC, PRELOAD, PURGATORY_CHECKS, GUARD_BOOTS and PANIC, read by pattern: the file is never run. A file that cannot be
+# trusted may have said KEXEC=no, so it counts as that.
 read_settings () {
 	kexec=yes
 	preload=yes
 	checks=no
 	guard_boots=3
+	panic=30
 	gap=$(printf ' \t')
 	blank=$gap$(printf '\r')
 	if [ ! -e "$settings" ] && [ ! -L "$settings" ]; then
@@ -50,7 +51,7 @@ read_line () {
 	esac
 	name=${value%%=*}
 	case $value in
-	KEXEC=* | PRELOAD=* | PURGATORY_CHECKS=* | GUARD_BOOTS=*) value=${value#*=} ;;
+	KEXEC=* | PRELOAD=* | PURGATORY_CHECKS=* | GUARD_BOOTS=* | PANIC=*) value=${value#*=} ;;
 	*) return ;;
 	esac
 	split_value
@@ -67,6 +68,7 @@ read_line () {
 	esac
 	case $name,$value in
 	GUARD_BOOTS,[1-9] | GUARD_BOOTS,[1-9][0-9] | GUARD_BOOTS,[1-9][0-9][0-9]) guard_boots=$value ;;
+	PANIC,[1-9] | PANIC,[1-9][0-9] | PANIC,[1-9][0-9][0-9]) panic=$value ;;
 	esac
 	case $value in
 	[Yy][Ee][Ss] | [Tt][Rr][Uu][Ee] | [Oo][Nn] | 1) assign "$name" yes ;;
@@ -98,5 +100,6 @@ assign () {
 	KEXEC,*) kexec=no ;;
 	PRELOAD,?*) preload=$2 ;;
 	PURGATORY_CHECKS,?*) checks=$2 ;;
+	PANIC,no) panic=0 ;;
 	esac
 }

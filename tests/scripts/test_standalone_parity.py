@@ -23,6 +23,7 @@ SETTINGS_PARTS = (
         "PRELOAD=",
         "PURGATORY_CHECKS=",
         "GUARD_BOOTS=",
+        "PANIC=",
         "OTHER=",
         "export ",
         "export\t",
@@ -62,6 +63,13 @@ CMDLINE_PARTS = (
         b"kexec_initd.attempt",
         b"kexec_initd.attempt=1",
         b'"kexec_initd.attempt=2"',
+        b"kexec_initd.panic=30 panic=30",
+        b"kexec_initd.panic=30",
+        b"kexec_initd.panic=",
+        b"panic=30",
+        b"panic",
+        b'"panic=5"',
+        b'"panic',
         b'kexec_initd.attempt="a b"',
         b"=",
         b'"',
@@ -117,15 +125,15 @@ def answers(jail: StandaloneJail, corpus: Sequence[bytes], lines: str) -> List[s
 def test_settings(jail: StandaloneJail) -> None:
     chance = random.Random(1)
     corpus = ["".join(chance.choice(SETTINGS_PARTS) for _ in range(chance.randint(0, 14))) for _ in range(1500)]
-    corpus += ["{}={}{}{}".format(key, quote, word, quote) for key in ("KEXEC", "PRELOAD", "GUARD_BOOTS")
+    corpus += ["{}={}{}{}".format(key, quote, word, quote) for key in ("KEXEC", "PRELOAD", "GUARD_BOOTS", "PANIC")
                for quote in ('"', "'", "")
                for word in ("yes", "no", "maybe", "", "No", "$x", "a b", "1 ", "`x`", "\\", "7", "12", "1000", "09")]  # fmt: skip
-    lines = 'settings=$file; if read_settings; then echo $kexec $preload $checks $guard_boots; else echo "$reason"; fi'
+    lines = 'settings=$file; if read_settings; then echo $kexec $preload $checks $guard_boots $panic; else echo "$reason"; fi'
     said = answers(jail, [text.encode() for text in corpus], lines)
     for text, answer in zip(corpus, said):
         found = settings.parse(text)[0]
         words = [("no", "yes")[value] for value in (found.kexec, found.preload, found.purgatory_checks)]
-        assert answer == " ".join([*words, str(found.guard_boots)]), repr(text)
+        assert answer == " ".join([*words, str(found.guard_boots), str(found.panic)]), repr(text)
 
 
 def test_command_lines(jail: StandaloneJail) -> None:
@@ -136,13 +144,14 @@ def test_command_lines(jail: StandaloneJail) -> None:
     lines = """
     cat "$file" >/proc/cmdline
     cmdline_size=2047
+    panic=$(($(wc -c <"$file") % 2 * 30))
     reason=
     if make_command_line; then printf '%s' "$text" >"/out/${file##*/}"; fi
     printf '%s\\n' "$reason"
     """
     said = answers(jail, [text + b"\n" for text in corpus], lines)
     for number, (text, reason) in enumerate(zip(corpus, said)):
-        expected = os.fsencode(with_attempt(os.fsdecode(text), ATTEMPT))
+        expected = os.fsencode(with_attempt(os.fsdecode(text), ATTEMPT, len(text + b"\n") % 2 * 30))
         if len(expected) > 2047:
             assert reason.startswith("the command line has "), text
         else:

@@ -72,6 +72,36 @@ def test_with_attempt_replaces_only_attempts(cmdline: str, rest: str) -> None:
     assert with_attempt(cmdline, "new") == (ATTEMPT + "=new " + rest).rstrip(" ")
 
 
+ADDED = "kexec_initd.panic=30 panic=30 "
+
+
+@pytest.mark.parametrize(
+    "cmdline, after",
+    [
+        ("", ADDED),
+        ("ro quiet", ADDED + "ro quiet"),
+        ("ro panic=5", "ro panic=5"),
+        ("ro panic=0 quiet", "ro panic=0 quiet"),
+        ('ro "panic=-1"', 'ro "panic=-1"'),
+        ("ro panic", "ro panic"),
+        ("ro panic_on_oops=1", ADDED + "ro panic_on_oops=1"),
+        ('a="b panic=5"', ADDED + 'a="b panic=5"'),
+        ("ro -- panic=5", ADDED + "ro -- panic=5"),
+        (OLD + " kexec_initd.panic=7 panic=7 ro", ADDED + "ro"),
+        (OLD + " kexec_initd.panic=7 panic=5 ro", "panic=5 ro"),
+        (OLD + " kexec_initd.panic=7 ro panic=7", "ro panic=7"),
+        ("kexec_initd.panic=x panic=x", "kexec_initd.panic=x panic=x"),
+    ],
+)
+def test_a_panic_resets_the_machine_unless_the_line_says_otherwise(cmdline: str, after: str) -> None:
+    assert with_attempt(cmdline, "new", 30) == (ATTEMPT + "=new " + after).rstrip(" ")
+
+
+@given(ANY | LINES)
+def test_what_was_added_for_a_panic_goes_again(cmdline: str) -> None:
+    assert with_attempt(with_attempt(cmdline, "a", 30), "b") == with_attempt(cmdline, "b")
+
+
 @pytest.mark.parametrize("identifier", ["", "a b", 'a"', "a\n", "a=b", "\u00e0", "--=\0"])
 def test_an_id_that_is_not_one_word_is_an_error(identifier: str) -> None:
     with pytest.raises(ValueError, match="not an attempt id"):

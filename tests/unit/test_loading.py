@@ -40,7 +40,7 @@ def test_the_running_kernel_is_loaded_with_its_initrd_and_command_line(ready: Fa
     assert call[2:4] == ["-c", "--no-checks"]
     text = call[4][len("--command-line=") :]
     assert cmdline.find_attempt(text) == loaded.attempt
-    assert text == cmdline.with_attempt("BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro", loaded.attempt)
+    assert text == cmdline.with_attempt("BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro", loaded.attempt, 30)
     assert call[5].startswith("--initrd=/proc/self/fd/")
     assert call[6].startswith("/proc/self/fd/")
     assert kexec.is_loaded(ready.root)
@@ -94,7 +94,7 @@ def test_any_command_line_reaches_kexec_byte_for_byte(ready: FakeHost, text: str
         log.unlink()
     host = gather(ready.root)._replace(cmdline=text)
     loaded = loading.load_entry(host, Settings(), running_entry(host))
-    assert load_call(ready)[4] == "--command-line=" + cmdline.with_attempt(text, loaded.attempt)
+    assert load_call(ready)[4] == "--command-line=" + cmdline.with_attempt(text, loaded.attempt, 30)
 
 
 @pytest.mark.parametrize("name", ["a b", "a$(touch canary)", "a;b", "a`b`", "a'b\"c", "-x", "ä", os.fsdecode(b"\xff")])
@@ -320,7 +320,7 @@ def test_what_the_boot_loader_would_boot_is_loaded_with_its_command_line(ready: 
     assert loaded is not None
     assert loaded.release == "6.2.0-new"
     assert loaded.cmdline == cmdline.with_attempt(
-        "BOOT_IMAGE=/boot/vmlinuz-6.2.0-new root=/dev/vda1 ro quiet", loaded.attempt
+        "BOOT_IMAGE=/boot/vmlinuz-6.2.0-new root=/dev/vda1 ro quiet", loaded.attempt, 30
     )
 
 

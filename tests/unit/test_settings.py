@@ -14,7 +14,7 @@ from kexec_initd.settings import Settings, parse, path_for, read
 
 
 def test_nothing_set_means_the_defaults() -> None:
-    assert parse("") == (Settings(True, True, False, 3, None), [])
+    assert parse("") == (Settings(True, True, False, 3, 30, None), [])
     assert parse("# KEXEC=no\n\n  \t\n")[0] == Settings()
 
 
@@ -30,15 +30,20 @@ def test_nothing_set_means_the_defaults() -> None:
         ("PURGATORY_CHECKS=yes", Settings(purgatory_checks=True)),
         ("GUARD_BOOTS=1", Settings(guard_boots=1)),
         ('GUARD_BOOTS="999"', Settings(guard_boots=999)),
+        ("PANIC=5", Settings(panic=5)),
+        ("PANIC=no", Settings(panic=0)),
+        ("PANIC=0", Settings(panic=0)),
+        ("PANIC=1", Settings(panic=1)),
     ],
 )
 def test_what_is_understood(text: str, settings: Settings) -> None:
     assert parse(text) == (settings, [])
 
 
-@pytest.mark.parametrize("value", ["", "0", "03", "-1", "1000", "yes", "1.5", "3;"])
-def test_a_number_that_is_none_leaves_the_default(value: str) -> None:
-    settings, warnings = parse("GUARD_BOOTS={}".format(value))
+@pytest.mark.parametrize("key, none", [("GUARD_BOOTS", "0"), ("PANIC", "")])
+@pytest.mark.parametrize("value", ["", "03", "-1", "1000", "yes", "1.5", "3;"])
+def test_a_number_that_is_none_leaves_the_default(key: str, none: str, value: str) -> None:
+    settings, warnings = parse("{}={}".format(key, value or none))
     assert settings == Settings()
     assert len(warnings) == 1
 

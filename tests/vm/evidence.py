@@ -6,6 +6,7 @@ from typing import NamedTuple, Optional, Tuple
 from tests.vm.qemu import Machine
 
 ATTEMPT = re.compile(r"(?:^|\s)kexec_initd\.attempt=(\S+)")
+ADDED = re.compile(r"(?:^|\s)kexec_initd\.panic=(\S+) panic=\1(?=\s|$)")
 # Words of ext4 about a file system that was not unmounted: fs/ext4/super.c, fs/ext4/orphan.c, fs/jbd2/recovery.c
 UNCLEAN = "recovery complete|recovery required|recovering journal|orphan cleanup|orphan inode|fs with errors"
 
@@ -23,8 +24,8 @@ class Boot(NamedTuple):
 
 
 def own_words(boot: Boot) -> str:
-    """Return the command line without our own word: what the boot loader's entry gives."""
-    return ATTEMPT.sub("", boot.cmdline, count=1).strip()
+    """Return the command line without our own words: what the boot loader's entry gives."""
+    return ADDED.sub("", ATTEMPT.sub("", boot.cmdline, count=1), count=1).strip()
 
 
 def gather(machine: Machine) -> Boot:
