@@ -1,0 +1,1 @@
+"""Many kexec reboots of one guest in a row, started by scripts/soak: nothing may grow."""
