@@ -11,6 +11,7 @@ from kexec_initd.bootloader import BootEntry, Change
 from kexec_initd.bootloader.naming import entry_for
 from kexec_initd.bootloader.target import read_target
 from kexec_initd.errors import Error
+from kexec_initd.files import exists
 from kexec_initd.host import Host
 from kexec_initd.policy import Decision, Facts, cold, decide
 from kexec_initd.settings import Settings
@@ -61,7 +62,7 @@ def assess(host: Host, settings: Settings) -> Assessment:
     wish = _find_wish(host, is_ours)
     flag = host.root / COLD_ONCE
     facts = Facts(
-        cold_once=flag.exists() or flag.is_symlink(),
+        cold_once=exists(flag) or flag.is_symlink(),
         switched_off=settings.ignored if settings.kexec else "KEXEC=no in the settings",
         container=host.container,
         chroot=host.chroot,

@@ -20,7 +20,7 @@ from kexec_initd.bootloader import BootEntry
 from kexec_initd.bootloader.naming import below
 from kexec_initd.cmdline import find_attempt, without_own_words
 from kexec_initd.errors import Error, Refused, one_line
-from kexec_initd.files import identity, open_trusted, read_text, write_atomic
+from kexec_initd.files import identity, open_trusted, read_bytes, read_text, write_atomic
 from kexec_initd.guard import NOTHING, Attempt, Boot, Guard, Last, Outcome, Record, is_arriving, judge, when_began
 from kexec_initd.host import Host
 from kexec_initd.integration.records import STATE_DIR
@@ -65,10 +65,13 @@ def _printable(text: str, length: int) -> str:
 
 def begin(root: Path) -> None:
     """Put the record that the load has prepared in place: the jump is near. Raises Error."""
+    path = stamp.state_dir(root) / stamp.ATTEMPT
     try:
-        data = (stamp.state_dir(root) / stamp.ATTEMPT).read_bytes()
+        data = read_bytes(path, LIMIT)
     except OSError as error:
         raise Error("cannot read the record of the attempt: {}".format(error))
+    if data is None:
+        raise Error("the record of the attempt, {}, is missing".format(path))
     _write(root, data)
 
 

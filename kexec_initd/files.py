@@ -14,6 +14,8 @@ from typing import Optional
 from kexec_initd.errors import Refused
 
 UNTRUSTED = stat.S_IWGRP | stat.S_IWOTH
+# Of open(2), for a file that is missing, that is none, or that is not for us; ENXIO: a socket.
+MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EINVAL, errno.ENXIO)
 
 
 def open_trusted(path: Path, flags: int = 0) -> int:
@@ -44,20 +46,44 @@ def distrust(found: os.stat_result) -> Optional[str]:
     return None
 
 
-def read_text(path: Path, limit: int = 65536) -> Optional[str]:
-    """Return up to `limit` bytes of a file of the kernel or of ours as text, without its last newline.
+def read_bytes(path: Path, limit: int) -> Optional[bytes]:
+    """Return up to `limit` bytes of a regular file, as those that the kernel makes up in /proc and /sys are, too.
 
-    None where there is no such file. Undecodable bytes become surrogates, so that they can be given back unchanged.
+    None where there is no such file, where something else is in its place, and where it must not be read: a FIFO or a
+    device could be waited for without end.
     """
     try:
-        with open(str(path), "rb") as file:
-            data = file.read(limit)
+        fd = os.open(str(path), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                return None
+            with open(fd, "rb", closefd=False) as file:
+                return file.read(limit)
+        finally:
+            os.close(fd)
+    except ValueError:  # a NUL byte in the name
+        return None
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EISDIR, errno.EINVAL):
+        if error.errno in MISSING:
             return None
         raise
+
+
+def read_text(path: Path, limit: int = 65536) -> Optional[str]:
+    """Return what `read_bytes` does as text, without its last newline.
+
+    Undecodable bytes become surrogates, so that they can be given back unchanged.
+    """
+    data = read_bytes(path, limit)
+    if data is None:
+        return None
     text = data.decode("utf-8", "surrogateescape")
     return text[:-1] if text.endswith("\n") else text
+
+
+def exists(path: Path) -> bool:
+    """Tell whether a path leads to something; Path.exists raises for a loop of links before Python 3.8."""
+    return os.path.exists(str(path))
 
 
 def identity(path: Path) -> str:

@@ -5,12 +5,14 @@
 
 import enum
 import os
+import re
+import stat
 from pathlib import Path
-from typing import NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import distro
 
-from kexec_initd.files import read_text
+from kexec_initd.files import exists, read_text
 from kexec_initd.surroundings import find_container, find_runlevel, find_state_directory, is_chroot
 
 
@@ -50,6 +52,9 @@ class Host(NamedTuple):
     """What uname(2) calls the architecture of the running kernel."""
 
 
+# distro matches in time that grows with the square of the length; they have some hundred bytes.
+RELEASE_LIMIT = 8192
+RELEASE_NAME = re.compile(r"\w+[-_](release|version)$")
 OS_RELEASES = ("etc/os-release", "usr/lib/os-release")
 DISTRO_RELEASES = tuple(
     "etc/{}-release".format(name) for name in ("oracle", "enterprise", "centos", "redhat", "system")
@@ -93,10 +98,32 @@ def gather(root: Path) -> Host:
 def identify(root: Path) -> Tuple[str, str, str]:
     """Return the distribution's ID, ID_LIKE and version; empty where the release files do not say, or are damaged."""
     try:
+        if any(map(_is_unfit, find_release_files(root))):
+            return "", "", ""
         found = read_distribution(root)
         return found.id(), found.like(), found.version() or ""
-    except ValueError:  # bytes that are no text, a quotation without its end
+    except (ValueError, OSError):  # bytes that are no text, a quotation without its end; a file that cannot be read
         return "", "", ""
+
+
+def find_release_files(root: Path) -> List[str]:
+    """Return every file below `root` that distro may open."""
+    try:
+        names = os.listdir(str(root / "etc"))
+    except OSError:
+        names = []
+    found = ["etc/" + name for name in names if RELEASE_NAME.match(name)]
+    return [str(root / name) for name in (*OS_RELEASES, *found)]
+
+
+def _is_unfit(path: str) -> bool:
+    """Tell whether a file would keep a reader waiting or busy: a FIFO, a device, a release file of many pages."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return False
+    is_file = stat.S_ISREG(found.st_mode)
+    return found.st_size > RELEASE_LIMIT if is_file else not stat.S_ISDIR(found.st_mode)
 
 
 def read_distribution(root: Path) -> distro.LinuxDistribution:
@@ -112,7 +139,7 @@ def _read_named(root: Path, os_releases: Sequence[str], distro_releases: Sequenc
     """Ask distro about the first that exists of each kind of file."""
 
     def first(names: Sequence[str]) -> str:
-        return next((str(root / name) for name in names if (root / name).exists()), os.devnull)
+        return next((str(root / name) for name in names if exists(root / name)), os.devnull)
 
     return distro.LinuxDistribution(
         include_lsb=False,
@@ -134,22 +161,22 @@ def find_init(root: Path) -> InitSystem:
     """Return the init system that runs or, in a tree that is not running, that is installed as /sbin/init."""
     if (root / "run/systemd/system").is_dir():
         return InitSystem.SYSTEMD
-    if (root / "run/openrc").is_dir() or (root / "sbin/openrc-init").exists():
+    if (root / "run/openrc").is_dir() or exists(root / "sbin/openrc-init"):
         return InitSystem.OPENRC
     program = _linked_name(root / "sbin/init")
     if program is None:
         return InitSystem.UNKNOWN
     if program == "systemd":
         return InitSystem.SYSTEMD
-    if (root / "etc/init/rc-sysinit.conf").exists() or (root / "etc/init/rcS.conf").exists():
+    if exists(root / "etc/init/rc-sysinit.conf") or exists(root / "etc/init/rcS.conf"):
         return InitSystem.UPSTART
-    if (root / "sbin/openrc").exists():
+    if exists(root / "sbin/openrc"):
         return InitSystem.OPENRC
-    return InitSystem.SYSVINIT if (root / "etc/inittab").exists() else InitSystem.UNKNOWN
+    return InitSystem.SYSVINIT if exists(root / "etc/inittab") else InitSystem.UNKNOWN
 
 
 def _linked_name(path: Path) -> Optional[str]:
     """Return the file name that `path` has or links to; the link is not followed, it may lead out of a root."""
     if path.is_symlink():
         return os.path.basename(os.readlink(str(path)))
-    return path.name if path.exists() else None
+    return path.name if exists(path) else None

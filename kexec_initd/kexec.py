@@ -1,16 +1,18 @@
 """The kernel's kexec: is it supported, is something loaded, load and unload; by kexec(8) of kexec-tools."""
 
-import gzip
+import zlib
 from pathlib import Path
 from typing import List, NamedTuple, Optional
 
 from kexec_initd import commands
 from kexec_initd.errors import Error
-from kexec_initd.files import read_text
+from kexec_initd.files import exists, read_bytes, read_text
 
 LOAD_TIMEOUT = 40.0
 UNLOAD_TIMEOUT = 10.0
 HELP_TIMEOUT = 5.0
+CONFIG_LIMIT = 1 << 20
+GZIP = 16 + zlib.MAX_WBITS
 
 
 class Image(NamedTuple):
@@ -33,7 +35,7 @@ def unsupported(root: Path, kernel_release: Optional[str]) -> Optional[str]:
         return "the program kexec is missing (package kexec-tools)"
     if configured(root, kernel_release) is False:
         return "the kernel was built without CONFIG_KEXEC"
-    if not (root / "sys/kernel/kexec_loaded").exists():
+    if not exists(root / "sys/kernel/kexec_loaded"):
         return "the kernel has no kexec (/sys/kernel/kexec_loaded is missing)"
     if read_text(root / "proc/sys/kernel/kexec_load_disabled") == "1":
         return "loading is disabled until the next boot (sysctl kernel.kexec_load_disabled)"
@@ -42,15 +44,15 @@ def unsupported(root: Path, kernel_release: Optional[str]) -> Optional[str]:
 
 def configured(root: Path, kernel_release: Optional[str]) -> Optional[bool]:
     """Tell whether the running kernel's configuration has kexec; None where no configuration is to be found."""
-    text = read_text(root / "boot/config-{}".format(kernel_release), limit=1 << 20)
-    if text is None:
+    data = read_bytes(root / "boot/config-{}".format(kernel_release), CONFIG_LIMIT)
+    if data is None:
+        packed = read_bytes(root / "proc/config.gz", CONFIG_LIMIT) or b""
         try:
-            with gzip.open(str(root / "proc/config.gz"), "rt", errors="replace") as file:
-                text = file.read(1 << 20)
-        except (OSError, EOFError):
+            data = zlib.decompressobj(GZIP).decompress(packed, CONFIG_LIMIT)
+        except zlib.error:
             return None
-    lines = set(text.splitlines())
-    return "CONFIG_KEXEC=y" in lines or "CONFIG_KEXEC_FILE=y" in lines
+    lines = set(data.split(b"\n"))
+    return (b"CONFIG_KEXEC=y" in lines or b"CONFIG_KEXEC_FILE=y" in lines) if data else None
 
 
 def is_locked_down(root: Path) -> bool:

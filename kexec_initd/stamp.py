@@ -86,7 +86,7 @@ def remove(root: Path) -> None:
 
 def exists(root: Path) -> bool:
     """Tell whether what is loaded, if anything, was loaded by us."""
-    return (state_dir(root) / "stamp").exists()
+    return identity(state_dir(root) / "stamp") != "-"
 
 
 def is_fresh(root: Path, paths: Sequence[Path]) -> bool:

@@ -8,11 +8,12 @@ import struct
 from pathlib import Path
 from typing import Optional, Tuple
 
-from kexec_initd.files import read_text
+from kexec_initd.files import exists, read_bytes, read_text
 
 INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h
 RUN_LEVEL = 1  # utmp(5)
 UTMP_RECORD = 384
+UTMP_LIMIT = 1 << 20
 STATE_DIR = "/run/kexec-initd"
 OLD_STATE_DIR = "/dev/.kexec-initd"
 UTMP = ("run/utmp", "var/run/utmp")
@@ -28,10 +29,10 @@ def find_container(root: Path) -> Optional[str]:
         (".dockerenv", "docker"),
         ("run/.containerenv", "podman"),
     ):
-        if (root / mark).exists():
+        if exists(root / mark):
             return read_text(root / mark) or kind
     namespace = root / "proc/self/ns/pid"
-    if namespace.exists() and os.stat(str(namespace)).st_ino != INITIAL_PID_NAMESPACE and root == Path("/"):
+    if exists(namespace) and os.stat(str(namespace)).st_ino != INITIAL_PID_NAMESPACE and root == Path("/"):
         return "a process namespace of its own"
     return None
 
@@ -50,19 +51,14 @@ def is_chroot(root: Path) -> bool:
     try:
         ours, first = os.stat(str(root)), os.stat(str(root / "proc/1/root"))
     except OSError:
-        return not (root / "proc/1").exists()
+        return not exists(root / "proc/1")
     return (ours.st_dev, ours.st_ino) != (first.st_dev, first.st_ino)
 
 
 def find_runlevel(root: Path) -> Optional[str]:
     """Return the runlevel that init has recorded in utmp(5), as "6"; None where there is no record."""
-    data = b""
-    for path in UTMP:
-        try:
-            data = (root / path).read_bytes()
-            break
-        except OSError:
-            continue
+    found = (read_bytes(root / path, UTMP_LIMIT) for path in UTMP)
+    data = next((data for data in found if data is not None), b"")
     for start in range(0, len(data) - UTMP_RECORD + 1, UTMP_RECORD):
         kind, pid = struct.unpack_from("=h2xi", data, start)
         if kind == RUN_LEVEL:

@@ -5,7 +5,6 @@ distribution's own order of versions, that has its initrd; the command line is t
 """
 
 import re
-import struct
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Tuple
 
@@ -13,6 +12,7 @@ from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
 from kexec_initd.bootloader.tree import Tree
 from kexec_initd.bootloader.versions import Key, debian_kernel_key, rpm_kernel_key
 from kexec_initd.errors import Refused
+from kexec_initd.files import exists, read_bytes
 from kexec_initd.host import Family, Host, gather
 
 INITRD_NAMES = {
@@ -27,7 +27,9 @@ ORDERS: Dict[Family, Callable[[str], Key]] = {Family.RHEL: rpm_kernel_key}
 NEVER = re.compile(
     r"(~|\.(old|bak|orig|save|tmp|new|signed|efi|sig|hmac|gz|dpkg-\w+|rpm(save|new|orig)|ucf-\w+))$|rescue|\bkdump\b"
 )
-RAMDISK_SIZE = 0x21C  # of struct boot_params, Documentation/arch/x86/boot.rst
+# Of struct boot_params, Documentation/arch/x86/boot.rst.
+BOOT_PARAMS = 4096
+RAMDISK_SIZE = slice(0x21C, 0x220)
 
 
 def entry_for(host: Host, kernel: Path) -> BootEntry:
@@ -37,7 +39,7 @@ def entry_for(host: Host, kernel: Path) -> BootEntry:
     """
     if host.cmdline is None:
         raise Refused("the running command line is unknown", "is /proc mounted?")
-    if not below(host.root, kernel).exists():
+    if not exists(below(host.root, kernel)):
         raise Refused("the kernel {} is missing".format(kernel), "is /boot mounted?")
     kernel = Path("/") / below(host.root, kernel).resolve().relative_to(host.root.resolve())
     release = kernel.name[len("vmlinuz-") :]
@@ -55,7 +57,7 @@ def below(root: Path, path: Path) -> Path:
 def _find_initrds(host: Host, directory: Path, release: str) -> Tuple[Path, ...]:
     paths = [directory / name.format(release) for name in INITRD_NAMES.get(host.family, ())]
     for path in paths:
-        if below(host.root, path).exists():
+        if exists(below(host.root, path)):
             return (path,)
     if booted_without_initrd(host.root):
         return ()
@@ -64,11 +66,8 @@ def _find_initrds(host: Host, directory: Path, release: str) -> Tuple[Path, ...]
 
 def booted_without_initrd(root: Path) -> bool:
     """Tell whether the boot loader gave the running kernel no initrd; False when that cannot be known (x86 only)."""
-    try:
-        data = (root / "sys/kernel/boot_params/data").read_bytes()
-        return bool(struct.unpack_from("<I", data, RAMDISK_SIZE)[0] == 0)
-    except (OSError, struct.error):
-        return False
+    data = read_bytes(root / "sys/kernel/boot_params/data", BOOT_PARAMS) or b""
+    return data[RAMDISK_SIZE] == bytes(4)
 
 
 def read_menu(tree: Tree) -> Optional[Menu]:

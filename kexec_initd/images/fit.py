@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import FrozenSet, Optional
 
 from kexec_initd.errors import Refused
-from kexec_initd.files import read_text
+from kexec_initd.files import exists, read_text
 
 MODULES = ("lib/modules", "usr/lib/modules")
 TABLES = ("modules.dep", "modules.dep.bin")
@@ -57,7 +57,7 @@ def check_initrd_release(found: FrozenSet[str], release: str) -> None:
 
 
 def _has_modules(root: Path, release: str) -> bool:
-    return any((root / directory / release / table).exists() for directory in MODULES for table in TABLES)
+    return any(exists(root / directory / release / table) for directory in MODULES for table in TABLES)
 
 
 def _takes_no_modules(root: Path, release: str) -> bool:

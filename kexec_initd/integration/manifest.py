@@ -84,7 +84,7 @@ def read_manifest(root: Path) -> Optional[Manifest]:
         raise Refused("{} can be written by others than root".format(path), DAMAGED_HINT)
     try:
         return parse_manifest(found.data)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Refused("{} is damaged: {}".format(path, error), DAMAGED_HINT)
 
 
