@@ -2,12 +2,26 @@
 
 How slowly or how largely it generates is no finding about our code either: old versions fail by chance for it.
 
-./scripts/test takes `steady` for one Python and `brief` for the others.
+./scripts/test takes `steady` for one Python and `brief` for the others. `--faults` keeps what came of the table of faults.
 """
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.faults.results import Recorder
 
 GENERATION = [HealthCheck.data_too_large, HealthCheck.too_slow]
 settings.register_profile("steady", deadline=None, suppress_health_check=GENERATION)
 settings.register_profile("brief", settings.get_profile("steady"), max_examples=15)
 settings.load_profile("steady")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer to keep what came of the tests that the table of faults names."""
+    parser.addoption("--faults", action="store_true", help="keep and print what came of the table of faults")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Listen where the reports arrive: in the process that was started, not in a worker of xdist."""
+    if config.getoption("--faults") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recorder())

@@ -8,7 +8,7 @@ from typing import Callable, Generator, Iterator, List, Tuple
 
 import pytest
 
-from tests.vm.image import STOCK, Image, build
+from tests.vm.image import CMDLINE, MIB, PACKAGES, STOCK, Image, build
 from tests.vm.kernels import INSTALL_NEWER
 from tests.vm.packages import build_newer_rpm, find_deb, find_rpm
 from tests.vm.qemu import Machine, Setup
@@ -66,6 +66,29 @@ def preloaded(image: Image, debs: Tuple[Path, ...]) -> Snapshot:
 def two_kernels(image: Image, debs: Tuple[Path, ...]) -> Snapshot:
     """Return the guest with our package and a second kernel, newer than the running one, which is loaded."""
     return take(image, debs, (INSTALL_NEWER, *PRELOAD))
+
+
+@pytest.fixture(scope="session")
+def boot_partition(debs: Tuple[Path, ...]) -> Snapshot:
+    """Return the guest with our package and a /boot of its own, its kernel loaded as at the end of a boot."""
+    return take(build(STOCK._replace(boot_partition=True)), debs, PRELOAD)
+
+
+@pytest.fixture
+def crashkernel(preloaded: Snapshot, image: Image) -> Setup:
+    """Return the setup of a guest that has put memory aside for a panic kernel."""
+    append = "root=/dev/vda1 ro crashkernel=160M " + CMDLINE
+    return preloaded.cold_setup()._replace(kernel=image.kernel, initrd=image.initrd, append=append)
+
+
+@pytest.fixture
+def furnished(debs: Tuple[Path, ...], tmp_path: Path) -> Setup:
+    """Return the setup of a guest with our package, XFS's programs and molly-guard, and an empty second disk."""
+    disk = tmp_path / "second.raw"
+    with open(disk, "wb") as stream:
+        stream.truncate(512 * MIB)
+    snapshot = take(build(STOCK._replace(packages=PACKAGES + " xfsprogs molly-guard", carried="")), debs, PRELOAD)
+    return snapshot.cold_setup()._replace(extra_disks=(disk,))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -33,6 +33,11 @@ def assert_goes_cold(machine: Machine, reason: str, command: str = "reboot") -> 
     old = len(machine.log_text())
     machine.send(command)
     assert machine.wait_end() is EndReason.RESET
+    assert_said_why(machine, old, reason)
+
+
+def assert_said_why(machine: Machine, old: int, reason: str) -> None:
+    """Fail unless the last step of a cold reboot gave `reason`, in exactly one line, after the first `old` characters."""
     lines = machine.log_text()[old:].splitlines()
     said = [line for line in lines if line.startswith(COLD)]
     assert len(said) == 1, said

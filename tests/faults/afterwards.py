@@ -1,0 +1,44 @@
+"""Faults that show after the jump, and in the boots that follow."""
+
+from tests.faults.model import Fault, Scenario, tests
+
+FAULTS = (
+    Fault(
+        43,
+        "the new kernel panics",
+        "back through firmware, the next one cold",
+        {},
+        tests("unit/test_cmdline.py", "a_panic_resets_the_machine_unless_the_line_says_otherwise"),
+    ),
+    Fault(44, "the new kernel does not find its root", "back through firmware", {}),
+    Fault(45, "the new kernel hangs without a word", "back with a hardware watchdog only", {}),
+    Fault(46, "a watchdog resets a slow, good boot", "no loop: cold, then kexec", {}),
+    Fault(
+        47,
+        "the new kernel is up, without its network or the end of its boot",
+        "the next one is cold",
+        {},
+        tests("unit/test_attempts.py", "another_boot_closes_the_guard_for_that_target_only"),
+    ),
+    Fault(48, "many kexecs in a row", "each like the first; cold as often as asked for", {}),
+    Fault(
+        49,
+        "the clock jumps",
+        "no difference: boots are told apart by their id",
+        {
+            "clock-in-1980": Scenario(
+                "date -s '1980-01-02 03:04:05'", after="kexec-initd status | grep 'guard: *open'"
+            ),
+            "clock-in-2037": Scenario("date -s '2037-12-31 23:59:00'", start="installed"),
+        },
+        tests("unit/test_attempts.py", "a_boot_counts_once_however_often_it_is_judged"),
+    ),
+    Fault(
+        50,
+        "the power is cut between the record and the jump",
+        "the next one is cold",
+        {},
+        tests("vm/test_guard.py", "after_a_kexec_that_never_arrived_reboots_are_cold_until_it_is_trusted")
+        + tests("unit/test_attempts.py", "a_power_cut_before_the_record_is_in_place_leaves_nothing_to_judge"),
+    ),
+)

@@ -1,0 +1,259 @@
+"""Faults of the shutdown itself: scripts, Python, file systems, the verbs, and what happens after the jump."""
+
+from tests.faults.loading import SCRIPT
+from tests.faults.model import EITHER, SINGLE, STAYS, Fault, Scenario, cold, tests
+
+EARLY = "/etc/init.d/kexec-initd"
+# An unreadable line, an end, a function in the place of ours, something that cannot be changed any more.
+HOSTILE = (
+    "printf '%s\\n' 'NETDOWN=\"no' 'exit 0' 'set -e' 'reboot() {{ :; }}' 'readonly PATH=/nowhere state=/nowhere' >>{}"
+)
+LARGE = "head -c 10000000 /dev/zero | tr '\\0' x >{}"
+# A file system on a disk of its own, with a program that has it open and data that nobody has synced.
+IN_FLIGHT = "head -c 20000000 /dev/urandom >{0}/data; sha256sum {0}/data >/root/digest"
+SAME = "cp /root/digest /dev/null && sha256sum -c --quiet /root/digest"
+# $d is the second disk, which the guest has never seen.
+OTHER = "d=/dev/vdc && {} && mkdir -p /srv/x && mount {} /srv/x && echo '{} /srv/x {} defaults 0 2' >>/etc/fstab && "
+
+FAULTS = (
+    Fault(
+        27,
+        "one reboot through firmware is asked for",
+        "cold once, then kexec",
+        {
+            "cold-once-without-preload": cold("touch /no-kexec-reboot", "asked for by /no-kexec-reboot", "installed"),
+        },
+        tests("vm/test_reboot.py", "coldreboot_is_cold_once")
+        + tests("scripts/test_early_step.py", "cold_once_is_consumed_and_unloads", "an_old_decision_never_survives"),
+    ),
+    Fault(28, "/etc/init.d/reboot is missing, empty, not executable, has a bad first line", "cold by the dead-man", {}),
+    Fault(
+        29,
+        "a rendered script is no valid shell",
+        "install refuses",
+        {},
+        tests(
+            "render/test_render.py",
+            "rendered_files_are_valid_in_every_shell",
+            "every_placeholder_is_quoted_or_a_checked_header",
+        )
+        + tests("render/test_elsewhere.py", "generated_files_are_valid_in_every_shell")
+        + tests(
+            "unit/test_integration_transaction.py",
+            "a_script_that_is_not_valid_shell_is_refused_and_everything_put_back",
+        ),
+    ),
+    Fault(
+        30,
+        "a file in /etc/default has an open quote, `exit 0`, functions, 10 MB",
+        "never run: kexec; our own unreadable: cold",
+        {
+            "default-halt-with-open-quote": Scenario("echo 'NETDOWN=\"no' >/etc/default/halt", smoke=True),
+            "default-halt-hostile": Scenario(HOSTILE.format("/etc/default/halt")),
+            "default-halt-of-10-megabytes": Scenario(LARGE.format("/etc/default/halt")),
+            "netdown-no": Scenario("echo NETDOWN=no >/etc/default/halt"),
+            "settings-hostile": Scenario(
+                HOSTILE.format("/etc/default/kexec-initd"), reason="not an assignment that is understood"
+            ),
+            "settings-in-doubt": cold("echo KEXEC=perhaps >>/etc/default/kexec-initd", "kexec-initd", smoke=True),
+            "settings-of-10-megabytes": cold(LARGE.format("/etc/default/kexec-initd"), "kexec-initd"),
+        },
+        tests("scripts/test_last_step.py", "default_halt_is_read_and_never_run")
+        + tests("unit/test_settings.py", "in_doubt_no_kexec", "any_text_gives_settings"),
+    ),
+    Fault(
+        31,
+        "our scripts are killed at any line",
+        "cold, or the whole decision",
+        {
+            "early-step-killed-at-once": cold(
+                f"sed -i '2i kill -9 $$' {EARLY}", "the early shutdown step left no decision", smoke=True
+            ),
+            "early-step-killed-before-its-decision": cold(
+                f"sed -i 's/^decide () {{/&\\nkill -9 $$/' {EARLY}", "the early shutdown step left no decision"
+            ),
+            "early-step-killed-after-its-decision": Scenario(
+                f"sed -i 's/^prepare () {{/&\\ntrap \"kill -9 $$\" EXIT/' {EARLY}"
+            ),
+            "program-killed-while-it-loads": cold(
+                SCRIPT.format('[ "$1" = -u ] || kill -9 $PPID', "/sbin/kexec"),
+                "the program that would load it failed (code 137)",
+                "installed",
+            ),
+        },
+        tests("scripts/test_killed.py", "killed_at_any_line_the_early_step_leaves_a_whole_decision_or_none")
+        + tests("scripts/test_last_step.py", "a_runtime_that_failed_is_replaced_by_the_shell")
+        + tests("install/test_kills.py", "killed_at_random_moments"),
+    ),
+    Fault(
+        32,
+        "umount or sync hangs: a dead server, a dead disk",
+        "cold or kexec within the limit",
+        {},
+        tests("unit/test_runtime.py", "a_step_that_hangs_is_cut_and_means_cold", "the_whole_has_a_limit_too"),
+    ),
+    Fault(
+        33,
+        "Python is missing, hangs, crashes, has broken packages",
+        "kexec or cold by the shell alone",
+        {
+            "no-python": Scenario("rm /usr/bin/python3*", smoke=True),
+            "no-python-nothing-loaded": cold(
+                "rm /usr/bin/python3*", "nothing fit is loaded", "installed", comes_back=True
+            ),
+            "python-hangs": Scenario(SCRIPT.format("sleep 1000", "/usr/bin/python3")),
+            "python-hangs-nothing-loaded": cold(
+                SCRIPT.format("sleep 1000", "/usr/bin/python3"), "nothing fit is loaded", "installed"
+            ),
+            "python-crashes": Scenario(SCRIPT.format("kill -SEGV $$", "/usr/bin/python3")),
+            "python-crashes-nothing-loaded": cold(
+                SCRIPT.format("kill -SEGV $$", "/usr/bin/python3"), "nothing fit is loaded", "installed"
+            ),
+            "site-packages-hang": Scenario(
+                "echo 'import time; time.sleep(1000)' >/usr/lib/python3/dist-packages/sitecustomize.py"
+            ),
+            "our-modules-are-damaged": cold(
+                "for f in /usr/lib/python3/dist-packages/kexec_initd/*.py; do echo '(' >$f; done",
+                "nothing fit is loaded",
+                "installed",
+            ),
+        },
+        tests(
+            "scripts/test_early_step.py",
+            "a_change_without_python_means_cold_and_unloaded",
+            "nothing_changed_needs_no_python",
+        )
+        + tests("scripts/test_last_step.py", "no_python_at_all")
+        + tests("vm/test_standalone.py", "installed_rebooted_and_uninstalled"),
+    ),
+    Fault(
+        34,
+        "/ or /var is read-only or full, /run is full, /tmp runs no programs",
+        "kexec, or cold with its reason",
+        {
+            "root-read-only": cold("sync; echo u >/proc/sysrq-trigger; sleep 2", "attempts: Read-only file system"),
+            "disk-full": cold(
+                "head -c 4G /dev/zero >/var/full 2>/dev/null; sync; df / | tail -1", "attempts: No space left on device"
+            ),
+            "disk-full-nothing-loaded": cold(
+                "head -c 4G /dev/zero >/var/full 2>/dev/null; sync; df / | tail -1",
+                "attempts: No space left on device",
+                "installed",
+            ),
+            "state-read-only": cold(
+                "mkdir -p /var/lib/kexec-initd && mount --bind /var/lib/kexec-initd /var/lib/kexec-initd && "
+                "mount -o remount,ro,bind /var/lib/kexec-initd",
+                "attempts: Read-only file system",
+            ),
+            # Other scripts make room again before ours runs, or they do not.
+            "run-full": Scenario("head -c 4G /dev/zero >/run/full 2>/dev/null; df /run | tail -1", EITHER),
+            "run-full-nothing-loaded": cold(
+                "head -c 4G /dev/zero >/run/full 2>/dev/null; df /run | tail -1", "No space left on device", "installed"
+            ),
+            "tmp-noexec": Scenario("mount -t tmpfs -o noexec,ro none /tmp", start="installed"),
+        },
+        tests("unit/test_attempts.py", "a_record_that_cannot_be_written_means_cold")
+        + tests("scripts/test_early_step.py", "without_a_record_there_is_no_kexec"),
+    ),
+    Fault(
+        35,
+        "/proc or /sys is unmounted, /dev/null is gone",
+        "cold, or kexec where it does not matter",
+        {
+            "sys-unmounted": cold("umount -l /sys", "the kernel has no kexec"),
+            # killall5(8), which ends all processes, mounts it again when it is not there.
+            "proc-unmounted": Scenario("umount -l /proc"),
+            "no-dev-null": Scenario("rm /dev/null"),
+        },
+        tests("scripts/test_last_step.py", "a_missing_file_of_the_state_means_cold", "a_missing_tool_strands_nothing"),
+    ),
+    Fault(36, "the dead-man or its child is killed by the shutdown", "no early reset", {}),
+    Fault(
+        37,
+        "reboot is wrapped by molly-guard; stdin is closed",
+        "kexec, no question",
+        {
+            "molly-guard": Scenario(
+                "test -e /usr/lib/molly-guard/molly-guard || test -d /lib/molly-guard", start="furnished"
+            ),
+            "closed-descriptors": Scenario("true", command="reboot <&- >&- 2>&-"),
+        },
+    ),
+    Fault(
+        38,
+        "reboot(8) fails or is missing at the last step",
+        "cold by sysrq",
+        {},
+        tests(
+            "scripts/test_last_step.py",
+            "a_reboot_that_comes_back_is_followed_by_sysrq",
+            "a_missing_reboot_is_followed_by_sysrq",
+        ),
+    ),
+    Fault(
+        39,
+        "poweroff, halt, single-user mode with a kernel loaded",
+        "off, halted, single-user mode: never kexec",
+        {
+            "runlevel-1": Scenario("test $(cat /sys/kernel/kexec_loaded) = 1", SINGLE, command="init 1"),
+            "runlevel-s": Scenario("test $(cat /sys/kernel/kexec_loaded) = 1", SINGLE, command="init S"),
+        },
+        tests("vm/test_reboot.py", "off_is_off_with_a_kernel_loaded")
+        + tests("vm/test_rhel.py", "off_is_off_with_a_kernel_loaded")
+        + tests("vm/test_standalone.py", "off_is_off_with_a_kernel_loaded")
+        + tests("scripts/test_early_step.py", "nothing_happens_in_another_runlevel"),
+    ),
+    Fault(
+        40,
+        "other ways to reboot",
+        "as documented",
+        {
+            "telinit-6": Scenario("true", command="telinit 6"),
+            "ctrl-alt-del": Scenario("grep -q '^ca:.*ctrlaltdel:' /etc/inittab", command="kill -INT 1"),
+            "shutdown-called-off": Scenario(
+                "shutdown -r +1 >/dev/null 2>&1 & sleep 1; shutdown -c", STAYS, command="sleep 75"
+            ),
+        },
+        tests("vm/test_reboot.py", "every_way_to_reboot_goes_through_kexec"),
+    ),
+    Fault(
+        41,
+        "scripts one after the other, file-rc, the fixed order of old releases",
+        "kexec, the same order",
+        {
+            "concurrency-none": Scenario("echo CONCURRENCY=none >>/etc/default/rcS"),
+        },
+        tests("vm/test_rhel.py", "installed_upgraded_and_removed")
+        + tests("install/test_standalone.py", "without_insserv_the_links_are_made_by_hand")
+        + tests("render/test_elsewhere.py", "generated_files_are_as_expected"),
+    ),
+    Fault(
+        42,
+        "data is in flight: journals, several devices, swap",
+        "all of it there and clean",
+        {
+            "write-in-flight": Scenario(IN_FLIGHT.format("/var/tmp"), after=SAME),
+            "write-in-flight-cold": Scenario(
+                IN_FLIGHT.format("/var/tmp") + "; touch /no-kexec-reboot",
+                "cold",
+                "asked for by /no-kexec-reboot",
+                after=SAME,
+                comes_back=True,
+            ),
+            "write-in-flight-open-file": Scenario(
+                "exec 9>/var/tmp/data; (while :; do echo line >&9; sleep 1; done) & " + IN_FLIGHT.format("/srv"),
+                after=SAME,
+            ),
+            "swap-in-use": Scenario(
+                "dd if=/dev/zero of=/swap bs=1M count=128 status=none; chmod 600 /swap; mkswap -q /swap; swapon /swap; "
+                "echo '/swap none swap sw 0 0' >>/etc/fstab; grep -q /swap /proc/swaps"
+            ),
+            "xfs": Scenario(
+                OTHER.format("mkfs.xfs -q $d", "$d", "/dev/vdc", "xfs") + IN_FLIGHT.format("/srv/x"),
+                after="mountpoint -q /srv/x && " + SAME,
+                start="furnished",
+            ),
+        },
+        tests("vm/test_harness.py", "power_cut_is_not_taken_for_clean_or_for_kexec"),
+    ),
+)

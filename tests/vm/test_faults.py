@@ -1,0 +1,87 @@
+"""The faults that a guest can have: what is done to it, what is typed, and what came of it, from the table in tests/faults."""
+
+import re
+from typing import Callable, Dict, Union
+
+import pytest
+
+from tests.faults.model import COLD, EITHER, KEXEC, REFUSED, SINGLE, STAYS, Scenario
+from tests.faults.table import SCENARIOS
+from tests.vm.conftest import StartMachine
+from tests.vm.evidence import assert_came_by_kexec, gather
+from tests.vm.qemu import EndReason, Machine, Setup
+from tests.vm.reboots import COLD as WENT_COLD
+from tests.vm.reboots import assert_goes_cold, assert_said_why, reboot_by_kexec, reboot_cold
+from tests.vm.snapshot import Snapshot
+
+HARM_LIMIT = 200.0
+
+
+def by_kexec(machine: Machine, scenario: Scenario) -> str:
+    reboot_by_kexec(machine, scenario.command)
+    assert scenario.reason in machine.log_text()
+    return KEXEC
+
+
+def through_firmware(machine: Machine, scenario: Scenario) -> str:
+    (reboot_cold if scenario.comes_back else assert_goes_cold)(machine, scenario.reason, scenario.command)
+    return COLD
+
+
+def either(machine: Machine, scenario: Scenario) -> str:
+    before, old = gather(machine), len(machine.log_text())
+    machine.send(scenario.command)
+    end = machine.wait_end()
+    if end is EndReason.RESET:
+        assert_said_why(machine, old, scenario.reason)
+        return COLD
+    assert end is EndReason.LOGIN
+    machine.talk().greet(60.0)
+    assert_came_by_kexec(before, gather(machine))
+    return KEXEC
+
+
+def refused(machine: Machine, scenario: Scenario) -> str:
+    before = gather(machine)
+    done = machine.run(scenario.command)
+    assert (done.status, len(done.output.splitlines())) == (3, 1), done
+    assert scenario.reason in done.output
+    assert gather(machine) == before
+    return REFUSED
+
+
+def single_user(machine: Machine, scenario: Scenario) -> str:
+    machine.send(scenario.command)
+    # The question for root's password is what single-user mode begins with.
+    assert machine.wait_end() is EndReason.STRANDED
+    assert machine.resets() == 0
+    assert "kexec-initd" not in machine.log_text().rsplit("INIT: ", 1)[1]
+    return SINGLE
+
+
+def stays(machine: Machine, scenario: Scenario) -> str:
+    before = gather(machine)
+    machine.check(scenario.command, limit=HARM_LIMIT)
+    assert gather(machine) == before
+    return STAYS
+
+
+ACTS: Dict[str, Callable[[Machine, Scenario], str]] = {
+    KEXEC: by_kexec, COLD: through_firmware, EITHER: either, REFUSED: refused, SINGLE: single_user, STAYS: stays,
+}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if row.smoke else pytest.mark.full) for name, row in SCENARIOS.items()]
+)
+def test_fault(
+    name: str, request: pytest.FixtureRequest, start: StartMachine, record_property: Callable[[str, object], None]
+) -> None:
+    scenario = SCENARIOS[name]
+    given: Union[Snapshot, Setup] = request.getfixturevalue(scenario.start)
+    machine = start(given.setup() if isinstance(given, Snapshot) else given)
+    machine.check(scenario.harm, limit=HARM_LIMIT)
+    record_property("outcome", ACTS[scenario.expect](machine, scenario))
+    record_property("said", "; ".join(re.findall("^" + WENT_COLD + "(.*)", machine.log_text(), re.MULTILINE)))
+    if scenario.after:
+        machine.check(scenario.after)
