@@ -22,7 +22,15 @@ GRACE = 2.0
 
 
 class CommandError(Error):
-    """A command is missing, failed, died from a signal or outlived its time limit."""
+    """A command is missing, failed, died from a signal or outlived its time limit.
+
+    `code` is set where it ended by itself with an exit code outside what was asked for; `said` is all of its stderr.
+    """
+
+    def __init__(self, message: str, hint: str = "", code: Optional[int] = None, said: str = "") -> None:
+        super().__init__(message, hint)
+        self.code = code
+        self.said = said
 
 
 def find(root: Path, name: str) -> Optional[Path]:
@@ -61,7 +69,8 @@ def run(
         waiter.kill()
         raise CommandError("{} did not end within {:g} s and was killed".format(argv[0], timeout))
     if code not in ok:
-        raise CommandError("{} {}".format(argv[0], _failure(code, err.getvalue())))
+        said = err.getvalue().decode("utf-8", "replace")
+        raise CommandError("{} {}".format(argv[0], _failure(code, said)), code=code if code >= 0 else None, said=said)
     return out.getvalue().decode("utf-8", "surrogateescape")
 
 
@@ -140,10 +149,10 @@ class _Waiter:
         self.wait(GRACE)
 
 
-def _failure(code: int, stderr: bytes) -> str:
+def _failure(code: int, stderr: str) -> str:
     """Say how a command failed, with the last line that it wrote to standard error."""
     what = "died from signal {}".format(-code) if code < 0 else "failed with exit code {}".format(code)
-    said = _last_line(stderr.decode("utf-8", "replace"))
+    said = _last_line(stderr)
     return "{}: {}".format(what, said) if said else what
 
 

@@ -1,18 +1,35 @@
 """The kernel's kexec: is it supported, is something loaded, load and unload; by kexec(8) of kexec-tools."""
 
+import contextlib
+import os
+import time
 import zlib
 from pathlib import Path
-from typing import List, NamedTuple, Optional
+from typing import FrozenSet, List, NamedTuple, Optional, Sequence
 
 from kexec_initd import commands
 from kexec_initd.errors import Error
 from kexec_initd.files import exists, read_bytes, read_text
+from kexec_initd.load_choice import (
+    Rules,
+    Way,
+    explain,
+    find_verified,
+    find_ways,
+    is_busy,
+    is_short_of_memory,
+    load_options,
+    telling_line,
+)
 
-LOAD_TIMEOUT = 40.0
+LOAD_TIMEOUT = 40.0  # for all tries together
 UNLOAD_TIMEOUT = 10.0
 HELP_TIMEOUT = 5.0
 CONFIG_LIMIT = 1 << 20
 GZIP = 16 + zlib.MAX_WBITS
+BUSY_TRIES = 5
+BUSY_PAUSE = 1.0
+SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
 
 class Image(NamedTuple):
@@ -37,13 +54,26 @@ def unsupported(root: Path, kernel_release: Optional[str]) -> Optional[str]:
         return "the kernel was built without CONFIG_KEXEC"
     if not exists(root / "sys/kernel/kexec_loaded"):
         return "the kernel has no kexec (/sys/kernel/kexec_loaded is missing)"
+    return None if is_loaded(root) else forbidden(root)
+
+
+def forbidden(root: Path) -> Optional[str]:
+    """Say by which sysctl loading is disabled, and unloading with it; None where it is not (the kernel's sysctl/kernel.rst)."""
     if read_text(root / "proc/sys/kernel/kexec_load_disabled") == "1":
         return "loading is disabled until the next boot (sysctl kernel.kexec_load_disabled)"
+    if read_text(root / "proc/sys/kernel/kexec_load_limit_reboot") == "0":
+        return "no more loads are allowed until the next boot (sysctl kernel.kexec_load_limit_reboot)"
     return None
 
 
 def configured(root: Path, kernel_release: Optional[str]) -> Optional[bool]:
     """Tell whether the running kernel's configuration has kexec; None where no configuration is to be found."""
+    lines = read_config(root, kernel_release)
+    return None if lines is None else "CONFIG_KEXEC=y" in lines or "CONFIG_KEXEC_FILE=y" in lines
+
+
+def read_config(root: Path, kernel_release: Optional[str]) -> Optional[FrozenSet[str]]:
+    """Return the lines of the running kernel's configuration; None where none is to be found."""
     data = read_bytes(root / "boot/config-{}".format(kernel_release), CONFIG_LIMIT)
     if data is None:
         packed = read_bytes(root / "proc/config.gz", CONFIG_LIMIT) or b""
@@ -51,47 +81,110 @@ def configured(root: Path, kernel_release: Optional[str]) -> Optional[bool]:
             data = zlib.decompressobj(GZIP).decompress(packed, CONFIG_LIMIT)
         except zlib.error:
             return None
-    lines = set(data.split(b"\n"))
-    return (b"CONFIG_KEXEC=y" in lines or b"CONFIG_KEXEC_FILE=y" in lines) if data else None
+    return frozenset(data.decode("utf-8", "replace").splitlines()) if data else None
 
 
-def is_locked_down(root: Path) -> bool:
-    """Tell whether kernel_lockdown(7) is in force, which forbids the classic load."""
-    state = read_text(root / "sys/kernel/security/lockdown") or "[none]"
-    return "[none]" not in state
+def read_rules(root: Path) -> Rules:
+    """Return what decides how a kernel may be loaded (kernel_lockdown(7); the value of an EFI variable is its fifth byte)."""
+    config = read_config(root, read_text(root / "proc/sys/kernel/osrelease"))
+    lockdown = read_text(root / "sys/kernel/security/lockdown") or ""
+    secure_boot = (read_text(root / SECURE_BOOT) or "")[4:5] == "\x01"
+    return Rules(find_verified(lockdown, config, secure_boot), config)
 
 
-def load_cmd(root: Path, image: Image, options: str) -> List[str]:
-    """Return the command that loads `image`; `options` is what `kexec --help` prints, to know which options exist.
-
-    Without checks the purgatory skips its SHA-256, which only the classic load can do (kexec-tools 2.0.18 and newer).
-    """
-    argv = [str(commands.require(root, "kexec")), "-l"]
-    if is_locked_down(root):
-        argv.append("-s")
-    else:
-        argv += ["-c"] if "--kexec-syscall" in options and "--kexec-file-syscall" in options else []
-        argv += ["--no-checks"] if not image.checks and "--no-checks" in options else []
-    argv.append("--command-line=" + image.cmdline)
+def load_cmd(root: Path, image: Image, options: Sequence[str]) -> List[str]:
+    """Return the command that loads `image` with `options`."""
+    argv = [str(commands.require(root, "kexec")), "-l", *options, "--command-line=" + image.cmdline]
     if image.initrd_fd is not None:
         argv.append("--initrd=/proc/self/fd/{}".format(image.initrd_fd))
-    return argv + ["/proc/self/fd/{}".format(image.kernel_fd)]
+    return [*argv, "/proc/self/fd/{}".format(image.kernel_fd)]
 
 
 def load(root: Path, image: Image) -> None:
-    """Load `image` in place of what is loaded, and see that the kernel has it. Raises Error."""
-    options = commands.run([str(commands.require(root, "kexec")), "--help"], HELP_TIMEOUT, ok=(0, 1))
+    """Load `image` in place of what is loaded, and see that the kernel has it. Raises Error.
+
+    Each way that is allowed is tried; a lack of memory once more, after the kernel was asked to gather some.
+    """
+    problem = forbidden(root)
+    if problem is not None:
+        raise Error(problem)
+    deadline = time.monotonic() + LOAD_TIMEOUT
+    rules, options = read_rules(root), _options(root)
     fds = [fd for fd in (image.kernel_fd, image.initrd_fd) if fd is not None]
-    commands.run(load_cmd(root, image, options), LOAD_TIMEOUT, pass_fds=fds)
-    if not is_loaded(root):
-        raise Error("kexec reported success, but the kernel has nothing loaded")
+    failures = []  # type: List[str]
+    for way in find_ways(rules, options):
+        try:
+            _try(root, load_cmd(root, image, load_options(way, options, image.checks)), fds, deadline)
+            return
+        except commands.CommandError as error:
+            if error.code is None:
+                raise
+            failures.append(_told(way, "load", error))
+            if is_short_of_memory(error.said):
+                break
+    raise Error(explain(failures, rules))
 
 
 def unload(root: Path) -> None:
     """Unload the kernel that is loaded, if one is; a panic kernel stays. Raises Error."""
     if not is_loaded(root):
         return
-    argv = [str(commands.require(root, "kexec")), "-u"]
-    commands.run(argv + (["-s"] if is_locked_down(root) else []), UNLOAD_TIMEOUT)
-    if is_loaded(root):
-        raise Error("kexec reported success, but the kernel has still something loaded")
+    problem = forbidden(root)
+    if problem is not None:
+        raise Error(problem)
+    rules, options = read_rules(root), _options(root)
+    failures = []  # type: List[str]
+    for way in find_ways(rules, options):
+        argv = [str(commands.require(root, "kexec")), "-u", *load_options(way, options, checks=True)]
+        try:
+            commands.run(argv, UNLOAD_TIMEOUT)
+        except commands.CommandError as error:
+            if error.code is None:
+                raise
+            failures.append(_told(way, "unload", error))
+        else:
+            if not is_loaded(root):
+                return
+            failures.append("kexec reported success, but the kernel has still something loaded")
+    raise Error(explain(failures, rules))
+
+
+def gather_memory(root: Path) -> None:
+    """Ask the kernel to drop what it only caches, and to make free memory contiguous; as far as it can."""
+    for name in ("drop_caches", "compact_memory"):
+        with contextlib.suppress(OSError):
+            fd = os.open(str(root / "proc/sys/vm" / name), os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.write(fd, b"3" if name == "drop_caches" else b"1")
+            finally:
+                os.close(fd)
+
+
+def _options(root: Path) -> str:
+    return commands.run([str(commands.require(root, "kexec")), "--help"], HELP_TIMEOUT, ok=(0, 1))
+
+
+def _try(root: Path, argv: Sequence[str], fds: Sequence[int], deadline: float) -> None:
+    """Load in one way: again while another load is under way, and once more with memory gathered. Raises Error."""
+    gathered = False
+    for left in reversed(range(BUSY_TRIES)):
+        try:
+            commands.run(argv, max(deadline - time.monotonic(), 0.1), pass_fds=fds)
+        except commands.CommandError as error:
+            if is_busy(error.said) and left:
+                time.sleep(BUSY_PAUSE)
+            elif is_short_of_memory(error.said) and not gathered and left:
+                gathered = True
+                gather_memory(root)
+            else:
+                raise
+        else:
+            if not is_loaded(root):
+                raise Error("kexec reported success, but the kernel has nothing loaded")
+            return
+
+
+def _told(way: Way, what: str, error: commands.CommandError) -> str:
+    call = "file " + what if way is Way.FILE else what
+    said = telling_line(error.said)
+    return "kexec: the {} failed with exit code {}{}".format(call, error.code, ": " + said if said else "")

@@ -41,8 +41,13 @@ decide () {
 	printf '%s\n' "$1" >"$state/decision"
 }
 
+# By the classic system call; a kernel that is locked down takes only the other one.
+unload () {
+	bounded 10 kexec -u || bounded 10 kexec -u -s
+}
+
 go_cold () {
-	bounded 10 kexec -u
+	unload
 	decide "cold $1"
 	say "reboot will go through firmware: $1"
 }

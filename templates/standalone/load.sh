@@ -101,30 +101,72 @@ check_and_load () {
 	make_command_line && is_guard_open && run_kexec && prepare_attempt
 }
 
+# try_kexec OPTION...: load in one way; once more after the kernel was asked to gather memory, where there was too little.
 # What kexec says goes through a file: a pipe would be held open by one that hangs.
-run_kexec () {
-	bounded 5 kexec --help >"$state/said" 2>&1
-	help=$(cat "$state/said")
-	set -- -l
-	if is_locked_down; then
-		set -- "$@" -s
-	else
-		case $help in
-		*--kexec-syscall*--kexec-file-syscall* | *--kexec-file-syscall*--kexec-syscall*) set -- "$@" -c ;;
-		esac
-		case $checks,$help in
-		no,*--no-checks*) set -- "$@" --no-checks ;;
-		esac
-	fi
+try_kexec () {
 	set -- "$@" "--command-line=$text"
 	if [ -n "$initrd" ]; then
 		set -- "$@" --initrd=/proc/self/fd/4
 	fi
-	bounded 40 kexec "$@" /proc/self/fd/3 >"$state/said" 2>&1
+	bounded 40 kexec -l "$@" /proc/self/fd/3 >"$state/said" 2>&1
+	if [ "$result" -ne 0 ] && grep -q -e 'Cannot allocate memory' -e 'Cannot assign requested address' \
+		-e 'Could not find a free area of memory' -e 'locate_hole failed' "$state/said"; then
+		gather_memory
+		bounded 40 kexec -l "$@" /proc/self/fd/3 >"$state/said" 2>&1
+	fi
 	if [ "$result" -ne 0 ]; then
-		reason="kexec -l failed with code $result: $(head -n 1 "$state/said" | tr -cd ' -~')"
+		reason="${reason:+$reason; }kexec -l failed with code $result: $(head -n 1 "$state/said" | tr -cd ' -~')"
+		return 1
+	fi
+}
+
+gather_memory () {
+	if [ -f /proc/sys/vm/drop_caches ]; then
+		echo 3 >/proc/sys/vm/drop_caches
+	fi
+	if [ -f /proc/sys/vm/compact_memory ]; then
+		echo 1 >/proc/sys/vm/compact_memory
+	fi
+} 2>/dev/null
+
+# The ways of kexec_initd's module load_choice: only the file load where only signed kernels are taken, else the classic one
+# first. A load that was killed for its time is not tried in another way.
+load_somehow () {
+	by_file=
+	classic=
+	unchecked=
+	case $help in
+	*--kexec-syscall*--kexec-file-syscall* | *--kexec-file-syscall*--kexec-syscall*)
+		by_file=-s
+		classic=-c
+		;;
+	*--kexec-file-syscall*) by_file=-s ;;
+	esac
+	case $checks,$help in
+	no,*--no-checks*) unchecked=--no-checks ;;
+	esac
+	if ! takes_signed_only; then
+		try_kexec ${classic:+"$classic"} ${unchecked:+"$unchecked"} ||
+			{ [ "$result" -lt 128 ] && [ -n "$by_file" ] && try_kexec -s; }
+	elif [ -n "$by_file" ]; then
+		try_kexec -s
+	else
+		reason="this kexec has no file load"
+		return 1
+	fi
+}
+
+run_kexec () {
+	reason=
+	signed_only=
+	bounded 5 kexec --help >"$state/said" 2>&1
+	help=$(cat "$state/said")
+	if ! load_somehow; then
+		reason=$reason${signed_only:+" ($signed_only)"}
 	elif ! is_loaded; then
 		reason="kexec reported success, but the kernel has nothing loaded"
+	else
+		reason=
 	fi
 	rm -f "$state/said"
 	[ -z "$reason" ]
@@ -149,7 +191,7 @@ load_running () {
 		return 0
 	fi
 	if is_loaded; then
-		bounded 10 kexec -u
+		unload
 	fi
 	rm -f "$state/stamp" "$state/attempt"
 	return 1

@@ -92,6 +92,17 @@ was_built_with_kexec () {
 	fi
 }
 
+# Does the running kernel take only kernels that are signed, by its configuration?
+was_built_for_signed_kernels () {
+	if [ -f "/boot/config-$release" ]; then
+		grep -q -x CONFIG_KEXEC_SIG_FORCE=y "/boot/config-$release"
+	elif [ -f /proc/config.gz ]; then
+		[ "$(gzip -dc </proc/config.gz 2>/dev/null | grep -c -x CONFIG_KEXEC_SIG_FORCE=y)" = 1 ]
+	else
+		return 1
+	fi
+}
+
 has_kexec_program () {
 	for place in /usr/sbin /usr/bin /sbin /bin; do
 		if [ -f "$place/kexec" ] && [ -x "$place/kexec" ]; then
@@ -105,10 +116,8 @@ has_kexec_program () {
 can_kexec () {
 	release=
 	read -r release </proc/sys/kernel/osrelease
-	disabled=
-	if [ -f /proc/sys/kernel/kexec_load_disabled ]; then
-		read -r disabled </proc/sys/kernel/kexec_load_disabled
-	fi
+	disabled=$(cat /proc/sys/kernel/kexec_load_disabled 2>/dev/null)
+	allowed=$(cat /proc/sys/kernel/kexec_load_limit_reboot 2>/dev/null)
 	case $release in
 	'' | *[!A-Za-z0-9._+~:-]*) reason="the running kernel has a name that cannot be one of a file" ;;
 	*)
@@ -118,8 +127,12 @@ can_kexec () {
 			reason="the kernel was built without CONFIG_KEXEC"
 		elif [ ! -e /sys/kernel/kexec_loaded ]; then
 			reason="the kernel has no kexec (/sys/kernel/kexec_loaded is missing)"
+		elif is_loaded; then
+			return 0
 		elif [ "$disabled" = 1 ]; then
 			reason="loading is disabled until the next boot (sysctl kernel.kexec_load_disabled)"
+		elif [ "$allowed" = 0 ]; then
+			reason="no more loads are allowed until the next boot (sysctl kernel.kexec_load_limit_reboot)"
 		else
 			return 0
 		fi
@@ -137,4 +150,23 @@ is_locked_down () {
 	case $state_of_lockdown in
 	*"[none]"*) return 1 ;;
 	esac
+}
+
+# Is Secure Boot on? The value of an EFI variable is its fifth byte.
+is_secure_boot () {
+	variable=/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
+	[ -f "$variable" ] && [ "$(number "$variable" 4 1)" = 1 ]
+}
+
+# Sets $signed_only to the reason.
+takes_signed_only () {
+	if is_locked_down; then
+		signed_only="the kernel is locked down"
+	elif was_built_for_signed_kernels; then
+		signed_only="the kernel takes signed kernels only (CONFIG_KEXEC_SIG_FORCE)"
+	elif is_secure_boot; then
+		signed_only="Secure Boot is on"
+	else
+		return 1
+	fi
 }

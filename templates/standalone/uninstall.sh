@@ -20,7 +20,7 @@ unload () {
 		loaded=
 		read -r loaded </sys/kernel/kexec_loaded
 		if [ "$loaded" = 1 ]; then
-			kexec -u
+			kexec -u || kexec -u -s
 		fi
 		rm -f "$state/stamp" "$state/decision"
 	fi

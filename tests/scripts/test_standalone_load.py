@@ -6,12 +6,12 @@ import os
 import struct
 import subprocess
 from pathlib import Path
-from typing import Callable, Dict, Tuple
+from typing import Callable, Dict, List, Tuple
 
 import pytest
 
 from kexec_initd.integration.elsewhere import render_for
-from tests.scripts.standalone import ATTEMPT, CMDLINE, RELEASE, StandaloneJail, gzipped
+from tests.scripts.standalone import ATTEMPT, CMDLINE, KEXEC, RELEASE, StandaloneJail, gzipped
 from tests.unit.images import bzimage, cpio, lz4_raw, lzop_raw, microcode, sign, zstd_raw
 
 KERNEL = "boot/vmlinuz-" + RELEASE
@@ -118,6 +118,99 @@ def test_under_lockdown_the_kernel_checks_the_signature(jail: StandaloneJail) ->
     jail.write("sys/kernel/security/lockdown", "none [integrity] confidentiality\n")
     assert_loaded(jail)
     assert jail.calls()[1].startswith("kexec -l -s --command-line=")
+
+
+# Fails as kexec does: the classic load with the first line of /classic as long as there is one, the file load with /file.
+FAILING = """
+case "$1 $2" in
+"-l -c") said=/classic ;;
+"-l -s") said=/file ;;
+*) said=/none ;;
+esac
+if [ -s $said ]; then
+    head -n 1 $said >&2
+    echo 'segment[0].memsz = 0x5000' >&2
+    tail -n +2 $said >/rest
+    cat /rest >$said
+    exit 1
+fi
+"""
+DENIED = "kexec_load failed: Operation not permitted"
+UNSIGNED = "kexec_file_load failed: Required key not available"
+SMALL = "Could not find a free area of memory of 0x4b2000 bytes..."
+
+
+def loads(jail: StandaloneJail) -> List[str]:
+    return [call.split()[2] for call in jail.calls() if call.startswith("kexec -l")]
+
+
+@pytest.fixture
+def failing(jail: StandaloneJail) -> StandaloneJail:
+    fake = jail.root / "bin/kexec"
+    fake.write_text(fake.read_text().replace(KEXEC, FAILING + KEXEC))
+    assert FAILING in fake.read_text()
+    return jail
+
+
+def test_a_classic_load_that_is_rejected_is_followed_by_a_file_load(failing: StandaloneJail) -> None:
+    failing.write("classic", DENIED + "\n")
+    assert_loaded(failing)
+    assert loads(failing) == ["-c", "-s"]
+
+
+def test_when_both_are_rejected_both_are_told(failing: StandaloneJail) -> None:
+    failing.write("classic", DENIED + "\n")
+    failing.write("file", UNSIGNED + "\n")
+    said = failing.run("kexec-initd", "stop").said
+    assert said == COLD + "; ".join("kexec -l failed with code 1: " + text for text in (DENIED, UNSIGNED)) + "\n"
+
+
+@pytest.mark.parametrize("path, data, why", [
+    ("sys/kernel/security/lockdown", b"none [integrity] confidentiality\n", "the kernel is locked down"),
+    ("boot/config-" + RELEASE, b"CONFIG_KEXEC=y\nCONFIG_KEXEC_SIG_FORCE=y\n",
+     "the kernel takes signed kernels only (CONFIG_KEXEC_SIG_FORCE)"),
+    ("sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", b"\6\0\0\0\1", "Secure Boot is on"),
+])  # fmt: skip
+def test_a_signature_that_is_demanded_is_never_gone_around(
+    failing: StandaloneJail, path: str, data: bytes, why: str
+) -> None:
+    failing.put(path, data)
+    failing.write("file", UNSIGNED + "\n")
+    said = failing.run("kexec-initd", "stop").said
+    assert said == "{}kexec -l failed with code 1: {} ({})\n".format(COLD, UNSIGNED, why)
+    assert loads(failing) == ["-s"]
+
+
+def test_without_secure_boot_its_variable_changes_nothing(failing: StandaloneJail) -> None:
+    failing.put("sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", b"\6\0\0\0\0")
+    assert_loaded(failing)
+    assert loads(failing) == ["-c"]
+
+
+def test_memory_is_gathered_once(failing: StandaloneJail) -> None:
+    for name in ("drop_caches", "compact_memory"):
+        failing.write("proc/sys/vm/" + name, "")
+    failing.write("classic", SMALL + "\n")
+    assert_loaded(failing)
+    assert loads(failing) == ["-c", "-c"]
+    assert [(failing.root / "proc/sys/vm" / name).read_text() for name in ("drop_caches", "compact_memory")] == [
+        "3\n", "1\n",
+    ]  # fmt: skip
+
+
+def test_no_more_loads_allowed(jail: StandaloneJail) -> None:
+    jail.write("proc/sys/kernel/kexec_load_limit_reboot", "0\n")
+    assert_cold(jail, "no more loads are allowed until the next boot (sysctl kernel.kexec_load_limit_reboot)")
+
+
+def test_what_is_loaded_is_unloaded_by_the_other_call_under_lockdown(jail: StandaloneJail) -> None:
+    jail.write("sys/kernel/kexec_loaded", "1\n")
+    fake = jail.root / "bin/kexec"
+    fake.write_text(fake.read_text().replace("-u) echo", '-u) [ "$2" = -s ] || exit 1; echo'))
+    jail.write("no-kexec-reboot", "")
+    jail.run("kexec-initd", "stop")
+    assert jail.calls() == ["kexec -u", "kexec -u -s"]
+    assert (jail.root / "sys/kernel/kexec_loaded").read_text() == "0\n"
 
 
 def without(name: str) -> Callable[[StandaloneJail], object]:

@@ -61,26 +61,6 @@ def test_what_kexec_reads_is_what_was_checked(ready: FakeHost) -> None:
     assert ((root / "kernel").read_bytes(), (root / "initrd").read_bytes()) == (kernel, initrd)
 
 
-@pytest.mark.parametrize("help_text, checks, expected", [
-    ("--no-checks --kexec-syscall --kexec-file-syscall", False, ["-c", "--no-checks"]),
-    ("--no-checks --kexec-syscall --kexec-file-syscall", True, ["-c"]),
-    ("--no-checks", False, ["--no-checks"]),
-    ("an old one", False, []),
-])  # fmt: skip
-def test_options_are_those_that_this_kexec_has(
-    ready: FakeHost, help_text: str, checks: bool, expected: List[str]
-) -> None:
-    image = kexec.Image(3, None, "a b", checks)
-    assert kexec.load_cmd(ready.root, image, help_text)[2:] == [*expected, "--command-line=a b", "/proc/self/fd/3"]
-
-
-def test_lockdown_takes_the_file_load(ready: FakeHost) -> None:
-    ready.write("sys/kernel/security/lockdown", "none [integrity] confidentiality\n")
-    assert kexec.load_cmd(ready.root, kexec.Image(3, None, "a", False), "--no-checks")[2] == "-s"
-    ready.write("sys/kernel/security/lockdown", "[none] integrity confidentiality\n")
-    assert "-s" not in kexec.load_cmd(ready.root, kexec.Image(3, None, "a", False), "--no-checks")
-
-
 HOSTILE = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), max_size=200)
 
 
@@ -256,13 +236,15 @@ def unsupported_cases(root: Path, case: str) -> None:
         (root / "boot/config-6.1.0-test").write_text("# CONFIG_KEXEC is not set\n")
     elif case == "sysfs":
         (root / "sys/kernel/kexec_loaded").unlink()
-    else:
+    elif case == "disabled":
         (root / "proc/sys/kernel/kexec_load_disabled").write_text("1\n")
+    else:
+        (root / "proc/sys/kernel/kexec_load_limit_reboot").write_text("0\n")
 
 
 @pytest.mark.parametrize("case, words", [
     ("binary", "program kexec is missing"), ("config", "without CONFIG_KEXEC"), ("sysfs", "has no kexec"),
-    ("disabled", "loading is disabled"),
+    ("disabled", "loading is disabled"), ("limited", "no more loads are allowed"),
 ])  # fmt: skip
 def test_missing_support_is_named(ready: FakeHost, case: str, words: str) -> None:
     unsupported_cases(ready.root, case)

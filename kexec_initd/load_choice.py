@@ -1,0 +1,89 @@
+"""How a kernel is loaded and unloaded: by which system call, with which options of kexec(8), and what its failures mean.
+
+kexec_load(2), the classic call, takes segments that kexec-tools has laid out; kexec_file_load(2) takes the files, and the
+kernel can verify their signature. Where the running kernel takes signed ones only, or the firmware does (a cold boot
+would refuse what is not signed), there is the file load and nothing else. Otherwise the classic one comes first: it can
+leave the purgatory's checksum out, which the other does without a word when it is asked to. What the one call rejects the
+other may take: a kernel that is locked down does not show it where securityfs is not mounted, as under SysV init.
+"""
+
+import enum
+import re
+from typing import FrozenSet, List, NamedTuple, Optional, Sequence
+
+NO_MEMORY = re.compile(
+    r"Cannot allocate memory|Cannot assign requested address|Could not find a free area of memory|locate_hole failed"
+)
+BUSY = re.compile(r"Device or resource busy")
+# kexec-tools lists the segments after it has said what failed: what tells is not the last line, as it is elsewhere.
+TELLING = re.compile(r"fail|cannot|could not|error|not supported|denied|not permitted|invalid", re.IGNORECASE)
+
+
+class Way(enum.Enum):
+    """The two system calls, each with its option of kexec(8)."""
+
+    CLASSIC = "-c"
+    FILE = "-s"
+
+
+class Rules(NamedTuple):
+    """What the running kernel and the firmware allow.
+
+    `verified` says why only a kernel may be loaded whose signature the running one can verify, None where any may be;
+    `config` holds the lines of the running kernel's configuration, None where there is none to be found.
+    """
+
+    verified: Optional[str]
+    config: Optional[FrozenSet[str]]
+
+
+def find_verified(lockdown: str, config: Optional[FrozenSet[str]], secure_boot: bool) -> Optional[str]:
+    """Say why only a signed kernel may be loaded, None where any may be; `lockdown` as the kernel shows its states."""
+    if lockdown and "[none]" not in lockdown:
+        return "the kernel is locked down"
+    if config is not None and "CONFIG_KEXEC_SIG_FORCE=y" in config:
+        return "the kernel takes signed kernels only (CONFIG_KEXEC_SIG_FORCE)"
+    return "Secure Boot is on" if secure_boot else None
+
+
+def find_ways(rules: Rules, options: str) -> List[Way]:
+    """Return the calls to try, in order; `options` is what `kexec --help` prints, to know which options exist."""
+    ways = []
+    if rules.verified is None and (rules.config is None or "CONFIG_KEXEC=y" in rules.config):
+        ways.append(Way.CLASSIC)
+    if "--kexec-file-syscall" in options and (rules.config is None or "CONFIG_KEXEC_FILE=y" in rules.config):
+        ways.append(Way.FILE)
+    return ways
+
+
+def load_options(way: Way, options: str, checks: bool) -> List[str]:
+    """Return the options for one way; `checks` asks for the purgatory's SHA-256, which only the classic load can leave out.
+
+    Before kexec-tools 2.0.20 the classic call needs no option, and `--no-checks` exists from 2.0.18 on.
+    """
+    if way is Way.FILE:
+        return [way.value]
+    chosen = [way.value] if "--kexec-syscall" in options and "--kexec-file-syscall" in options else []
+    return chosen + (["--no-checks"] if not checks and "--no-checks" in options else [])
+
+
+def is_short_of_memory(said: str) -> bool:
+    """Tell whether kexec failed since there was no memory, or none at a place that would do."""
+    return NO_MEMORY.search(said) is not None
+
+
+def is_busy(said: str) -> bool:
+    """Tell whether kexec failed since another load is under way: the kernel does not wait for its lock (EBUSY)."""
+    return BUSY.search(said) is not None
+
+
+def telling_line(said: str) -> str:
+    """Return the line of what kexec has written to standard error that tells what failed; "" where it wrote none."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return next((line for line in lines if TELLING.search(line)), lines[-1] if lines else "")
+
+
+def explain(failures: Sequence[str], rules: Rules) -> str:
+    """Return one sentence of why no way led to a load."""
+    reason = "; ".join(failures) or "this kernel and this kexec have no system call for it in common"
+    return "{} ({})".format(reason, rules.verified) if rules.verified else reason
