@@ -120,8 +120,10 @@ def write_atomic(
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         os.rename(name, str(path))
-    except BaseException:
+    except BaseException as error:
         os.unlink(name)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # write(2) and fsync(2) do not tell
         raise
     fsync_dir(path.parent)
 
