@@ -18,9 +18,18 @@ FAULTS = (
         "the new kernel is up, without its network or the end of its boot",
         "the next one is cold",
         {},
-        tests("unit/test_attempts.py", "another_boot_closes_the_guard_for_that_target_only"),
+        tests(
+            "unit/test_attempts.py",
+            "another_boot_closes_the_guard_for_that_target_only",
+            "an_arrival_that_fails_its_checks_closes_the_guard_and_is_no_proof_of_anything",
+        ),
     ),
-    Fault(48, "many kexecs in a row", "each like the first; cold as often as asked for", {}),
+    Fault(
+        48,
+        "many kexecs in a row",
+        "each like the first; cold as often as asked for",
+        {},
+    ),
     Fault(
         49,
         "the clock jumps",
@@ -31,7 +40,11 @@ FAULTS = (
             ),
             "clock-in-2037": Scenario("date -s '2037-12-31 23:59:00'", start="installed"),
         },
-        tests("unit/test_attempts.py", "a_boot_counts_once_however_often_it_is_judged"),
+        tests(
+            "unit/test_attempts.py",
+            "a_boot_counts_once_however_often_it_is_judged",
+            "days_since_firmware_stay_sane_when_the_clock_does_not",
+        ),
     ),
     Fault(
         50,

@@ -32,6 +32,7 @@ FAULTS = (
         "refused, everything as before",
         {},
         tests(CRASHES, "an_install_that_fails_takes_everything_back", "a_disk_that_stays_broken_leaves_whole_files")
+        + tests("unit/test_atomic_write.py", "a_write_that_fails_leaves_the_old_file_alone_and_names_it")
         + tests(
             "install/test_standalone.py",
             "an_install_that_fails_takes_everything_back",
@@ -128,6 +129,7 @@ FAULTS = (
             "a_file_that_cannot_be_settings_is_ignored",
             "what_is_no_file_is_ignored",
         )
+        + tests("unit/test_odd_files.py", "nothing_is_waited_for_or_read_without_end", "files_that_are_not_for_us")
         + tests("scripts/test_standalone_parity.py", "settings"),
     ),
     Fault(
@@ -136,6 +138,7 @@ FAULTS = (
         "not followed",
         {},
         tests(TRANSACTION, "a_link_in_place_of_the_lock_is_not_followed")
+        + tests("unit/test_odd_files.py", "each_file_that_is_read_is_among_them")
         + tests("unit/test_attempts.py", "whatever_is_in_place_of_the_record_means_cold_once")
         + tests("scripts/test_kernel_changed.py", "a_state_directory_that_is_none_fails_no_package"),
     ),

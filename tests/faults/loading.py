@@ -41,7 +41,10 @@ FAULTS = (
         2,
         "kexec hangs, at loading or at the jump",
         "cold within the limit",
-        {},
+        {
+            "kexec-hangs-at-loading": cold(SCRIPT.format("sleep 1000", "/sbin/kexec"), "kexec", "installed"),
+            "kexec-hangs-at-the-jump": cold(SCRIPT.format("sleep 1000", "/sbin/kexec"), "kexec"),
+        },
         tests("scripts/test_standalone_load.py", "a_load_that_hangs_has_a_limit")
         + tests("unit/test_runtime.py", "a_step_that_hangs_is_cut_and_means_cold"),
     ),
@@ -64,14 +67,22 @@ FAULTS = (
             ),
             "loading-disabled-after-preload": Scenario("sysctl -w kernel.kexec_load_disabled=1"),
         },
-        tests("vm/test_standalone.py", "where_loading_is_disabled_it_goes_cold"),
+        tests("vm/test_standalone.py", "where_loading_is_disabled_it_goes_cold")
+        + tests("unit/test_load_choice.py", "what_is_loaded_may_be_executed_though_no_more_may_be_loaded")
+        + tests("scripts/test_standalone_load.py", "no_more_loads_allowed"),
     ),
     Fault(
         5,
         "lockdown, Secure Boot, measured images",
         "a load that the kernel checks, else cold",
         {},
-        tests("unit/test_loading.py", "lockdown_takes_the_file_load")
+        tests(
+            "unit/test_load_choice.py",
+            "ways",
+            "what_demands_a_signature",
+            "the_rules_are_read_from_the_host",
+            "a_signature_that_is_demanded_is_never_gone_around",
+        )
         + tests("scripts/test_standalone_load.py", "under_lockdown_the_kernel_checks_the_signature"),
     ),
     Fault(
@@ -80,6 +91,13 @@ FAULTS = (
         "cold",
         {},
         tests("unit/test_loading.py", "a_kexec_that_fails_means_cold")
+        + tests(
+            "unit/test_load_choice.py",
+            "when_both_are_rejected_both_are_told",
+            "memory_that_is_still_missing_is_the_reason",
+            "another_load_under_way_is_waited_for_but_not_for_ever",
+            "all_tries_share_one_time_limit",
+        )
         + tests("unit/test_several_initrds.py", "too_little_memory_is_noticed_before"),
     ),
     Fault(

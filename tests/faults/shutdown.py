@@ -1,7 +1,7 @@
 """Faults of the shutdown itself: scripts, Python, file systems, the verbs, and what happens after the jump."""
 
 from tests.faults.loading import SCRIPT
-from tests.faults.model import EITHER, SINGLE, STAYS, Fault, Scenario, cold, tests
+from tests.faults.model import COLD, EITHER, SINGLE, STAYS, Fault, Scenario, cold, tests
 
 EARLY = "/etc/init.d/kexec-initd"
 # An unreadable line, an end, a function in the place of ours, something that cannot be changed any more.
@@ -183,7 +183,17 @@ FAULTS = (
         38,
         "reboot(8) fails or is missing at the last step",
         "cold by sysrq",
-        {},
+        {
+            "no-reboot-program": Scenario(
+                "rm /sbin/reboot; touch /no-kexec-reboot", COLD, "asked for by /no-kexec-reboot", command="init 6"
+            ),
+            "reboot-program-hangs": Scenario(
+                "touch /no-kexec-reboot; " + SCRIPT.format("sleep 1000", "/sbin/reboot"),
+                COLD,
+                "asked for by /no-kexec-reboot",
+                command="init 6",
+            ),
+        },
         tests(
             "scripts/test_last_step.py",
             "a_reboot_that_comes_back_is_followed_by_sysrq",
