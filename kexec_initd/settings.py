@@ -38,6 +38,8 @@ class Settings(NamedTuple):
     """GUARD_BOOTS: after an attempt that never arrived, how many boots have to come up well before the next kexec."""
     panic: int = 30
     """PANIC: seconds after which a kernel that panics resets the machine, where its entry does not say; 0: left alone."""
+    shutdown_limit: int = 1800
+    """SHUTDOWN_LIMIT: seconds that a shutdown may take before the dead-man resets the machine; 0: no dead-man."""
     ignored: Optional[str] = None
     """Why the file was not read: it may have said KEXEC=no, so a reboot goes cold."""
 
@@ -141,11 +143,19 @@ def parse_seconds(value: str) -> Optional[int]:
     return 0 if parse_switch(value) is False else parse_count(value)
 
 
+def parse_limit(value: str) -> Optional[int]:
+    """Return a number from 10 to 99999, 0 for no and its like; None for anything else."""
+    if parse_switch(value) is False:
+        return 0
+    return int(value) if re.match(r"[1-9][0-9]{1,4}\Z", value) else None
+
+
 # Every setting there is, by its name in the file.
 SETTINGS = {
     "KEXEC": Setting("kexec", parse_switch, "neither yes nor no"),
     "PRELOAD": Setting("preload", parse_switch, "neither yes nor no"),
     "PURGATORY_CHECKS": Setting("purgatory_checks", parse_switch, "neither yes nor no"),
     "GUARD_BOOTS": Setting("guard_boots", parse_count, "no number from 1 to 999"),
+    "SHUTDOWN_LIMIT": Setting("shutdown_limit", parse_limit, "neither no nor a number from 10 to 99999"),
     "PANIC": Setting("panic", parse_seconds, "neither no nor a number from 1 to 999"),
 }

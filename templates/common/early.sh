@@ -1,3 +1,5 @@
+settings={{ settings | sh }}
+
 say () {
 	printf 'kexec-initd: %s\n' "$1"
 }
@@ -5,6 +7,8 @@ say () {
 {% include "common/bounded.sh" %}
 
 {% include "common/loaded.sh" %}
+
+{% include "common/dead-man.sh" %}
 
 # Are the files from which the loaded kernel was chosen still the same? The stamp has a line for each,
 # "DEVICE INODE SIZE MTIME CTIME PATH", or "- PATH" for one that was not there, and ends with "end". All are looked at by
@@ -84,6 +88,7 @@ make_state_dir () {
 {% include loader %}
 
 prepare () {
+	start_dead_man
 	make_state_dir
 	rm -f "$state/decision"
 	if [ -e /no-kexec-reboot ] || [ -L /no-kexec-reboot ]; then

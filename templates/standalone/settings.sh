@@ -1,5 +1,3 @@
-settings={{ settings | sh }}
-
 # KEXEC, PRELOAD, PURGATORY_CHECKS, GUARD_BOOTS and PANIC, read by pattern: the file is never run. A file that cannot be
 # trusted may have said KEXEC=no, so it counts as that.
 read_settings () {

@@ -1,0 +1,75 @@
+{% include "common/sysrq.sh" %}
+
+# SHUTDOWN_LIMIT of the settings: the value is read, the file is not run. What is not understood leaves the default.
+shutdown_limit () {
+	answer=1800
+	while read -r line || [ -n "$line" ]; do
+		case $line in
+		SHUTDOWN_LIMIT=*)
+			line=${line#*=}
+			line=${line%%[[:space:]]*}
+			line=${line#[\"\']}
+			line=${line%[\"\']}
+			;;
+		*) continue ;;
+		esac
+		case $line in
+		[Nn][Oo] | [Ff][Aa][Ll][Ss][Ee] | [Oo][Ff][Ff] | 0) answer=0 ;;
+		[1-9][0-9] | [1-9][0-9][0-9] | [1-9][0-9][0-9][0-9] | [1-9][0-9][0-9][0-9][0-9]) answer=$line ;;
+		esac
+	done
+	printf '%s' "$answer"
+}
+
+# Those processes are spared when all others are killed near the end: by Debian's sendsigs, under the names it has had. RHEL's
+# halt spares those of its own session, in which we stay.
+spare () {
+	for directory in /run/sendsigs.omit.d /lib/init/rw/sendsigs.omit.d /var/run/sendsigs.omit.d; do
+		if [ -d "$directory" ]; then
+			printf '%s\n' "$1" >"$directory/kexec-initd"
+			return
+		fi
+	done
+}
+
+# dead_man LIMIT: beside the shutdown, see that it ends. It waits until the shutdown has taken LIMIT seconds, or until init's
+# rc is gone for a minute, as when /etc/init.d/reboot is missing or broken and init asks for the root password instead.
+# What counts is the time since the boot: a sleep that is killed ends nothing early. Without /proc it gives up.
+dead_man () {
+	trap '' HUP INT QUIT TERM PIPE ALRM
+	cd / || return
+	read -r self _ _ _ _ rc _ </proc/self/stat || return
+	spare "$self"
+	end=
+	gone=
+	why=
+	while [ -z "$why" ] && read -r now _ </proc/uptime; do
+		now=${now%%.*}
+		end=${end:-$((now + $1))}
+		kill -0 "$rc" || gone=${gone:-$now}
+		if [ "$now" -ge "$end" ]; then
+			why="it takes longer than $1 s"
+		elif [ "$now" -ge "$((${gone:-$now} + 60))" ]; then
+			why="it has come to an end without one"
+		else
+			sleep 5
+		fi
+	done
+	case $why,$(runlevel) in
+	,* | *\ [!6]) return ;;
+	esac
+	say "the shutdown did not lead to a reboot, $why: resetting through sysrq" >/dev/console
+	reset_by_sysrq 5
+}
+
+# A kernel that is started, a reset, and the end of the machine end it, too. The subshell is there since for a function alone
+# some shells would keep what they are to close.
+start_dead_man () {
+	dead_after=1800
+	if [ -f "$settings" ]; then
+		dead_after=$(head -c 65536 "$settings" | shutdown_limit)
+	fi
+	if [ "$dead_after" -gt 0 ]; then
+		(dead_man "$dead_after") <&- >&- 2>&- &
+	fi
+}

@@ -1,0 +1,128 @@
+"""The dead-man that the early step leaves behind: it resets a machine whose shutdown does not end, and never too early."""
+
+import os
+import time
+from typing import Callable, Iterator
+
+import pytest
+
+from kexec_initd import settings
+from tests.scripts.jail import Jail
+from tests.scripts.test_early_step import early  # noqa: F401 - the fixture
+
+PID = 4711
+FIRED = "the shutdown did not lead to a reboot, "
+
+
+@pytest.fixture
+def shutdown(early: Jail) -> Iterator[Jail]:  # noqa: F811 - what pytest calls by that name
+    """A shutdown whose rc is this very test; sleeping takes no time, and the clock stands still."""
+    set_rc(early, os.getpid())
+    early.write("proc/uptime", "100.25 1.00\n")
+    early.write("bin/sleep", "#!/bin/sh\nexec real-sleep 0.02\n", 0o755)
+    early.write("dev/console", "")
+    early.write("run/sendsigs.omit.d/.keep", "")
+    early.fake("runlevel", "echo 2 6")
+    yield early
+    (early.root / "proc/uptime").unlink()  # its end
+
+
+def set_rc(jail: Jail, pid: int) -> None:
+    jail.write("proc/self/stat", "{} (kexec-initd) S 1 1 {} 0 -1 4194304 0\n".format(PID, pid))
+
+
+def set_clock(jail: Jail, seconds: int) -> None:
+    """As the kernel would: a reader sees one time or the other."""
+    jail.write("proc/uptime.new", "{}.75 1.00\n".format(seconds))
+    os.rename(str(jail.root / "proc/uptime.new"), str(jail.root / "proc/uptime"))
+
+
+def fires(jail: Jail, within: float = 10.0) -> bool:
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        if jail.sysrq() == "b":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_shutdown_that_outlives_its_limit_is_ended(shutdown: Jail) -> None:
+    shutdown.write("etc/default/kexec-initd", "SHUTDOWN_LIMIT=40\n")
+    shutdown.run("kexec-initd", "stop")
+    assert (shutdown.root / "run/sendsigs.omit.d/kexec-initd").read_text() == "{}\n".format(PID)
+    set_clock(shutdown, 139)
+    assert not fires(shutdown, within=0.5)
+    set_clock(shutdown, 140)
+    assert fires(shutdown)
+    said = (shutdown.root / "dev/console").read_text()
+    assert said == "kexec-initd: " + FIRED + "it takes longer than 40 s: resetting through sysrq\n"
+
+
+def test_a_shutdown_that_has_ended_without_a_reboot_is_noticed(shutdown: Jail) -> None:
+    gone = os.fork()
+    if gone == 0:
+        os._exit(0)
+    os.waitpid(gone, 0)
+    set_rc(shutdown, gone)
+    shutdown.run("kexec-initd", "stop")
+    time.sleep(0.2)
+    set_clock(shutdown, 159)
+    assert not fires(shutdown, within=0.5)
+    set_clock(shutdown, 160)
+    assert fires(shutdown)
+    assert "it has come to an end without one" in (shutdown.root / "dev/console").read_text()
+
+
+def killed_sleeps(jail: Jail) -> None:
+    jail.write("bin/sleep", "#!/bin/sh\nkill -KILL $$\n", 0o755)
+
+
+def no_sleep(jail: Jail) -> None:
+    (jail.root / "bin/sleep").unlink()
+
+
+@pytest.mark.parametrize("harm", [killed_sleeps, no_sleep])
+def test_sleeps_that_end_early_end_nothing(shutdown: Jail, harm: Callable[[Jail], None]) -> None:
+    harm(shutdown)
+    shutdown.write("etc/default/kexec-initd", "SHUTDOWN_LIMIT=40\n")
+    shutdown.run("kexec-initd", "stop")
+    set_clock(shutdown, 139)
+    assert not fires(shutdown, within=0.5)
+    set_clock(shutdown, 141)
+    assert fires(shutdown)
+
+
+def test_in_another_runlevel_nothing_is_reset(shutdown: Jail) -> None:
+    shutdown.write("etc/default/kexec-initd", "SHUTDOWN_LIMIT=40\n")
+    shutdown.fake("runlevel", "echo 6 2")
+    shutdown.run("kexec-initd", "stop")
+    set_clock(shutdown, 1000)
+    assert not fires(shutdown, within=0.7)
+
+
+@pytest.mark.parametrize("text", ["SHUTDOWN_LIMIT=no\n", 'SHUTDOWN_LIMIT="off"\n', "SHUTDOWN_LIMIT=0"])
+def test_it_can_be_switched_off(shutdown: Jail, text: str) -> None:
+    shutdown.write("etc/default/kexec-initd", text)
+    shutdown.run("kexec-initd", "stop")
+    set_clock(shutdown, 100000)
+    assert not fires(shutdown, within=0.5)
+
+
+def test_a_machine_that_goes_off_has_none(shutdown: Jail) -> None:
+    shutdown.run("kexec-initd", "stop", runlevel="0")
+    assert not (shutdown.root / "run/sendsigs.omit.d/kexec-initd").exists()
+
+
+VALUES = ["", "no", "No", "off", "false", "0", "1", "9", "10", "99", "040", "40", "1800", "99999", "100000", "4x", "-1"]
+
+
+def test_the_limit_is_read_as_the_program_reads_it(shutdown: Jail) -> None:
+    script = (shutdown.root / "etc/init.d/kexec-initd").read_text()
+    start = script.index("shutdown_limit () {")
+    shutdown.write("etc/init.d/limit", script[start : script.index("\n}\n", start) + 3] + "shutdown_limit <$1\n")
+    for value in VALUES:
+        for form in ("SHUTDOWN_LIMIT={}", 'SHUTDOWN_LIMIT="{}"', "SHUTDOWN_LIMIT='{}'", "SHUTDOWN_LIMIT={} # x"):
+            text = "# a\n" + form.format(value) + "\n"
+            shutdown.write("etc/text", text)
+            found = settings.parse(text)[0].shutdown_limit
+            assert shutdown.run("limit", "/etc/text").said == str(found), text
