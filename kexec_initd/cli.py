@@ -196,6 +196,8 @@ def wanted(host: Host, kernel: Optional[str]) -> assessment.Wish:
 
 def run_load(args: argparse.Namespace, host: Host) -> None:
     """Validate and load a kernel now, in place of what is loaded."""
+    if not args.dry_run:
+        refuse_unfit(host)
     wish = wanted(host, args.kernel)
     entry = wish.entry
     if entry is None or wish.problem is not None:
@@ -204,7 +206,6 @@ def run_load(args: argparse.Namespace, host: Host) -> None:
         with loading.checked(host, entry) as files:
             print("would load kernel {} ({}){}".format(files.release, entry.kernel, _with(entry)))
         return
-    refuse_unfit(host)
     with shutdown.lock(host.root):
         loaded = loading.load_entry(host, read_settings(host), entry, args.kernel is not None, wish.config)
     print("loaded kernel {} ({}){}".format(loaded.release, entry.kernel, _with(entry)))

@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import List
 
 import pytest
 
 from kexec_initd import status
-from kexec_initd.cli import main, refuse_unfit
+from kexec_initd.cli import main, refuse_unfit, run_load
 from kexec_initd.errors import Refused
 from kexec_initd.host import gather
 from kexec_initd.settings import Settings
@@ -69,6 +70,12 @@ def test_loading_is_refused_where_it_would_reach_outside(fake: FakeHost, mark: s
         (fake.root / mark).unlink()
     with pytest.raises(Refused, match=words if os.geteuid() == 0 else "only root"):
         refuse_unfit(gather(fake.root))
+
+
+def test_where_nothing_may_be_loaded_that_is_said_before_what_is_missing(fake: FakeHost) -> None:
+    fake.write(".dockerenv", "")
+    with pytest.raises(Refused, match="this is a container" if os.geteuid() == 0 else "only root"):
+        run_load(Namespace(kernel=None, dry_run=False), gather(fake.root))
 
 
 @pytest.mark.parametrize("verb", ["install", "uninstall", "render"])
