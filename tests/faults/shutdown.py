@@ -11,9 +11,13 @@ HOSTILE = (
 LARGE = "head -c 10000000 /dev/zero | tr '\\0' x >{}"
 # A file system on a disk of its own, with a program that has it open and data that nobody has synced.
 IN_FLIGHT = "head -c 20000000 /dev/urandom >{0}/data; sha256sum {0}/data >/root/digest"
-SAME = "cp /root/digest /dev/null && sha256sum -c --quiet /root/digest"
+SAME = "sha256sum -c --quiet /root/digest"
 # $d is the second disk, which the guest has never seen.
 OTHER = "d=/dev/vdc && {} && mkdir -p /srv/x && mount {} /srv/x && echo '{} /srv/x {} defaults 0 2' >>/etc/fstab && "
+
+DEAD_MAN = tests("vm/test_dead_man.py", "the_dead_man_resets_what_does_not_end") + tests(
+    "scripts/test_dead_man.py", "a_shutdown_that_has_ended_without_a_reboot_is_noticed"
+)
 
 FAULTS = (
     Fault(
@@ -26,7 +30,13 @@ FAULTS = (
         tests("vm/test_reboot.py", "coldreboot_is_cold_once")
         + tests("scripts/test_early_step.py", "cold_once_is_consumed_and_unloads", "an_old_decision_never_survives"),
     ),
-    Fault(28, "/etc/init.d/reboot is missing, empty, not executable, has a bad first line", "cold by the dead-man", {}),
+    Fault(
+        28,
+        "/etc/init.d/reboot is missing, empty, not executable, has a bad first line",
+        "cold by the dead-man",
+        {},
+        DEAD_MAN,
+    ),
     Fault(
         29,
         "a rendered script is no valid shell",
@@ -81,7 +91,8 @@ FAULTS = (
                 "installed",
             ),
         },
-        tests("scripts/test_killed.py", "killed_at_any_line_the_early_step_leaves_a_whole_decision_or_none")
+        DEAD_MAN
+        + tests("scripts/test_killed.py", "killed_at_any_line_the_early_step_leaves_a_whole_decision_or_none")
         + tests("scripts/test_last_step.py", "a_runtime_that_failed_is_replaced_by_the_shell")
         + tests("install/test_kills.py", "killed_at_random_moments"),
     ),
@@ -90,7 +101,8 @@ FAULTS = (
         "umount or sync hangs: a dead server, a dead disk",
         "cold or kexec within the limit",
         {},
-        tests("unit/test_runtime.py", "a_step_that_hangs_is_cut_and_means_cold", "the_whole_has_a_limit_too"),
+        tests("unit/test_runtime.py", "a_step_that_hangs_is_cut_and_means_cold", "the_whole_has_a_limit_too")
+        + tests("scripts/test_dead_man.py", "a_shutdown_that_outlives_its_limit_is_ended"),
     ),
     Fault(
         33,
@@ -167,7 +179,13 @@ FAULTS = (
         },
         tests("scripts/test_last_step.py", "a_missing_file_of_the_state_means_cold", "a_missing_tool_strands_nothing"),
     ),
-    Fault(36, "the dead-man or its child is killed by the shutdown", "no early reset", {}),
+    Fault(
+        36,
+        "the dead-man or its child is killed by the shutdown",
+        "no early reset",
+        {},
+        tests("scripts/test_dead_man.py", "sleeps_that_end_early_end_nothing"),
+    ),
     Fault(
         37,
         "reboot is wrapped by molly-guard; stdin is closed",
@@ -263,7 +281,21 @@ FAULTS = (
                 after="mountpoint -q /srv/x && " + SAME,
                 start="furnished",
             ),
+            "xfs-cold": Scenario(
+                OTHER.format("mkfs.xfs -q $d", "$d", "/dev/vdc", "xfs")
+                + IN_FLIGHT.format("/srv/x")
+                + "; touch /no-kexec-reboot",
+                COLD,
+                "asked for by /no-kexec-reboot",
+                "furnished",
+                after="mountpoint -q /srv/x && " + SAME,
+                comes_back=True,
+            ),
         },
-        tests("vm/test_harness.py", "power_cut_is_not_taken_for_clean_or_for_kexec"),
+        tests(
+            "vm/test_harness.py",
+            "power_cut_is_not_taken_for_clean_or_for_kexec",
+            "power_cut_on_xfs_is_not_taken_for_clean",
+        ),
     ),
 )

@@ -7,8 +7,9 @@ from tests.vm.qemu import Machine
 
 ATTEMPT = re.compile(r"(?:^|\s)kexec_initd\.attempt=(\S+)")
 ADDED = re.compile(r"(?:^|\s)kexec_initd\.panic=(\S+) panic=\1(?=\s|$)")
-# Words of ext4 about a file system that was not unmounted: fs/ext4/super.c, fs/ext4/orphan.c, fs/jbd2/recovery.c
-UNCLEAN = "recovery complete|recovery required|recovering journal|orphan cleanup|orphan inode|fs with errors"
+# Words of ext4 and XFS about a file system that was not unmounted: fs/ext4/super.c, fs/ext4/orphan.c, fs/jbd2/recovery.c,
+# fs/xfs/xfs_log_recover.c
+UNCLEAN = "recovery complete|recovery required|recovering journal|orphan cleanup|orphan inode|fs with errors|starting recovery"
 
 
 class Boot(NamedTuple):

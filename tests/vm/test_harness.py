@@ -4,7 +4,7 @@ import pytest
 
 from tests.vm.conftest import StartMachine
 from tests.vm.evidence import assert_came_by_kexec, gather
-from tests.vm.qemu import EndReason
+from tests.vm.qemu import EndReason, Setup
 from tests.vm.snapshot import Snapshot
 
 
@@ -35,6 +35,18 @@ def test_power_cut_is_not_taken_for_clean_or_for_kexec(stock: Snapshot, start: S
     assert after.unclean
     with pytest.raises(AssertionError, match="another QEMU process"):
         assert_came_by_kexec(before, after, ours=False)
+
+
+@pytest.mark.full
+def test_power_cut_on_xfs_is_not_taken_for_clean(furnished: Setup, start: StartMachine) -> None:
+    machine = start(furnished)
+    machine.check("mkfs.xfs -q /dev/vdc; echo '/dev/vdc /srv xfs defaults 0 2' >>/etc/fstab; mount /srv")
+    machine.check("touch /srv/file; sync")
+    machine.send("echo b >/proc/sysrq-trigger")
+    assert machine.wait_end() is EndReason.RESET
+    machine.restart()
+    machine.wait_login()
+    assert any("XFS (vdc)" in line for line in gather(machine).unclean)
 
 
 def test_a_machine_that_did_nothing_has_not_come_by_kexec(stock: Snapshot, start: StartMachine) -> None:
