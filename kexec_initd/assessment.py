@@ -3,41 +3,26 @@
 The early shutdown step, the preload at boot and `status` all start from here.
 """
 
-from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
 from kexec_initd import attempts, guard, kexec, loading, stamp
 from kexec_initd.bootloader import BootEntry, Change
-from kexec_initd.bootloader.naming import entry_for
-from kexec_initd.bootloader.target import read_target
 from kexec_initd.errors import Error
 from kexec_initd.files import exists
 from kexec_initd.host import Host
 from kexec_initd.policy import Decision, Facts, cold, decide
 from kexec_initd.settings import Settings
+from kexec_initd.wishes import Wish, find_again, find_next
 
 COLD_ONCE = "no-kexec-reboot"
-MOST_WATCHED = 300  # files whose identity the early step compares; with more it asks Python
-
-
-class Wish(NamedTuple):
-    """What is to be loaded, the stamp's lines of what it was chosen by, its name; or why there is nothing.
-
-    `changes` are what the boot loader would write on its way.
-    """
-
-    entry: Optional[BootEntry]
-    config: Tuple[str, ...]
-    name: str
-    problem: Optional[str]
-    changes: Tuple[Change, ...] = ()
 
 
 class Assessment(NamedTuple):
     """The decision and what it rests on: is something loaded, by us, and is it still what would be loaded?
 
     `config` are the stamp's lines of what `entry` was chosen by. `changes` are to be carried out before a jump into it;
-    there are none for a kernel that the admin has loaded or named himself. `guard` says why the guard is closed for it.
+    there are none for a kernel that the admin has loaded or named himself; `chosen` says what he named, as in
+    stamp.Loaded. `guard` says why the guard is closed for it.
     """
 
     decision: Decision
@@ -48,6 +33,7 @@ class Assessment(NamedTuple):
     is_fresh: bool
     changes: Tuple[Change, ...]
     guard: Optional[str]
+    chosen: Optional[Tuple[str, ...]]
 
     @property
     def needs_no_load(self) -> bool:
@@ -55,11 +41,14 @@ class Assessment(NamedTuple):
         return self.is_loaded and (self.is_fresh or not self.is_ours)
 
 
-def assess(host: Host, settings: Settings) -> Assessment:
-    """Gather the facts about `host` and decide. The entry's files are not read: loading does, or `with_files_read`."""
-    is_loaded = kexec.is_loaded(host.root)
+def assess(host: Host, settings: Settings, named: Optional[Wish] = None) -> Assessment:
+    """Gather the facts about `host` and decide, for what is `named` now in place of all that was loaded before.
+
+    The entry's files are not read: loading does, or `with_files_read`.
+    """
+    is_loaded = named is None and kexec.is_loaded(host.root)
     is_ours = is_loaded and stamp.exists(host.root)
-    wish = _find_wish(host, is_ours)
+    wish = named or _find_wish(host, settings, is_ours)
     flag = host.root / COLD_ONCE
     facts = Facts(
         cold_once=exists(flag) or flag.is_symlink(),
@@ -74,7 +63,9 @@ def assess(host: Host, settings: Settings) -> Assessment:
     )
     is_fresh = is_ours and wish.entry is not None and loading.is_loaded_already(host, settings, wish.entry)
     changes = () if facts.loaded_by_hand else wish.changes
-    return Assessment(decide(facts), wish.entry, wish.config, is_loaded, is_ours, is_fresh, changes, facts.guard)
+    return Assessment(
+        decide(facts), wish.entry, wish.config, is_loaded, is_ours, is_fresh, changes, facts.guard, wish.chosen
+    )
 
 
 def _find_guard(host: Host, settings: Settings, entry: BootEntry) -> Optional[str]:
@@ -98,30 +89,10 @@ def with_files_read(host: Host, assessment: Assessment) -> Assessment:
         return assessment._replace(decision=cold("no-target", str(error)))
 
 
-def _find_wish(host: Host, is_ours: bool) -> Wish:
+def _find_wish(host: Host, settings: Settings, is_ours: bool) -> Wish:
     """Return what is to be loaded: what the admin has named, else what the boot loader would boot."""
     loaded = stamp.read_loaded(host.root) if is_ours else None
     try:
-        if loaded is not None and loaded.chosen:
-            entry = entry_for(host, Path(loaded.kernel))
-            return Wish(entry, (), "the kernel that was named", None)
-        return find_target(host)
+        return find_next(host, settings) if loaded is None else find_again(host, settings, loaded)
     except Error as error:
         return Wish(None, (), "", str(error))
-
-
-def find_target(host: Host) -> Wish:
-    """Return what the boot loader would boot. It is read twice, so that the stamp belongs to what was read.
-
-    Where the loader would write something, the stamp never fits: the early step is to call Python, which writes it.
-    Raises Error for what cannot be read at all.
-    """
-    mark = stamp.lines_for(host.root, [stamp.mark_file(host.root)])  # as it was before anything was read
-    reading = read_target(host.root)
-    target = reading.target
-    config = mark + stamp.lines_for(host.root, reading.files)
-    if reading.hidden or target.changes or len(config) > MOST_WATCHED:
-        config = [stamp.UNSEEN]
-    if read_target(host.root) != reading:
-        return Wish(None, (), "", "the boot loader's configuration is being changed just now")
-    return Wish(target.entry, tuple(config), target.name, target.problem, target.changes)

@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 from typing import Callable, NoReturn, Optional, Sequence
 
-from kexec_initd import __version__, assessment, attempts, kexec, loading, settings, shutdown, stamp, status
+from kexec_initd import __version__, attempts, kexec, loading, reboot_into, settings, shutdown, stamp, status, wishes
 from kexec_initd.bootloader import BootEntry, listing, target
 from kexec_initd.bootloader.menu import find_menu
-from kexec_initd.bootloader.naming import entry_for
 from kexec_initd.errors import Error, Refused, UsageError, one_line
 from kexec_initd.host import Host, InitSystem, gather
 from kexec_initd.surroundings import confinement
@@ -52,9 +51,11 @@ def make_parser() -> Parser:
     add_dry_run(add_root(add("install", run_install, "hook the init system, so that reboot goes through kexec")))
     add_dry_run(add_root(add("uninstall", run_uninstall, "give every file back as it was")))
     verb = add_dry_run(add("load", run_load, "validate a kernel and its initrd, and load them now"))
-    verb.add_argument(
-        "kernel", nargs="?", metavar="KERNEL", help="a kernel file (default: what the boot loader would boot)"
-    )
+    text = "an entry of the boot loader, or a kernel file (default: what the boot loader would boot)"
+    verb.add_argument("name", nargs="?", metavar="ENTRY|KERNEL", help=text)
+    verb = add_dry_run(add("reboot-into", run_reboot_into, "reboot now, through kexec and once, into another entry"))
+    text = "its position, id or title as entries prints them, or the version of its kernel"
+    verb.add_argument("name", metavar="ENTRY", help=text)
     add("unload", run_unload, "unload the kernel that is loaded")
     verb = add_root(add("status", run_status, "tell what is installed and loaded, what a reboot would do and why"))
     verb.add_argument("--json", action="store_true", help="print one JSON object")
@@ -187,18 +188,13 @@ def run_uninstall(args: argparse.Namespace, host: Host) -> None:
         loading.drop(host.root)
 
 
-def wanted(host: Host, kernel: Optional[str]) -> assessment.Wish:
-    """Return the kernel file that was named, with the running command line, or what the boot loader would boot."""
-    if kernel is None:
-        return assessment.find_target(host)
-    return assessment.Wish(entry_for(host, Path(os.path.abspath(kernel))), (), kernel, None)
-
-
 def run_load(args: argparse.Namespace, host: Host) -> None:
     """Validate and load a kernel now, in place of what is loaded."""
     if not args.dry_run:
         refuse_unfit(host)
-    wish = wanted(host, args.kernel)
+    found = read_settings(host)
+    named = args.name is not None
+    wish = wishes.find_named(host, found, args.name, file=True) if named else wishes.find_next(host, found)
     entry = wish.entry
     if entry is None or wish.problem is not None:
         raise Refused(wish.problem or "there is nothing to load")
@@ -207,8 +203,23 @@ def run_load(args: argparse.Namespace, host: Host) -> None:
             print("would load kernel {} ({}){}".format(files.release, entry.kernel, _with(entry)))
         return
     with shutdown.lock(host.root):
-        loaded = loading.load_entry(host, read_settings(host), entry, args.kernel is not None, wish.config)
+        loaded = loading.load_entry(host, found, entry, wish.chosen, wish.config)
     print("loaded kernel {} ({}){}".format(loaded.release, entry.kernel, _with(entry)))
+
+
+def run_reboot_into(args: argparse.Namespace, host: Host) -> None:
+    """Load an entry of the boot loader and reboot into it."""
+    if not args.dry_run:
+        refuse_unfit(host)
+    found = read_settings(host)
+    plan = reboot_into.plan(host, found, args.name)
+    with loading.checked(host, plan.entry) as files:
+        what = "kernel {} ({}){}".format(files.release, plan.entry.kernel, _with(plan.entry))
+    if args.dry_run:
+        print("would reboot into {}".format(what))
+        return
+    print("rebooting into {}".format(what), flush=True)
+    reboot_into.execute(host, found, plan)
 
 
 def _with(entry: BootEntry) -> str:

@@ -27,12 +27,12 @@ def new_attempt() -> str:
 def find_attempt(cmdline: str) -> Optional[str]:
     """Return the attempt id on `cmdline`, the last one where there are several, or None."""
     found = None
-    for start, end in _tokens(_encode(cmdline)):
-        name, value = _parameter(_encode(cmdline)[start:end])
+    for start, end in tokens(encode(cmdline)):
+        name, value = parameter(encode(cmdline)[start:end])
         if name == b"--" and value is None:
             break
         if name == ATTEMPT.encode() and value:
-            found = _decode(value)
+            found = decode(value)
     return found
 
 
@@ -47,33 +47,33 @@ def with_attempt(cmdline: str, attempt_id: str, panic: int = 0) -> str:
         raise ValueError("not an attempt id: {!r}".format(attempt_id))
     rest = without_own_words(cmdline)
     words = ["{}={}".format(ATTEMPT, attempt_id)]
-    if panic and not _says_panic(_encode(rest)):
+    if panic and not _says_panic(encode(rest)):
         words += ["{}={}".format(PANIC, panic), "panic={}".format(panic)]
     return " ".join(words + [rest] if rest else words)
 
 
 def without_own_words(cmdline: str) -> str:
     """Return `cmdline` without any attempt and without a panic= of ours, and all else as it was, byte for byte."""
-    data = _encode(cmdline)
-    tokens = _tokens(data)
-    for number in reversed(range(len(tokens))):
-        start, end = tokens[number]
-        mark = _MARK.match(data[slice(*tokens[number - 1])]) if number else None
+    data = encode(cmdline)
+    places = tokens(data)
+    for number in reversed(range(len(places))):
+        start, end = places[number]
+        mark = _MARK.match(data[slice(*places[number - 1])]) if number else None
         ours = mark is not None and data[start:end] == b"panic=" + mark.group(1)
-        if ours or _MARK.match(data[start:end]) or _parameter(data[start:end])[0] == ATTEMPT.encode():
-            data = _cut(data, start, end)
-    return _decode(data)
+        if ours or _MARK.match(data[start:end]) or parameter(data[start:end])[0] == ATTEMPT.encode():
+            data = cut(data, start, end)
+    return decode(data)
 
 
-def _cut(data: bytes, start: int, end: int) -> bytes:
+def cut(data: bytes, start: int, end: int) -> bytes:
     """Cut a parameter out of `data` with one separator: the one behind it, or before it at the end."""
     return data[:start] + data[end + 1 :] if end < len(data) else data[: max(start - 1, 0)]
 
 
 def _says_panic(data: bytes) -> bool:
     """Tell whether the kernel is told by `data` what to do after a panic."""
-    for start, end in _tokens(data):
-        name, value = _parameter(data[start:end])
+    for start, end in tokens(data):
+        name, value = parameter(data[start:end])
         if name == b"--" and value is None:
             return False
         if name == b"panic":
@@ -81,12 +81,12 @@ def _says_panic(data: bytes) -> bool:
     return False
 
 
-def _tokens(cmdline: bytes) -> List[Tuple[int, int]]:
+def tokens(cmdline: bytes) -> List[Tuple[int, int]]:
     """Return where each parameter starts and ends."""
     return [match.span() for match in _TOKEN.finditer(cmdline)]
 
 
-def _parameter(token: bytes) -> Tuple[bytes, Optional[bytes]]:
+def parameter(token: bytes) -> Tuple[bytes, Optional[bytes]]:
     """Split a parameter into its name and its value (None without `=`), both without the quotes around them."""
     if token.startswith(b'"'):
         token = token[1:-1] if len(token) > 1 and token.endswith(b'"') else token[1:]
@@ -98,9 +98,11 @@ def _parameter(token: bytes) -> Tuple[bytes, Optional[bytes]]:
     return name, value
 
 
-def _encode(text: str) -> bytes:
+def encode(text: str) -> bytes:
+    """Return the bytes of a command line, as os.fsencode() does where the file names are UTF-8."""
     return text.encode("utf-8", "surrogateescape")
 
 
-def _decode(data: bytes) -> str:
+def decode(data: bytes) -> str:
+    """Return the text of a command line, in which every byte survives."""
     return data.decode("utf-8", "surrogateescape")

@@ -66,9 +66,9 @@ def _open_initrd(stack: contextlib.ExitStack, host: Host, entry: BootEntry, rele
 
 
 def load_entry(
-    host: Host, settings: Settings, entry: BootEntry, chosen: bool = False, config: Sequence[str] = ()
+    host: Host, settings: Settings, entry: BootEntry, chosen: Optional[Sequence[str]] = None, config: Sequence[str] = ()
 ) -> stamp.Loaded:
-    """Validate `entry`, load it in place of what is loaded, and record it; `chosen` when the admin named it himself.
+    """Validate `entry`, load it in place of what is loaded, and record it; `chosen` as in stamp.Loaded.
 
     `config` are the stamp's lines of what the entry was chosen by. Raises Error; then nothing of ours is loaded.
     """
@@ -103,7 +103,9 @@ def is_loaded_already(host: Host, settings: Settings, entry: BootEntry) -> bool:
     )
 
 
-def _load(host: Host, settings: Settings, entry: BootEntry, chosen: bool, config: Sequence[str]) -> stamp.Loaded:
+def _load(
+    host: Host, settings: Settings, entry: BootEntry, chosen: Optional[Sequence[str]], config: Sequence[str]
+) -> stamp.Loaded:
     record = attempts.settle(host, settings.guard_boots)
     attempt = cmdline.new_attempt()
     text = cmdline.with_attempt(entry.cmdline, attempt, settings.panic)

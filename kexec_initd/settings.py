@@ -10,6 +10,8 @@ import re
 from pathlib import Path
 from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
+from kexec_initd.editing import LIMIT as LENGTH
+from kexec_initd.editing import parse_words
 from kexec_initd.errors import Refused
 from kexec_initd.files import open_trusted
 from kexec_initd.host import Family
@@ -18,7 +20,7 @@ LIMIT = 65536
 
 _LINE = re.compile(
     r"""(?:export[ \t]+)? (?P<key>[A-Za-z_][A-Za-z0-9_]*) =
-        (?: "(?P<double>[^"$`\\]*)" | '(?P<single>[^']*)' | (?P<bare>[A-Za-z0-9_.,:/+-]*) )
+        (?: "(?P<double>[^"$`\\]*)" | '(?P<single>[^']*)' | (?P<bare>[A-Za-z0-9_.,:/+=@%-]*) )
         (?: [ \t]+ (?:\#.*)? )? \Z""",
     re.VERBOSE | re.DOTALL,
 )
@@ -40,6 +42,10 @@ class Settings(NamedTuple):
     """PANIC: seconds after which a kernel that panics resets the machine, where its entry does not say; 0: left alone."""
     shutdown_limit: int = 1800
     """SHUTDOWN_LIMIT: seconds that a shutdown may take before the dead-man resets the machine; 0: no dead-man."""
+    cmdline_append: str = ""
+    """CMDLINE_APPEND: parameters that are put behind those of the entry, see `editing`."""
+    cmdline_remove: str = ""
+    """CMDLINE_REMOVE: parameters that are taken away from the entry's, by name or as a whole."""
     ignored: Optional[str] = None
     """Why the file was not read: it may have said KEXEC=no, so a reboot goes cold."""
 
@@ -150,6 +156,8 @@ def parse_limit(value: str) -> Optional[int]:
     return int(value) if re.match(r"[1-9][0-9]{1,4}\Z", value) else None
 
 
+NO_WORDS = "no list of parameters in ASCII without `--` and an open quote, of at most {} bytes".format(LENGTH)
+
 # Every setting there is, by its name in the file.
 SETTINGS = {
     "KEXEC": Setting("kexec", parse_switch, "neither yes nor no"),
@@ -158,4 +166,6 @@ SETTINGS = {
     "GUARD_BOOTS": Setting("guard_boots", parse_count, "no number from 1 to 999"),
     "SHUTDOWN_LIMIT": Setting("shutdown_limit", parse_limit, "neither no nor a number from 10 to 99999"),
     "PANIC": Setting("panic", parse_seconds, "neither no nor a number from 1 to 999"),
+    "CMDLINE_APPEND": Setting("cmdline_append", parse_words, NO_WORDS),
+    "CMDLINE_REMOVE": Setting("cmdline_remove", parse_words, NO_WORDS),
 }

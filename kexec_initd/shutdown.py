@@ -38,7 +38,7 @@ def preload(host: Host, settings: Settings) -> str:
         if found.needs_no_load:
             return "already loaded: {}".format(found.decision.reason)
         assert found.entry is not None
-        loaded = loading.load_entry(host, settings, found.entry, config=found.config)
+        loaded = loading.load_entry(host, settings, found.entry, found.chosen, found.config)
         return "loaded kernel {}".format(loaded.release)
 
 
@@ -73,7 +73,7 @@ def _prepare(host: Host, settings: Settings) -> Tuple[Decision, Tuple[Change, ..
         return cold("guard", problem), ()
     if not found.needs_no_load:
         assert found.entry is not None
-        loading.load_entry(host, settings, found.entry, config=found.config)
+        loading.load_entry(host, settings, found.entry, found.chosen, found.config)
     consuming.consume(host.root, found.changes)
     try:
         attempts.begin(host.root)

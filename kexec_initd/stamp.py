@@ -22,7 +22,11 @@ ATTEMPT = "attempt"
 
 
 class Loaded(NamedTuple):
-    """What was loaded: the kernel's release, its files, command line, attempt id; `chosen` when the admin named it."""
+    """What was loaded: the kernel's release, its files, command line, attempt id.
+
+    `chosen` is None for what the loader would boot. What the admin has named himself is a kernel file, (), or an entry
+    of the loader's menu, with its title and its own command line.
+    """
 
     release: str
     kernel: str
@@ -30,7 +34,7 @@ class Loaded(NamedTuple):
     cmdline: str
     attempt: str
     checks: bool
-    chosen: bool
+    chosen: Optional[Sequence[str]]
 
 
 def state_dir(root: Path) -> Path:
@@ -115,5 +119,11 @@ def _is_sound(loaded: Loaded) -> bool:
         and isinstance(loaded.initrds, list)
         and all(isinstance(path, str) for path in loaded.initrds)
         and isinstance(loaded.checks, bool)
-        and isinstance(loaded.chosen, bool)
+        and _is_choice(loaded.chosen)
     )
+
+
+def _is_choice(chosen: object) -> bool:
+    if chosen is None:
+        return True
+    return isinstance(chosen, list) and len(chosen) in (0, 2) and all(isinstance(text, str) for text in chosen)

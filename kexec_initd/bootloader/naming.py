@@ -46,7 +46,7 @@ def entry_for(host: Host, kernel: Path) -> BootEntry:
     if not kernel.name.startswith("vmlinuz-") or not release.isprintable():
         raise Refused("{} is not named vmlinuz-VERSION, so its initrd is unknown".format(kernel))
     initrds = _find_initrds(host, kernel.parent, release)
-    return BootEntry("kernel " + release, release, kernel, initrds, host.cmdline)
+    return BootEntry("kernel " + release, release, kernel, initrds, host.cmdline, running=True)
 
 
 def below(root: Path, path: Path) -> Path:
@@ -94,7 +94,8 @@ def _offer(host: Host, tree: Tree, place: str, release: str, bare: bool) -> Offe
     elif host.cmdline is None:
         obstacle = "the running command line is unknown"
     else:
-        entry = BootEntry("kernel " + release, release, kernel, (initrd,) if initrd else (), host.cmdline)
+        initrds = (initrd,) if initrd else ()
+        entry = BootEntry("kernel " + release, release, kernel, initrds, host.cmdline, running=True)
     return Offered("kernel " + release, release, place, entry, obstacle, Source(kernel, 0))
 
 

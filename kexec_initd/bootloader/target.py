@@ -44,11 +44,12 @@ class Target(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """The target and what it was found from: `files` that show by their identity (files.identity) when they change.
+    """The menu, the target in it and what they were found from: `files` that show by their identity when they change.
 
     With `hidden` there is also something whose change does not show, an EFI variable, and only another reading tells.
     """
 
+    menu: Menu
     target: Target
     files: Tuple[Path, ...]
     hidden: bool
@@ -62,14 +63,15 @@ def find_target(root: Path) -> Target:
 def read_target(root: Path) -> Reading:
     """Return the target of the host below `root`, and what decides. Raises Error for what cannot be read at all."""
     tree = Tree(root)
-    target = choose_target(menu_of(tree))
+    menu = menu_of(tree)
+    target = choose_target(menu)
     pending = find_pending(tree)
     if pending is not None:
         target = target._replace(entry=None, changes=(), problem=pending)
     variables = [path for path in tree.asked if path.startswith(EFI_VARIABLES)]
     files = [path for path in tree.asked if not path.startswith(MADE_UP)] + variables
     hidden = any(not path[len(EFI_VARIABLES) :].startswith(SHOWING) and tree.is_file(path) for path in variables)
-    return Reading(target, tuple(map(Path, files)), hidden)
+    return Reading(menu, target, tuple(map(Path, files)), hidden)
 
 
 def choose_target(menu: Menu) -> Target:

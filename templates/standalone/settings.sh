@@ -86,7 +86,7 @@ split_value () {
 		rest=${rest#*"$quote"}
 		;;
 	*)
-		rest=${value#"${value%%[!A-Za-z0-9_.,:/+-]*}"}
+		rest=${value#"${value%%[!A-Za-z0-9_.,:/+=@%-]*}"}
 		value=${value%"$rest"}
 		;;
 	esac

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kexec_initd import consuming, kexec, loading, shutdown, stamp
-from kexec_initd.assessment import find_target
 from kexec_initd.bootloader import Change
 from kexec_initd.bootloader.efivars import path_of
 from kexec_initd.bootloader.grub2 import grubenv
@@ -23,6 +22,7 @@ from kexec_initd.bootloader.target import Target, read_target
 from kexec_initd.errors import Error
 from kexec_initd.host import gather
 from kexec_initd.settings import Settings
+from kexec_initd.wishes import find_next
 from tests.unit.fake_host import FakeHost, with_kernel
 
 FIXTURES = Path(__file__).resolve().parents[1] / "bootloader"
@@ -265,7 +265,7 @@ def test_a_preload_consumes_nothing_and_has_python_called_at_the_reboot(ready: F
     wish(ready, "other")
     block = (ready.root / ENVIRONMENT).read_bytes()
     shutdown.preload(gather(ready.root), Settings())
-    assert find_target(gather(ready.root)).changes
+    assert find_next(gather(ready.root), Settings()).changes
     assert (release(ready), (ready.root / ENVIRONMENT).read_bytes()) == ("6.2.0-other", block)
     assert stamp.UNSEEN in (ready.root / "run/kexec-initd/stamp").read_text().splitlines()
     assert shutdown.prepare(gather(ready.root), Settings()).kexec
@@ -286,7 +286,7 @@ def test_what_the_admin_loaded_himself_consumes_nothing(ready: FakeHost, by_hand
     if by_hand:
         ready.write("sys/kernel/kexec_loaded", "1\n")
     else:
-        loading.load_entry(host, Settings(), entry_for(host, Path("/boot/vmlinuz-6.1.0-test")), chosen=True)
+        loading.load_entry(host, Settings(), entry_for(host, Path("/boot/vmlinuz-6.1.0-test")), chosen=())
     assert shutdown.prepare(host, Settings()).kexec
     assert (ready.root / ENVIRONMENT).read_bytes() == block
 

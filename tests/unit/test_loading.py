@@ -196,7 +196,7 @@ def test_a_kernel_loaded_by_hand_is_kept(ready: FakeHost) -> None:
 def test_a_kernel_that_was_chosen_is_kept_and_loaded_again_when_it_changed(ready: FakeHost) -> None:
     with_kernel(ready, "5.10.0-old")
     host = gather(ready.root)
-    loading.load_entry(host, Settings(), entry_for(host, Path("/boot/vmlinuz-5.10.0-old")), chosen=True)
+    loading.load_entry(host, Settings(), entry_for(host, Path("/boot/vmlinuz-5.10.0-old")), chosen=())
     path = ready.root / "boot/initrd.img-5.10.0-old"
     path.with_name("new").write_bytes(path.read_bytes())
     path.with_name("new").rename(path)

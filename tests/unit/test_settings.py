@@ -14,7 +14,7 @@ from kexec_initd.settings import Settings, parse, path_for, read
 
 
 def test_nothing_set_means_the_defaults() -> None:
-    assert parse("") == (Settings(True, True, False, 3, 30, 1800, None), [])
+    assert parse("") == (Settings(True, True, False, 3, 30, 1800, "", "", None), [])
     assert parse("# KEXEC=no\n\n  \t\n")[0] == Settings()
 
 

@@ -228,7 +228,10 @@ def test_each_part_is_watched(ready: FakeHost) -> None:
         {"initrds": [1]},
         {"initrds": None},
         {"release": None},
-        {"chosen": 1},
+        {"chosen": True},
+        {"chosen": ["a"]},
+        {"chosen": ["a", 1]},
+        {"chosen": "ab"},
     ],
 )
 def test_a_record_of_another_form_is_none(ready: FakeHost, change: object) -> None:

@@ -1,0 +1,118 @@
+"""What is to be loaded, with the command line as the settings change it: the loader's default, or what the admin names."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple, Optional, Tuple
+
+from kexec_initd import stamp
+from kexec_initd.bootloader import BootEntry, Change
+from kexec_initd.bootloader.naming import entry_for
+from kexec_initd.bootloader.selecting import HINT, find_same, select
+from kexec_initd.bootloader.target import Reading, find_target, read_target
+from kexec_initd.editing import check_one_off, edited
+from kexec_initd.errors import Error, UsageError
+from kexec_initd.host import Host
+from kexec_initd.settings import Settings
+
+MOST_WATCHED = 300  # files whose identity the early step compares; with more it asks Python
+CHANGING = "the boot loader's configuration is being changed just now"
+
+
+class Wish(NamedTuple):
+    """What is to be loaded, the stamp's lines of what it was chosen by, its name; or why there is nothing.
+
+    `changes` are what the boot loader would write on its way. `chosen` says what the admin named, as in stamp.Loaded.
+    """
+
+    entry: Optional[BootEntry]
+    config: Tuple[str, ...]
+    name: str
+    problem: Optional[str]
+    changes: Tuple[Change, ...] = ()
+    chosen: Optional[Tuple[str, ...]] = None
+
+
+def find_next(host: Host, settings: Settings) -> Wish:
+    """Return what the boot loader would boot; where it would write something, the stamp never fits, so that Python does.
+
+    Raises Error for what cannot be read at all.
+    """
+    reading, config = _read(host)
+    if reading is None:
+        return Wish(None, (), "", CHANGING)
+    target = reading.target
+    if target.entry is None:
+        return Wish(None, config, target.name, target.problem)
+    if target.changes:
+        config = (stamp.UNSEEN,)
+    try:
+        entry = _edited(target.entry, settings, "")
+    except Error as error:
+        return Wish(None, config, target.name, str(error))
+    return Wish(entry, config, target.name, None, target.changes)
+
+
+def find_named(host: Host, settings: Settings, name: str, file: bool = False) -> Wish:
+    """Return the entry of the boot loader that is called `name`, or with `file` the kernel of that path, too.
+
+    Nothing of the loader's records is to be written: its own choice is still to come. Raises UsageError, Error.
+    """
+    if file and name.startswith(("/", ".")):
+        return _find_file(host, settings, name)
+    reading, config = _read(host)
+    if reading is None:
+        raise Error(CHANGING)
+    entry = select(reading.menu, name)
+    if entry is None:
+        if file and os.path.exists(name):
+            return _find_file(host, settings, name)
+        raise UsageError('the boot loader has no entry "{}"'.format(name), HINT)
+    return _chosen(entry, settings, config)
+
+
+def find_again(host: Host, settings: Settings, loaded: stamp.Loaded) -> Wish:
+    """Return what `loaded` is, as it is now; what the loader would boot, where the admin had named nothing.
+
+    Raises Error where what he had named is gone or is something else now.
+    """
+    if loaded.chosen is None:
+        return find_next(host, settings)
+    if not loaded.chosen:
+        return _find_file(host, settings, loaded.kernel)
+    reading, config = _read(host)
+    if reading is None:
+        return Wish(None, (), "", CHANGING)
+    title, cmdline = loaded.chosen
+    return _chosen(find_same(reading.menu, title, loaded.kernel, loaded.initrds, cmdline), settings, config)
+
+
+def _read(host: Host) -> Tuple[Optional[Reading], Tuple[str, ...]]:
+    """Read the boot loader's files, twice, so that the stamp's lines belong to what was read; None where it changes."""
+    mark = stamp.lines_for(host.root, [stamp.mark_file(host.root)])  # as it was before anything was read
+    reading = read_target(host.root)
+    config = mark + stamp.lines_for(host.root, reading.files)
+    if reading.hidden or len(config) > MOST_WATCHED:
+        config = [stamp.UNSEEN]
+    return reading if read_target(host.root) == reading else None, tuple(config)
+
+
+def _find_file(host: Host, settings: Settings, path: str) -> Wish:
+    entry = entry_for(host, Path(os.path.abspath(path)))
+    default = find_target(host.root).entry
+    vouched = default.cmdline if default is not None and not default.running else ""
+    return Wish(_edited(entry, settings, vouched), (), "the kernel that was named", None, (), ())
+
+
+def _chosen(entry: BootEntry, settings: Settings, config: Tuple[str, ...]) -> Wish:
+    name = "{} (chosen for one boot)".format(entry.title)
+    return Wish(_edited(entry, settings, ""), config, name, None, (), (entry.title, entry.cmdline))
+
+
+def _edited(entry: BootEntry, settings: Settings, vouched: str) -> BootEntry:
+    """Return `entry` with its command line as the settings change it.
+
+    Raises Refused where the running one has something for one boot only that nothing vouches for.
+    """
+    if entry.running:
+        check_one_off(edited(entry.cmdline, "", settings.cmdline_remove), settings.cmdline_append + " " + vouched)
+    return entry._replace(cmdline=edited(entry.cmdline, settings.cmdline_append, settings.cmdline_remove))
