@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
-from kexec_initd import attempts, cmdline, kexec, stamp
+from kexec_initd import attempts, cmdline, kexec, stamp, watchdog
 from kexec_initd.bootloader import BootEntry
 from kexec_initd.bootloader.naming import below
 from kexec_initd.errors import Error, Refused
@@ -84,6 +84,7 @@ def drop(root: Path) -> None:
     if stamp.exists(root):
         kexec.unload(root)
         stamp.remove(root)
+        watchdog.forget(root)
 
 
 def watched(host: Host, entry: BootEntry) -> List[Path]:
@@ -119,6 +120,8 @@ def _load(
         loaded = stamp.Loaded(
             files.release, str(entry.kernel), initrds, text, attempt, settings.purgatory_checks, chosen
         )
+    with contextlib.suppress(Error):  # then the jump is not watched, and `watchdog.tell` says why
+        watchdog.make_ready(host.root, settings.watchdog)
     stamp.write(host.root, seen, loaded, attempts.prepared(host, record, entry, attempt, loaded.release))
     return loaded
 

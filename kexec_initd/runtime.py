@@ -15,7 +15,14 @@ from typing import Callable, List, Optional, Sequence
 from kexec_initd import commands
 from kexec_initd.errors import Error, Refused, one_line
 from kexec_initd.files import distrust, read_text
-from kexec_initd.surroundings import confinement, find_container, find_runlevel, is_chroot
+from kexec_initd.surroundings import (
+    WATCHDOG,
+    confinement,
+    find_container,
+    find_runlevel,
+    find_state_directory,
+    is_chroot,
+)
 
 HOOKS = "etc/kexec-initd/pre-jump.d"
 STEP_TIMEOUT = 12.0
@@ -60,6 +67,9 @@ class LastStep:
         writable = find_writable(read_text(self.root / "proc/mounts", limit=1 << 20))
         if writable:
             raise Cold("{} is still writable".format(writable[0]))
+        name = start_watchdog(self.root)
+        if name:
+            self.say("{} watches the jump".format(name))
         self.bounded(self.kexec)
         raise Cold("kexec -e came back")
 
@@ -110,6 +120,18 @@ def find_hooks(root: Path, say: Say) -> List[Path]:
 def _unfit(path: Path) -> Optional[str]:
     found = path.stat()
     return distrust(found) or (None if found.st_mode & 0o111 else "is not executable")
+
+
+def start_watchdog(root: Path) -> Optional[str]:
+    """Start the timer that the load has made ready, if it has, and leave it running; return the device's name."""
+    name = read_text(root / find_state_directory(root).lstrip("/") / WATCHDOG)
+    if not name:
+        return None
+    try:
+        os.close(os.open(str(root / "dev" / name), os.O_WRONLY | os.O_CLOEXEC))
+    except OSError as error:
+        raise Cold("{} cannot be started: {}".format(name, error.strerror))
+    return name
 
 
 def find_writable(mounts: Optional[str]) -> List[str]:

@@ -17,6 +17,7 @@ from kexec_initd.files import open_trusted
 from kexec_initd.host import Family
 
 LIMIT = 65536
+SHORTEST_WATCH = 30
 
 _LINE = re.compile(
     r"""(?:export[ \t]+)? (?P<key>[A-Za-z_][A-Za-z0-9_]*) =
@@ -46,6 +47,8 @@ class Settings(NamedTuple):
     """CMDLINE_APPEND: parameters that are put behind those of the entry, see `editing`."""
     cmdline_remove: str = ""
     """CMDLINE_REMOVE: parameters that are taken away from the entry's, by name or as a whole."""
+    watchdog: int = 0
+    """WATCHDOG: seconds within which the next kernel has to come to the end of its boot, or be reset by hardware; 0: not."""
     ignored: Optional[str] = None
     """Why the file was not read: it may have said KEXEC=no, so a reboot goes cold."""
 
@@ -158,6 +161,13 @@ def parse_limit(value: str) -> Optional[int]:
 
 NO_WORDS = "no list of parameters in ASCII without `--` and an open quote, of at most {} bytes".format(LENGTH)
 
+
+def parse_watchdog(value: str) -> Optional[int]:
+    """Return a number from 30 to 999, which is what a boot may take, 0 for no and its like; None for anything else."""
+    seconds = parse_seconds(value)
+    return None if seconds is not None and 0 < seconds < SHORTEST_WATCH else seconds
+
+
 # Every setting there is, by its name in the file.
 SETTINGS = {
     "KEXEC": Setting("kexec", parse_switch, "neither yes nor no"),
@@ -168,4 +178,5 @@ SETTINGS = {
     "PANIC": Setting("panic", parse_seconds, "neither no nor a number from 1 to 999"),
     "CMDLINE_APPEND": Setting("cmdline_append", parse_words, NO_WORDS),
     "CMDLINE_REMOVE": Setting("cmdline_remove", parse_words, NO_WORDS),
+    "WATCHDOG": Setting("watchdog", parse_watchdog, "neither no nor a number from 30 to 999"),
 }

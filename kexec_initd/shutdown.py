@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Iterator, Optional, Tuple
 
-from kexec_initd import attempts, consuming, kexec, loading, stamp
+from kexec_initd import attempts, consuming, kexec, loading, stamp, watchdog
 from kexec_initd.assessment import assess
 from kexec_initd.bootloader import Change
 from kexec_initd.errors import Error, one_line
@@ -30,6 +30,7 @@ def preload(host: Host, settings: Settings) -> str:
     with lock(host.root):
         with contextlib.suppress(attempts.Damaged):  # what a damaged record means is the decision's to say
             attempts.settle(host, settings.guard_boots)
+        watchdog.take_over(host.root)
         if not settings.preload:
             return "nothing is loaded at boot: PRELOAD=no in the settings"
         found = assess(host, settings)
@@ -39,7 +40,8 @@ def preload(host: Host, settings: Settings) -> str:
             return "already loaded: {}".format(found.decision.reason)
         assert found.entry is not None
         loaded = loading.load_entry(host, settings, found.entry, found.chosen, found.config)
-        return "loaded kernel {}".format(loaded.release)
+        watched = watchdog.tell(host.root, settings.watchdog)
+        return "loaded kernel {}".format(loaded.release) + ("; " + watched if watched else "")
 
 
 def prepare(host: Host, settings: Settings) -> Decision:

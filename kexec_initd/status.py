@@ -3,7 +3,7 @@
 import json
 from typing import List, NamedTuple, Optional
 
-from kexec_initd import attempts, guard, stamp
+from kexec_initd import attempts, guard, stamp, watchdog
 from kexec_initd.assessment import assess, with_files_read
 from kexec_initd.errors import Error, one_line
 from kexec_initd.files import read_text
@@ -20,7 +20,8 @@ class Status(NamedTuple):
     `loaded_stale`: a kernel package or an initramfs has changed since, and a reboot will load again.
     `last_attempt` is the id of the last kexec, `last_outcome` "arrived", "lost" or "under-way", `last_time` in seconds
     since 1970, `kexecs` how many have arrived since the last boot without one.
-    `guard` says why the guard is closed; it is None where it is open.
+    `guard` says why the guard is closed; it is None where it is open. `watchdog` says whether one will watch the jump, and why
+    not; it is None where none is wanted.
     """
 
     installed: bool
@@ -38,6 +39,7 @@ class Status(NamedTuple):
     last_time: Optional[int]
     kexecs: int
     guard: Optional[str]
+    watchdog: Optional[str]
     reboot: str
     code: str
     reason: str
@@ -69,6 +71,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         last_time=last.attempt.time if last else None,
         kexecs=record.kexecs,
         guard=found.guard,
+        watchdog=watchdog.tell(host.root, settings.watchdog),
         reboot="kexec" if goes else "cold",
         code=found.decision.code if installed else "not-installed",
         reason=found.decision.reason if installed else "kexec-initd is not installed: kexec-initd install",
@@ -106,6 +109,8 @@ def as_text(status: Status) -> str:
         "guard:      {}".format("closed: " + status.guard if status.guard else "open"),
         "reboot:     {}: {}".format(through, status.reason),
     ]
+    if status.watchdog:
+        lines.append("watchdog:   {}".format(status.watchdog))
     if status.preload:
         lines.append("preload:    {}".format(status.preload))
     return "\n".join(one_line(line) for line in lines + ["warning:    " + text for text in status.warnings])

@@ -34,11 +34,26 @@ still_writable () {
 	return 1
 }
 
+# Start the hardware watchdog that the load has made ready, if it has: opening does, and only a "V" before the close would
+# stop it. In a subshell, since this one might end where the device cannot be opened.
+start_watchdog () {
+	if [ ! -s "$state/watchdog" ]; then
+		return 0
+	fi
+	read -r watchdog <"$state/watchdog"
+	if [ -e "/dev/$watchdog" ] && (: >"/dev/$watchdog") 2>/dev/null; then
+		say "$watchdog watches the jump"
+	else
+		why_cold="$watchdog cannot be started"
+		return 1
+	fi
+}
+
 # Comes back only when it went cold, having said why.
 jump_alone () {
 	bounded 15 sync
 	bounded 15 umount -a -r -t noproc,nosysfs,nodevtmpfs,nodevpts,notmpfs 2>/dev/null
-	if still_writable; then
+	if still_writable || ! start_watchdog; then
 		say "reboot goes through firmware: $why_cold"
 		return
 	fi

@@ -104,6 +104,20 @@ def test_a_failing_hook_unloads_so_that_halt_executes_nothing(six: Jail) -> None
     assert six.calls() == ["kexec -u"]
 
 
+def test_before_halt_executes_the_watchdog_is_started(six: Jail) -> None:
+    six.write(STATE + "/watchdog", "watchdog0\n")
+    device = six.write("dev/watchdog0", "not opened yet")
+    expected = "kexec-initd: watchdog0 watches the jump\nkexec-initd: starting the loaded kernel\n"
+    assert six.run(SCRIPT, "hooks").said == expected
+    assert (device.read_text(), six.calls()) == ("", [])
+
+
+def test_a_watchdog_that_cannot_be_started_unloads(six: Jail) -> None:
+    six.write(STATE + "/watchdog", "watchdog0\n")
+    assert "reboot goes through firmware: watchdog0 cannot be started" in six.run(SCRIPT, "hooks").said
+    assert six.calls() == ["kexec -u"]
+
+
 @pytest.mark.parametrize("decision", ["", "cold for a reason\n", "kex"])
 def test_without_a_decision_for_kexec_halt_finds_nothing_loaded(six: Jail, decision: str) -> None:
     six.write(STATE + "/decision", decision)

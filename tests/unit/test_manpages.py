@@ -58,7 +58,9 @@ def defaults() -> Dict[str, str]:
     """Return each setting with its default, as the file would spell it."""
     words = {True: "yes", False: "no"}
     found = {name.upper(): value for name, value in Settings()._asdict().items() if name != "ignored"}
-    return {name: words[value] if isinstance(value, bool) else str(value) for name, value in found.items()}
+    return {
+        name: words[value] if isinstance(value, bool) or value == 0 else str(value) for name, value in found.items()
+    }
 
 
 def test_verbs_are_those_of_the_program() -> None:

@@ -14,7 +14,7 @@ from kexec_initd.settings import Settings, parse, path_for, read
 
 
 def test_nothing_set_means_the_defaults() -> None:
-    assert parse("") == (Settings(True, True, False, 3, 30, 1800, "", "", None), [])
+    assert parse("") == (Settings(True, True, False, 3, 30, 1800, "", "", 0, None), [])
     assert parse("# KEXEC=no\n\n  \t\n")[0] == Settings()
 
 
@@ -34,13 +34,15 @@ def test_nothing_set_means_the_defaults() -> None:
         ("PANIC=no", Settings(panic=0)),
         ("PANIC=0", Settings(panic=0)),
         ("PANIC=1", Settings(panic=1)),
+        ("WATCHDOG=30", Settings(watchdog=30)),
+        ("WATCHDOG=no", Settings()),
     ],
 )
 def test_what_is_understood(text: str, settings: Settings) -> None:
     assert parse(text) == (settings, [])
 
 
-@pytest.mark.parametrize("key, none", [("GUARD_BOOTS", "0"), ("PANIC", "")])
+@pytest.mark.parametrize("key, none", [("GUARD_BOOTS", "0"), ("PANIC", ""), ("WATCHDOG", "29")])
 @pytest.mark.parametrize("value", ["", "03", "-1", "1000", "yes", "1.5", "3;"])
 def test_a_number_that_is_none_leaves_the_default(key: str, none: str, value: str) -> None:
     settings, warnings = parse("{}={}".format(key, value or none))
