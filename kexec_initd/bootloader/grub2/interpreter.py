@@ -4,7 +4,7 @@ Every loop, every call and every step is bounded. A condition with an unknown va
 """
 
 import re
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple, cast
 
 from kexec_initd.bootloader import Source
 from kexec_initd.bootloader.grub2 import lexer
@@ -213,6 +213,8 @@ class Interpreter:
 
     def expand(self, words: Sequence[lexer.Word]) -> List[str]:
         """Return the arguments that `words` are with the variables' values."""
+        if tuple not in map(type, words):
+            return list(cast("Sequence[str]", words))
         arguments: List[str] = []
         for word in words:
             if isinstance(word, str):

@@ -12,6 +12,7 @@ from kexec_initd.bootloader.grub2.values import Undecidable, unknown
 
 MAX_TOKENS = 600000
 MAX_WORD = 65536
+MAX_LINE = 65536
 TEXT, GLOB, QUOTED, VARIABLE, QUOTED_VARIABLE = range(5)
 
 Part = Tuple[int, str]
@@ -54,6 +55,8 @@ class Token(NamedTuple):
 
 
 END_OF_LINE = Token("\n", None)
+OPERATORS = {text: Token(text, None) for text in ["||", "&&", ";;", "|", "&", ";", "<", ">", "{", "}"]}
+OPERATORS["\n"] = END_OF_LINE
 
 
 class Tokens(NamedTuple):
@@ -91,18 +94,31 @@ class Lexer:
         return found
 
     def _tokens_of_line(self, line: str) -> Optional[List[Token]]:
-        """Return the tokens of a line with its end, None for one that goes on in the next one."""
+        """Return the tokens of a line with its end, None for one that goes on in the next one, and for a very long one."""
         if line not in self._lines:
-            matches = itertools.islice(_TOKEN.finditer(line), MAX_TOKENS + 1)
-            tokens = [self._token(match) for match in matches if match.lastgroup != "comment"]
-            tokens.append(END_OF_LINE)
-            self._lines[line] = None if [token for token in tokens if token.bad] else tokens
+            self._lines[line] = self._split_line(line) if len(line) <= MAX_LINE else None
         return self._lines[line]
+
+    def _split_line(self, line: str) -> Optional[List[Token]]:
+        seen = self._seen
+        tokens = []
+        for _, operator, word, bad in _TOKEN.findall(line):
+            if word:
+                token = seen.get(word) or self._word(word)
+                if token.bad:
+                    return None
+                tokens.append(token)
+            elif operator:
+                tokens.append(OPERATORS[operator])
+            elif bad:
+                return None
+        tokens.append(END_OF_LINE)
+        return tokens
 
     def _tokens_over_lines(self, text: str, at: int) -> Tuple[int, List[Token]]:
         """Return where the statement's last line ends, and its tokens."""
         tokens = []
-        for match in _TOKEN.finditer(text, at):
+        for match in itertools.islice(_TOKEN.finditer(text, at), MAX_TOKENS + 1):
             if match.lastgroup == "comment":
                 continue
             tokens.append(self._token(match))
@@ -117,7 +133,7 @@ class Lexer:
             return self._seen.get(text) or self._word(text)
         if kind == "bad":
             return Token(text, None, "{!r} begins no word".format(text))
-        return END_OF_LINE if text == "\n" else Token(text, None)
+        return OPERATORS[text]
 
     def _word(self, raw: str) -> Token:
         if len(raw) > MAX_WORD:

@@ -4,7 +4,7 @@ A Machine does not run the script itself, see `interpreter`; it can be copied an
 condition that only the boot loader can decide are tried, and what differs afterwards is unknown.
 """
 
-from typing import Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Dict, List, NamedTuple, Optional, Set, Tuple, TypeVar
 
 from kexec_initd.bootloader import Source
 from kexec_initd.bootloader.grub2.disk import Disk
@@ -16,6 +16,8 @@ from kexec_initd.bootloader.grub2.values import Undecidable, unknown
 MAX_VALUE = 65536
 MAX_ITEMS = 20000
 COPIED = 32  # variables are copied in the time of a step
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 Write = Tuple[str, str]  # path of an environment block, name of the variable
 
 
@@ -161,18 +163,22 @@ class Machine:
 
     def merge(self, other: State, reason: str) -> None:
         """Make unknown whatever is not here as in `other`."""
-        for name in set(self.variables) | set(other.variables):
-            if self.variables.get(name) != other.variables.get(name):
-                self.variables[name] = unknown(reason)
-        for name in set(self.functions) | set(other.functions):
-            if self.functions.get(name) != other.functions.get(name):
-                self.functions[name] = None
-        for write in set(self.writes) | set(other.writes):
-            if self.writes.get(write) != other.writes.get(write):
-                self.writes[write] = unknown(reason)
+        for name in _differing(self.variables, other.variables):
+            self.variables[name] = unknown(reason)
+        for name in _differing(self.functions, other.functions):
+            self.functions[name] = None
+        for write in _differing(self.writes, other.writes):
+            self.writes[write] = unknown(reason)
         for name in self.exported ^ other.exported:
             self.variables[name] = unknown(reason)
         self.exported |= other.exported
         self.modules &= other.modules
         if self.boot != other.boot:
             self.boot = Boot(obstacle="depends on what only GRUB knows: {}".format(reason))
+
+
+def _differing(one: Dict[Key, Value], other: Dict[Key, Value]) -> List[Key]:
+    """Return the keys whose values are not the same in both; one that is missing has the value None."""
+    if one == other:
+        return []
+    return [key for key in {**one, **other} if one.get(key) != other.get(key)]
