@@ -26,9 +26,13 @@ from kexec_initd.surroundings import (
 
 HOOKS = "etc/kexec-initd/pre-jump.d"
 STEP_TIMEOUT = 12.0
-TOTAL_TIMEOUT = 36.0  # the script kills us after 40 s
+TOTAL_TIMEOUT = 56.0  # the script kills us after 60 s
 WENT_COLD = 10
 NOT_UNMOUNTED = "noproc,nosysfs,nodevtmpfs,nodevpts,notmpfs"
+REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "coda", "9p", "lustre", "fuse")
+DETACH_TIMEOUT = 5.0
+
+MODULE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\Z")
 
 Say = Callable[[str], None]
 
@@ -38,21 +42,30 @@ class Cold(Error):
 
 
 class LastStep:
-    """The last step below `root`, in order; `no_ifdown` leaves the network up (NETDOWN=no).
+    """The last step below `root`, in order; `no_ifdown` leaves the network up (NETDOWN=no), `modules` are removed.
 
     Each step may take `step` seconds, all of them `total`.
     """
 
     def __init__(
-        self, root: Path, no_ifdown: bool, say: Say, step: float = STEP_TIMEOUT, total: float = TOTAL_TIMEOUT
+        self,
+        root: Path,
+        no_ifdown: bool,
+        say: Say,
+        step: float = STEP_TIMEOUT,
+        total: float = TOTAL_TIMEOUT,
+        modules: Sequence[str] = (),
     ) -> None:
         self.root = root
         self.say = say
+        self.modules = modules
         self.step = step
         self.total = total
         self.deadline = time.monotonic() + total
         self.sync = [str(commands.require(root, "sync"))]
-        self.umount = [str(commands.require(root, "umount")), "-a", "-r", "-t", NOT_UNMOUNTED]
+        self.umount = [str(commands.require(root, "umount"))]
+        self.losetup = commands.find(root, "losetup")
+        self.modprobe = [str(commands.require(root, "modprobe")), "-r"] if modules else []
         self.kexec = [str(commands.require(root, "kexec")), "-e"] + (["-x"] if no_ifdown else [])
 
     def run(self) -> None:
@@ -62,9 +75,11 @@ class LastStep:
             raise Cold("no kernel is loaded")
         for hook in find_hooks(self.root, self.say):
             self.bounded([str(hook)])
+        for module in self.modules:
+            self.remove_module(module)
         self.bounded(self.sync)
         self.unmount()
-        writable = find_writable(read_text(self.root / "proc/mounts", limit=1 << 20))
+        writable = find_writable(self.mounts())
         if writable:
             raise Cold("{} is still writable".format(writable[0]))
         name = start_watchdog(self.root)
@@ -73,19 +88,57 @@ class LastStep:
         self.bounded(self.kexec)
         raise Cold("kexec -e came back")
 
+    def remove_module(self, name: str) -> None:
+        """Remove a kernel module that would not survive the jump; Cold where it is still there then."""
+        if not MODULE.match(name):
+            raise Cold("REMOVE_MODULES names no module: {}".format(name))
+        if self.has_module(name):
+            self.bounded([*self.modprobe, name])
+        if self.has_module(name):
+            raise Cold("the module {} could not be removed".format(name))
+
+    def has_module(self, name: str) -> bool:
+        """Tell whether a module is there; modprobe(8) takes a hyphen for an underscore."""
+        rows = read_text(self.root / "proc/modules", limit=1 << 20) or ""
+        return any(row.startswith(name.replace("-", "_") + " ") for row in rows.splitlines())
+
     def unmount(self) -> None:
-        """Unmount all; what is busy becomes read-only. What `umount` says is not evidence, /proc/mounts is."""
+        """Unmount all; what is busy becomes read-only. What `umount` says is not evidence, /proc/mounts is.
+
+        Where something stays writable, what may have held it up goes, and all is tried once more: file systems of
+        servers that do not answer are detached (never one on a block device, which would be left unclean), loop
+        devices let go.
+        """
+        self.unmount_all()
+        if not find_writable(self.mounts()):
+            return
+        for path in find_remote(self.mounts()):
+            self.tried([*self.umount, "-l", path], DETACH_TIMEOUT)
+        if self.losetup is not None:
+            self.tried([str(self.losetup), "-D"], DETACH_TIMEOUT)
+        self.unmount_all()
+
+    def unmount_all(self) -> None:
+        """Unmount what can be, in the order of umount(8)."""
+        self.tried([*self.umount, "-a", "-r", "-t", NOT_UNMOUNTED], self.step)
+
+    def mounts(self) -> Optional[str]:
+        """Return what is mounted, as /proc/mounts lists it."""
+        return read_text(self.root / "proc/mounts", limit=1 << 20)
+
+    def tried(self, argv: Sequence[str], limit: float) -> None:
+        """Run one step whose failure shows otherwise."""
         try:
-            self.bounded(self.umount)
+            self.bounded(argv, limit)
         except commands.CommandError:
             pass
 
-    def bounded(self, argv: Sequence[str]) -> None:
+    def bounded(self, argv: Sequence[str], limit: Optional[float] = None) -> None:
         """Run one step within its own limit and that of the whole."""
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise Cold("the last step took more than {:g} s".format(self.total))
-        commands.run(argv, min(left, self.step))
+        commands.run(argv, min(left, self.step if limit is None else limit))
 
 
 def refuse_outside_shutdown(root: Path) -> None:
@@ -146,14 +199,22 @@ def find_writable(mounts: Optional[str]) -> List[str]:
     ]
 
 
+def find_remote(mounts: Optional[str]) -> List[str]:
+    """Return where file systems are mounted that others serve, over a network or as a process; proc(5) escapes in octal."""
+    rows = [line.split() for line in (mounts or "").splitlines()]
+    paths = [row[1] for row in rows if len(row) > 2 and (row[2] in REMOTE or row[2].startswith("fuse."))]
+    return [re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), path) for path in reversed(paths)]
+
+
 def main(argv: Sequence[str], root: Path = Path("/")) -> int:
-    """Run the last step; return the exit code for the script, see above."""
+    """Run the last step; return the exit code for the script, see above. Behind `--` are the modules to remove."""
 
     def say(text: str) -> None:
         print("kexec-initd: " + one_line(text), flush=True)
 
     try:
-        LastStep(root, "-x" in argv, say).run()
+        modules = argv[argv.index("--") + 1 :] if "--" in argv else ()
+        LastStep(root, "-x" in argv, say, modules=modules).run()
     except Refused as error:
         say("refused: {}".format(error))
         return Refused.exit_code

@@ -43,6 +43,8 @@ class Settings(NamedTuple):
     """PANIC: seconds after which a kernel that panics resets the machine, where its entry does not say; 0: left alone."""
     shutdown_limit: int = 1800
     """SHUTDOWN_LIMIT: seconds that a shutdown may take before the dead-man resets the machine; 0: no dead-man."""
+    remove_modules: Tuple[str, ...] = ()
+    """REMOVE_MODULES: kernel modules that are removed before the jump, in this order; where one stays, it goes cold."""
     cmdline_append: str = ""
     """CMDLINE_APPEND: parameters that are put behind those of the entry, see `editing`."""
     cmdline_remove: str = ""
@@ -159,6 +161,11 @@ def parse_limit(value: str) -> Optional[int]:
     return int(value) if re.match(r"[1-9][0-9]{1,4}\Z", value) else None
 
 
+def parse_modules(value: str) -> Optional[Tuple[str, ...]]:
+    """Return names of kernel modules, none for no; None where a word cannot be one."""
+    words = () if value.lower() == "no" else tuple(value.split())
+    return words if all(re.match(r"[A-Za-z0-9_][A-Za-z0-9_-]*\Z", word) for word in words) else None
+
 NO_WORDS = "no list of parameters in ASCII without `--` and an open quote, of at most {} bytes".format(LENGTH)
 
 
@@ -175,6 +182,7 @@ SETTINGS = {
     "PURGATORY_CHECKS": Setting("purgatory_checks", parse_switch, "neither yes nor no"),
     "GUARD_BOOTS": Setting("guard_boots", parse_count, "no number from 1 to 999"),
     "SHUTDOWN_LIMIT": Setting("shutdown_limit", parse_limit, "neither no nor a number from 10 to 99999"),
+    "REMOVE_MODULES": Setting("remove_modules", parse_modules, "no list of kernel modules"),
     "PANIC": Setting("panic", parse_seconds, "neither no nor a number from 1 to 999"),
     "CMDLINE_APPEND": Setting("cmdline_append", parse_words, NO_WORDS),
     "CMDLINE_REMOVE": Setting("cmdline_remove", parse_words, NO_WORDS),

@@ -1,26 +1,5 @@
 {% include "common/sysrq.sh" %}
 
-# SHUTDOWN_LIMIT of the settings: the value is read, the file is not run. What is not understood leaves the default.
-shutdown_limit () {
-	answer=1800
-	while read -r line || [ -n "$line" ]; do
-		case $line in
-		SHUTDOWN_LIMIT=*)
-			line=${line#*=}
-			line=${line%%[[:space:]]*}
-			line=${line#[\"\']}
-			line=${line%[\"\']}
-			;;
-		*) continue ;;
-		esac
-		case $line in
-		[Nn][Oo] | [Ff][Aa][Ll][Ss][Ee] | [Oo][Ff][Ff] | 0) answer=0 ;;
-		[1-9][0-9] | [1-9][0-9][0-9] | [1-9][0-9][0-9][0-9] | [1-9][0-9][0-9][0-9][0-9]) answer=$line ;;
-		esac
-	done
-	printf '%s' "$answer"
-}
-
 # Those processes are spared when all others are killed near the end: by Debian's sendsigs, under the names it has had. RHEL's
 # halt spares those of its own session, in which we stay.
 spare () {
@@ -62,14 +41,14 @@ dead_man () {
 	reset_by_sysrq 5
 }
 
-# A kernel that is started, a reset, and the end of the machine end it, too. The subshell is there since for a function alone
-# some shells would keep what they are to close.
+# A kernel that is started, a reset, and the end of the machine end it, too. What is not understood leaves the default. The
+# subshell is there since for a function alone some shells would keep what they are to close.
 start_dead_man () {
-	dead_after=1800
-	if [ -f "$settings" ]; then
-		dead_after=$(head -c 65536 "$settings" | shutdown_limit)
-	fi
-	if [ "$dead_after" -gt 0 ]; then
-		(dead_man "$dead_after") <&- >&- 2>&- &
-	fi
+	dead_after=$(setting SHUTDOWN_LIMIT)
+	case $dead_after in
+	[Nn][Oo] | [Ff][Aa][Ll][Ss][Ee] | [Oo][Ff][Ff] | 0) return ;;
+	[1-9][0-9] | [1-9][0-9][0-9] | [1-9][0-9][0-9][0-9] | [1-9][0-9][0-9][0-9][0-9]) ;;
+	*) dead_after=1800 ;;
+	esac
+	(dead_man "$dead_after") <&- >&- 2>&- &
 }

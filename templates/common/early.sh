@@ -1,4 +1,4 @@
-settings={{ settings | sh }}
+{% include "common/setting.sh" %}
 
 say () {
 	printf 'kexec-initd: %s\n' "$1"

@@ -49,10 +49,43 @@ start_watchdog () {
 	fi
 }
 
+{% include "common/modules.sh" %}
+
+unmount_all () {
+	bounded 12 umount -a -r -t noproc,nosysfs,nodevtmpfs,nodevpts,notmpfs 2>/dev/null
+}
+
+# A server that is gone holds umount up: its file systems are detached without waiting. There is nothing of theirs to be
+# left unclean on a disk, as there would be with a block device, which is never detached.
+detach_remote () {
+	while read -r _ where kind _; do
+		case $kind in
+		nfs | nfs4 | cifs | smb3 | smbfs | ncpfs | afs | ceph | coda | 9p | lustre | fuse | fuse.*)
+			bounded 5 umount -l "$(printf '%b' "$where")"
+			;;
+		esac
+	done </proc/mounts
+} 2>/dev/null
+
+# What is busy becomes read-only. Where something stays writable, what stood in the way goes, and it is tried once more.
+unmount () {
+	unmount_all
+	if still_writable; then
+		detach_remote
+		bounded 5 losetup -D 2>/dev/null
+		unmount_all
+	fi
+}
+
 # Comes back only when it went cold, having said why.
 jump_alone () {
+	# shellcheck disable=SC2046 # words; what is no module's name is refused there
+	if ! remove_modules $(setting REMOVE_MODULES); then
+		say "reboot goes through firmware: $why_cold"
+		return
+	fi
 	bounded 15 sync
-	bounded 15 umount -a -r -t noproc,nosysfs,nodevtmpfs,nodevpts,notmpfs 2>/dev/null
+	unmount
 	if still_writable || ! start_watchdog; then
 		say "reboot goes through firmware: $why_cold"
 		return

@@ -1,6 +1,6 @@
 """/etc/init.d/reboot: whatever it calls does or does not do, it ends in a reboot."""
 
-from typing import Dict
+from typing import Dict, List
 
 import pytest
 
@@ -53,15 +53,82 @@ def test_without_the_runtime_hooks_cannot_run_so_it_goes_cold(jail: Jail) -> Non
 def test_the_shell_alone_does_not_jump_over_a_writable_file_system(jail: Jail) -> None:
     jail.write("proc/mounts", "/dev/vda1 / ext4 ro 0 0\n/dev/vdb1 /srv ext4 rw,noatime 0 0\n")
     said = jail.run("reboot", "stop").said
-    assert [call.split()[0] for call in jail.calls()] == ["sync", "umount", "reboot"]
+    assert [call.split()[0] for call in jail.calls()] == ["sync", "umount", "umount", "reboot"]
     assert "/dev/vdb1 on /srv is still writable" in said
 
 
 def test_the_shell_alone_does_not_jump_when_nobody_can_tell_what_is_mounted(jail: Jail) -> None:
     (jail.root / "proc/mounts").unlink()
     said = jail.run("reboot", "stop").said
-    assert [call.split()[0] for call in jail.calls()] == ["sync", "umount", "reboot"]
+    assert [call.split()[0] for call in jail.calls()] == ["sync", "umount", "umount", "reboot"]
     assert "kexec-initd: reboot goes through firmware: /proc/mounts cannot be read\n" in said
+
+
+DEAD = "srv:/x /mnt/a\\040b nfs4 rw 0 0\nme /mnt/f fuse.sshfs rw 0 0\n/dev/vdb /mnt/b ext4 rw 0 0\n"
+EVERY = "umount -a -r -t noproc,nosysfs,nodevtmpfs,nodevpts,notmpfs"
+
+
+def test_the_shell_alone_detaches_what_a_dead_server_holds_up_and_tries_again(jail: Jail) -> None:
+    jail.write("proc/mounts", DEAD)
+    jail.fake("losetup")
+    jail.fake("umount", "case $1 in -l) : >/detached ;; -a) [ ! -e /detached ] || : >/proc/mounts ;; esac")
+    jail.run("reboot", "stop")
+    detached = ["umount -l /mnt/a b", "umount -l /mnt/f"]
+    assert jail.calls() == ["sync", EVERY, *detached, "losetup -D", EVERY, "kexec -e", "reboot -d -f -i"]
+
+
+def test_the_shell_alone_never_detaches_a_disk(jail: Jail) -> None:
+    jail.write("proc/mounts", DEAD)
+    assert "/dev/vdb on /mnt/b is still writable" in jail.run("reboot", "stop").said
+    assert not [call for call in jail.calls() if call.startswith("kexec") or call == "umount -l /mnt/b"]
+
+
+def with_modules(jail: Jail, setting: str) -> None:
+    jail.write("etc/default/kexec-initd", "# mine\n{}\n".format(setting))
+    jail.write("proc/modules", "nvidia_drm 1 0 - Live 0x0\nnvidia 2 1 nvidia_drm, Live 0x0\nother 3 0 - Live 0x0\n")
+    jail.fake("modprobe", 'grep -v "^$2 " /proc/modules >/rest; cat /rest >/proc/modules')
+
+
+REMOVED = ["modprobe -r nvidia_drm", "modprobe -r nvidia"]
+
+
+@pytest.mark.parametrize(
+    "setting, calls",
+    [
+        ('REMOVE_MODULES="nvidia_drm absent nvidia"', REMOVED),
+        ("REMOVE_MODULES=' nvidia_drm nvidia' # both", REMOVED),
+        ("REMOVE_MODULES=nvidia_drm", REMOVED[:1]),
+        ("REMOVE_MODULES=no", []),
+        ("REMOVE_MODULES=nvidia_drm\nREMOVE_MODULES=no", []),
+    ],
+)
+def test_the_shell_alone_removes_modules_in_their_order(jail: Jail, setting: str, calls: List[str]) -> None:
+    with_modules(jail, setting)
+    jail.run("reboot", "stop")
+    assert jail.calls() == [*calls, "sync", EVERY, "kexec -e", "reboot -d -f -i"]
+
+
+@pytest.mark.parametrize(
+    "setting, reason",
+    [
+        ("REMOVE_MODULES=nvidia-drm", "the module nvidia-drm could not be removed (code 1)"),
+        ("REMOVE_MODULES='nvidia; touch /canary'", "REMOVE_MODULES names no module: nvidia;"),
+        ("REMOVE_MODULES='$(touch${IFS}/canary)'", "REMOVE_MODULES names no module: $(touch${IFS}/canary)"),
+        ("REMOVE_MODULES=-f", "REMOVE_MODULES names no module: -f"),
+    ],
+)
+def test_the_shell_alone_goes_cold_for_a_module_that_stays(jail: Jail, setting: str, reason: str) -> None:
+    with_modules(jail, setting)
+    jail.fake("modprobe", "exit 1")
+    assert "kexec-initd: reboot goes through firmware: {}\n".format(reason) in jail.run("reboot", "stop").said
+    assert not [call for call in jail.calls() if call.startswith("kexec")]
+    assert not (jail.root / "canary").exists()
+
+
+def test_the_runtime_is_told_the_modules(python: Jail) -> None:
+    python.write("etc/default/kexec-initd", "REMOVE_MODULES='nvidia_drm nvidia'\n")
+    python.run("reboot", "stop")
+    assert python.calls()[0] == "python3 -I -m kexec_initd.runtime -- nvidia_drm nvidia"
 
 
 DECISIONS = {

@@ -86,7 +86,7 @@ def test_umount_that_fails_is_no_evidence(ready: FakeHost, capsys: pytest.Captur
 def test_a_writable_file_system_means_cold(ready: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
     ready.write("proc/mounts", "/dev/vda1 / ext4 ro 0 0\n/dev/vdb1 /srv ext4 rw,noatime 0 0\n")
     code, said = run(ready, capsys)
-    assert (code, ready.names()) == (runtime.WENT_COLD, ["sync", "umount"])
+    assert (code, ready.names()) == (runtime.WENT_COLD, ["sync", "umount", "umount"])
     assert "/dev/vdb1 on /srv is still writable" in said
 
 
@@ -140,3 +140,62 @@ def test_this_machine_is_safe_from_the_tests() -> None:
     with pytest.raises(Refused):
         runtime.refuse_outside_shutdown(Path("/"))
     assert find_container(Path("/")) is not None or os.path.exists("/proc/1")
+
+
+def with_modules(fake: FakeHost, *loaded: str) -> None:
+    """Modules that modprobe really removes."""
+    fake.write("proc/modules", "".join("{} 16384 0 - Live 0x0000000000000000\n".format(name) for name in loaded))
+    modules = str(fake.root / "proc/modules")
+    fake.program("modprobe", 'grep -v "^$2 " {0} >{0}.new; cat {0}.new >{0}'.format(modules))
+
+
+def test_modules_are_removed_in_their_order_after_the_hooks(ready: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+    with_modules(ready, "nvidia", "nvidia_drm", "other")
+    ready.program("10-a", directory=runtime.HOOKS)
+    run(ready, capsys, "--", "nvidia_drm", "absent", "nvidia")
+    assert ready.calls()[:4] == [["10-a"], ["modprobe", "-r", "nvidia_drm"], ["modprobe", "-r", "nvidia"], ["sync"]]
+
+
+@pytest.mark.parametrize(
+    "word, reason",
+    [
+        ("nvidia-drm", "the module nvidia-drm could not be removed"),
+        ("-f", "REMOVE_MODULES names no module: -f"),
+        ("a;b", "REMOVE_MODULES names no module: a;b"),
+    ],
+)
+def test_a_module_that_stays_means_cold(ready: FakeHost, capsys: pytest.CaptureFixture, word: str, reason: str) -> None:  # type: ignore[type-arg]
+    with_modules(ready, "nvidia_drm")
+    ready.program("modprobe", "exit 0")
+    code, said = run(ready, capsys, "--", word)
+    assert code == runtime.WENT_COLD and reason in said
+    assert "kexec" not in ready.names()
+
+
+DEAD = "srv:/x /mnt/a\\040b nfs4 rw 0 0\nme /mnt/f fuse.sshfs rw 0 0\n/dev/vdb /mnt/b ext4 rw 0 0\n/dev/vda1 / ext4 ro 0 0\n"
+
+
+def test_what_a_dead_server_holds_up_is_detached_and_the_rest_tried_again(
+    ready: FakeHost,
+    capsys: pytest.CaptureFixture,  # type: ignore[type-arg]
+) -> None:
+    ready.write("proc/mounts", DEAD)
+    ready.program("losetup")
+    mounts = str(ready.root / "proc/mounts")
+    ready.program(
+        "umount", "case $1 in -l) : >>{0}.detached ;; -a) [ ! -e {0}.detached ] || echo >{0} ;; esac".format(mounts)
+    )
+    code, said = run(ready, capsys)
+    every = ["umount", "-a", "-r", "-t", runtime.NOT_UNMOUNTED]
+    assert ready.calls() == [
+        ["sync"], every, ["umount", "-l", "/mnt/f"], ["umount", "-l", "/mnt/a b"], ["losetup", "-D"], every, ["kexec", "-e"],
+    ]  # fmt: skip
+    assert "still writable" not in said
+
+
+def test_a_disk_that_stays_writable_is_never_detached(ready: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+    ready.write("proc/mounts", DEAD)
+    said = run(ready, capsys)[1]
+    assert "/dev/vdb on /mnt/b is still writable" in said
+    assert ["umount", "-l", "/mnt/b"] not in ready.calls()
+    assert "kexec" not in ready.names()

@@ -14,7 +14,7 @@ from kexec_initd.settings import Settings, parse, path_for, read
 
 
 def test_nothing_set_means_the_defaults() -> None:
-    assert parse("") == (Settings(True, True, False, 3, 30, 1800, "", "", 0, None), [])
+    assert parse("") == (Settings(True, True, False, 3, 30, 1800, (), "", "", 0, None), [])
     assert parse("# KEXEC=no\n\n  \t\n")[0] == Settings()
 
 
@@ -31,6 +31,11 @@ def test_nothing_set_means_the_defaults() -> None:
         ("GUARD_BOOTS=1", Settings(guard_boots=1)),
         ('GUARD_BOOTS="999"', Settings(guard_boots=999)),
         ("PANIC=5", Settings(panic=5)),
+        ("SHUTDOWN_LIMIT=40", Settings(shutdown_limit=40)),
+        ("SHUTDOWN_LIMIT=no", Settings(shutdown_limit=0)),
+        ('REMOVE_MODULES=" nvidia-drm  nvidia"', Settings(remove_modules=("nvidia-drm", "nvidia"))),
+        ("REMOVE_MODULES=''", Settings()),
+        ("REMOVE_MODULES=No", Settings()),
         ("PANIC=no", Settings(panic=0)),
         ("PANIC=0", Settings(panic=0)),
         ("PANIC=1", Settings(panic=1)),
@@ -65,6 +70,9 @@ def test_a_number_that_is_none_leaves_the_default(key: str, none: str, value: st
         "PRELOAD=maybe",
         "PRELOAD=",
         "COLOUR=red",
+        "SHUTDOWN_LIMIT=9",
+        "REMOVE_MODULES='a; reboot'",
+        "REMOVE_MODULES=-f",
         "\udcff",
     ],
 )

@@ -1,0 +1,33 @@
+# remove_modules NAME...: the kernel modules that would not survive the jump, in this order; each must be gone then. What is no
+# module's name is none of ours to guess at. Sets why_cold.
+remove_modules () {
+	for module; do
+		case $module in
+		*[!A-Za-z0-9_-]* | -*)
+			why_cold="REMOVE_MODULES names no module: $module"
+			return 1
+			;;
+		esac
+		if has_module "$module"; then
+			bounded 12 modprobe -r "$module"
+		fi
+		if has_module "$module"; then
+			why_cold="the module $module could not be removed (code $result)"
+			return 1
+		fi
+	done
+}
+
+# Is a module there, by the name that the kernel has for it: modprobe(8) takes a hyphen for an underscore?
+has_module () {
+	wanted=$1
+	while [ "$wanted" != "${wanted#*-}" ]; do
+		wanted=${wanted%%-*}_${wanted#*-}
+	done
+	while read -r name _; do
+		if [ "$name" = "$wanted" ]; then
+			return 0
+		fi
+	done </proc/modules
+	return 1
+} 2>/dev/null
