@@ -166,6 +166,7 @@ def parse_modules(value: str) -> Optional[Tuple[str, ...]]:
     words = () if value.lower() == "no" else tuple(value.split())
     return words if all(re.match(r"[A-Za-z0-9_][A-Za-z0-9_-]*\Z", word) for word in words) else None
 
+
 NO_WORDS = "no list of parameters in ASCII without `--` and an open quote, of at most {} bytes".format(LENGTH)
 
 
