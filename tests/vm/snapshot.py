@@ -24,20 +24,26 @@ class Snapshot(NamedTuple):
     state: Path
     accel: str
     memory: int
+    extra_args: Tuple[str, ...] = ()
 
     def setup(self, payload: Optional[Path] = None) -> Setup:
         """Return the setup of a machine that goes on from here."""
-        return Setup(disk=self.disk, state=self.state, accel=self.accel, memory=self.memory, payload=payload)
+        return Setup(disk=self.disk, state=self.state, accel=self.accel, memory=self.memory, payload=payload,
+                     extra_args=self.extra_args)
 
     def cold_setup(self, payload: Optional[Path] = None) -> Setup:
         """Return the setup of a machine that boots this disk through its firmware; other devices may be added."""
         return self.setup(payload)._replace(state=None)
 
 
-def take(image: Image, packages: Sequence[Path] = (), prepare: Tuple[str, ...] = (), memory: int = MEMORY) -> Snapshot:
-    """Return the snapshot of `image` with `packages` installed and the shell lines `prepare` run, cached."""
+def take(image: Image, packages: Sequence[Path] = (), prepare: Tuple[str, ...] = (), memory: int = MEMORY,
+         extra_args: Tuple[str, ...] = ()) -> Snapshot:
+    """Return the snapshot of `image` with `packages` installed and the shell lines `prepare` run, cached.
+
+    `extra_args` give the machine more devices.
+    """
     accel = accelerator(image.kernel)
-    hardware = Setup(disk=image.disk, accel=accel, memory=memory).hardware()
+    hardware = Setup(disk=image.disk, accel=accel, memory=memory, extra_args=extra_args).hardware()
     parts = [image.key.encode(), hardware.encode(), Path(__file__).read_bytes(), repr(prepare).encode()]
     key = digest([*parts, *(package.read_bytes() for package in packages)])
 
@@ -45,7 +51,8 @@ def take(image: Image, packages: Sequence[Path] = (), prepare: Tuple[str, ...] =
         disk = directory / "disk.qcow2"
         run_tool(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(image.disk), str(disk)])
         payload = write_payload(directory / "payload.tar", packages)
-        setup = Setup(disk=disk, writable=True, accel=accel, memory=memory, payload=payload)
+        setup = Setup(disk=disk, writable=True, accel=accel, memory=memory, payload=payload,
+                      extra_args=extra_args)
         with Machine("snapshot-" + key, setup) as machine:
             machine.boot()
             settle(machine, packages, prepare)
@@ -53,7 +60,7 @@ def take(image: Image, packages: Sequence[Path] = (), prepare: Tuple[str, ...] =
         payload.unlink()
 
     directory = make_once("snapshot-" + key, make)
-    return Snapshot(directory / "disk.qcow2", directory / "state.zst", accel, memory)
+    return Snapshot(directory / "disk.qcow2", directory / "state.zst", accel, memory, extra_args)
 
 
 def settle(machine: Machine, packages: Sequence[Path], prepare: Tuple[str, ...]) -> None:
