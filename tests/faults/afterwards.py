@@ -11,8 +11,26 @@ FAULTS = (
         tests("unit/test_cmdline.py", "a_panic_resets_the_machine_unless_the_line_says_otherwise"),
     ),
     Fault(44, "the new kernel does not find its root", "back through firmware", {}),
-    Fault(45, "the new kernel hangs without a word", "back with a hardware watchdog only", {}),
-    Fault(46, "a watchdog resets a slow, good boot", "no loop: cold, then kexec", {}),
+    Fault(
+        45,
+        "the new kernel hangs without a word",
+        "back with a hardware watchdog only",
+        {},
+        tests(
+            "unit/test_watchdog.py",
+            "the_last_step_starts_it_and_does_not_stop_it",
+            "what_cannot_be_promised_is_kept_off_and_told",
+            "one_that_cannot_be_started_means_cold",
+        )
+        + tests("scripts/test_last_step.py", "the_shell_alone_starts_the_watchdog_that_was_made_ready"),
+    ),
+    Fault(
+        46,
+        "a watchdog resets a slow, good boot",
+        "no loop: cold, then kexec",
+        {},
+        tests("unit/test_watchdog.py", "the_new_boot_stops_it_once", "preload_stops_the_one_of_the_jump_before"),
+    ),
     Fault(
         47,
         "the new kernel is up, without its network or the end of its boot",

@@ -99,7 +99,18 @@ FAULTS = (
         + tests("unit/test_cmdline.py", "whatever_holds_no_attempt_comes_through_byte_for_byte")
         + tests("scripts/test_standalone_parity.py", "command_lines"),
     ),
-    Fault(22, "the command line asks for single-user mode, another init, a rescue", "cold, or what the entry says", {}),
+    Fault(
+        22,
+        "the command line asks for single-user mode, another init, a rescue",
+        "not carried on; what the entry says",
+        {},
+        tests("unit/test_editing.py", "words_for_one_boot", "find_one_off")
+        + tests(
+            "unit/test_wishes.py",
+            "a_word_for_one_boot_is_not_carried_on_without_a_configuration",
+            "a_configured_entry_may_have_what_it_has",
+        ),
+    ),
     Fault(
         23,
         "the boot loader's default has changed since the boot; a kernel was installed",

@@ -102,6 +102,8 @@ FAULTS = (
         "cold or kexec within the limit",
         {},
         tests("unit/test_runtime.py", "a_step_that_hangs_is_cut_and_means_cold", "the_whole_has_a_limit_too")
+        + tests("unit/test_runtime.py", "what_a_dead_server_holds_up_is_detached_and_the_rest_tried_again")
+        + tests("scripts/test_last_step.py", "the_shell_alone_detaches_what_a_dead_server_holds_up_and_tries_again")
         + tests("scripts/test_dead_man.py", "a_shutdown_that_outlives_its_limit_is_ended"),
     ),
     Fault(
