@@ -1,5 +1,6 @@
 """What is written is there whole, or not at all, and an error names the file."""
 
+import contextlib
 import errno
 import os
 import resource
@@ -11,25 +12,21 @@ import pytest
 from kexec_initd.files import write_atomic
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def small_files() -> Iterator[None]:
-    """Let no file grow beyond ten bytes, as a full disk would; Python ignores the signal."""
+    """Let no file grow beyond ten bytes, as on a full disk, not even that of pytest's output; Python ignores the signal."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def write_too_much(path: Path) -> OSError:
-    with pytest.raises(OSError) as caught:
-        write_atomic(path, b"x" * 100, 0o600)
-    return caught.value
-
-
-@pytest.mark.usefixtures("small_files")
 def test_a_write_that_fails_leaves_the_old_file_alone_and_names_it(tmp_path: Path) -> None:
     path = tmp_path / "decision"
     write_atomic(path, b"old", 0o600)
-    error = write_too_much(path)
-    assert (error.errno, error.filename) == (errno.EFBIG, str(path))
+    with pytest.raises(OSError) as caught, small_files():
+        write_atomic(path, b"x" * 100, 0o600)
+    assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(path))
     assert (path.read_bytes(), os.listdir(str(tmp_path))) == (b"old", ["decision"])
