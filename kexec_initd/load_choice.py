@@ -4,7 +4,7 @@ kexec_load(2), the classic call, takes segments that kexec-tools has laid out; k
 kernel can verify their signature. Where the running kernel takes signed ones only, or the firmware does (a cold boot
 would refuse what is not signed), there is the file load and nothing else. Otherwise the classic one comes first: it can
 leave the purgatory's checksum out, which the other does without a word when it is asked to. What the one call rejects the
-other may take: a kernel that is locked down does not show it where securityfs is not mounted, as under SysV init.
+other may take: a kernel that is locked down does not show it where securityfs is not mounted.
 """
 
 import enum
