@@ -145,15 +145,22 @@ def take_over(root: Path) -> None:
     if module and not [device for device in find_devices(root) if device.module == module]:
         commands.run([str(commands.require(root, "modprobe")), "--", module], MODPROBE_TIMEOUT)
     for device in find_devices(root):
-        if (device.module or "") == module:
-            try:
-                with _running(root, device.name):
-                    pass
-            except OSError as error:
-                if error.errno != errno.EBUSY:
-                    raise Error("the watchdog {} cannot be stopped: {}".format(device.name, error.strerror))
+        if (device.module or "") == module and not device.is_used:
+            _stop(root, device)
     with contextlib.suppress(OSError):
         _module_file(root).unlink()
+
+
+def _stop(root: Path, device: Device) -> None:
+    """Stop a timer, for which it has to be opened: that would only start one which now cannot be stopped. Raises Error."""
+    if not device.can_be_stopped:
+        raise Error("the watchdog {} cannot be stopped (nowayout)".format(device.name))
+    try:
+        with _running(root, device.name):
+            pass
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise Error("the watchdog {} cannot be stopped: {}".format(device.name, error.strerror))
 
 
 @contextlib.contextmanager

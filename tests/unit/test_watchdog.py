@@ -1,7 +1,7 @@
 """The watchdog over the jump: which device, when it is kept off, what is left for the last step and for the next boot."""
 
 from pathlib import Path
-from typing import List
+from typing import Callable, List
 
 import pytest
 
@@ -12,6 +12,7 @@ from kexec_initd.settings import Settings
 from tests.unit.fake_host import FakeHost, with_kernel
 
 HARDWARE = "i6300ESB timer"
+Spoil = Callable[[FakeHost], None]
 READY = "run/kexec-initd/watchdog"
 MODULE = "var/lib/kexec-initd/watchdog"
 
@@ -98,7 +99,7 @@ def unknown(fake: FakeHost) -> None:
     (stopped, "the kernel would stop watchdog0 at the jump: it needs watchdog.stop_on_reboot=0"),
     (unknown, "the kernel would stop watchdog0 at the jump: it needs watchdog.stop_on_reboot=0"),
 ])  # fmt: skip
-def test_what_cannot_be_promised_is_kept_off_and_told(watched: FakeHost, spoil, reason: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_cannot_be_promised_is_kept_off_and_told(watched: FakeHost, spoil: Spoil, reason: str) -> None:
     make_ready(watched)
     watched.write("dev/watchdog0", "")
     spoil(watched)
@@ -162,6 +163,24 @@ def test_a_driver_that_cannot_be_loaded_is_an_error(watched: FakeHost) -> None:
     with pytest.raises(Error, match="modprobe: FATAL: not found"):
         watchdog.take_over(watched.root)
     assert (watched.root / MODULE).exists()
+
+
+@pytest.mark.parametrize("change, is_left", [(nowayout, True), (used, False)])
+def test_a_device_that_is_anothers_or_cannot_be_stopped_any_more_is_not_opened(
+    watched: FakeHost,
+    change: Spoil,
+    is_left: bool,
+) -> None:
+    make_ready(watched)
+    watched.write("dev/watchdog0", "")
+    change(watched)
+    if is_left:
+        with pytest.raises(Error, match="watchdog0 cannot be stopped"):
+            watchdog.take_over(watched.root)
+    else:
+        watchdog.take_over(watched.root)
+    assert read(watched, "dev/watchdog0") == ""
+    assert (watched.root / MODULE).exists() is is_left
 
 
 def test_a_device_that_is_gone_is_an_error(watched: FakeHost) -> None:
