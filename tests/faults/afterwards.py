@@ -1,6 +1,6 @@
 """Faults that show after the jump, and in the boots that follow."""
 
-from tests.faults.model import Fault, Scenario, tests
+from tests.faults.model import RESET, Fault, Scenario, tests
 
 FAULTS = (
     Fault(
@@ -8,15 +8,34 @@ FAULTS = (
         "the new kernel panics",
         "back through firmware, the next one cold",
         {},
-        tests("unit/test_cmdline.py", "a_panic_resets_the_machine_unless_the_line_says_otherwise"),
+        tests(
+            "vm/test_broken_kernels.py",
+            "a_kernel_that_breaks_resets_the_machine_and_is_not_tried_again_until_it_is_trusted",
+        )
+        + tests("unit/test_cmdline.py", "a_panic_resets_the_machine_unless_the_line_says_otherwise"),
     ),
-    Fault(44, "the new kernel does not find its root", "back through firmware", {}),
+    Fault(
+        44,
+        "the new kernel does not find its root",
+        "back through firmware",
+        {
+            "wrong-root": Scenario(
+                "sed -i 's/root=UUID=[^ ]*/root=UUID=00000000-0000-4000-8000-000000000000/' /boot/grub/grub.cfg",
+                RESET,
+                "00000000-0000-4000-8000-000000000000 does not exist",
+            ),
+        },
+    ),
     Fault(
         45,
         "the new kernel hangs without a word",
         "back with a hardware watchdog only",
         {},
         tests(
+            "vm/test_broken_kernels.py",
+            "a_kernel_that_breaks_resets_the_machine_and_is_not_tried_again_until_it_is_trusted",
+        )
+        + tests(
             "unit/test_watchdog.py",
             "the_last_step_starts_it_and_does_not_stop_it",
             "what_cannot_be_promised_is_kept_off_and_told",
@@ -29,7 +48,8 @@ FAULTS = (
         "a watchdog resets a slow, good boot",
         "no loop: cold, then kexec",
         {},
-        tests("unit/test_watchdog.py", "the_new_boot_stops_it_once", "preload_stops_the_one_of_the_jump_before"),
+        tests("vm/test_broken_kernels.py", "a_good_kernel_that_does_not_load_the_driver_is_not_reset")
+        + tests("unit/test_watchdog.py", "the_new_boot_stops_it_once", "preload_stops_the_one_of_the_jump_before"),
     ),
     Fault(
         47,

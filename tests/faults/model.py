@@ -8,6 +8,7 @@ EITHER = "kexec or cold"
 REFUSED = "refused"
 SINGLE = "single-user mode"
 STAYS = "no reboot"
+RESET = "kexec, then a reset by the new kernel"
 
 
 class Scenario(NamedTuple):

@@ -176,7 +176,7 @@ FAULTS = (
         {
             "sys-unmounted": cold("umount -l /sys", "the kernel has no kexec"),
             # killall5(8), which ends all processes, mounts it again when it is not there.
-            "proc-unmounted": Scenario("umount -l /proc"),
+            "proc-unmounted": Scenario("true", command="umount -l /proc; reboot"),
             "no-dev-null": Scenario("rm /dev/null"),
         },
         tests("scripts/test_last_step.py", "a_missing_file_of_the_state_means_cold", "a_missing_tool_strands_nothing"),

@@ -5,7 +5,7 @@ from typing import Callable, Dict, Union
 
 import pytest
 
-from tests.faults.model import COLD, EITHER, KEXEC, REFUSED, SINGLE, STAYS, Scenario
+from tests.faults.model import COLD, EITHER, KEXEC, REFUSED, RESET, SINGLE, STAYS, Scenario
 from tests.faults.table import SCENARIOS
 from tests.vm.conftest import StartMachine
 from tests.vm.evidence import assert_came_by_kexec, gather
@@ -66,8 +66,20 @@ def stays(machine: Machine, scenario: Scenario) -> str:
     return STAYS
 
 
+def reset_by_the_next(machine: Machine, scenario: Scenario) -> str:
+    old = len(machine.log_text())
+    machine.send(scenario.command)
+    assert machine.wait_end() is EndReason.RESET
+    said = machine.log_text()[old:]
+    assert "kexec-initd: starting the loaded kernel" in said
+    assert scenario.reason in said
+    assert WENT_COLD not in said, "the new kernel was never started"
+    return RESET
+
+
 ACTS: Dict[str, Callable[[Machine, Scenario], str]] = {
     KEXEC: by_kexec, COLD: through_firmware, EITHER: either, REFUSED: refused, SINGLE: single_user, STAYS: stays,
+    RESET: reset_by_the_next,
 }
 
 
