@@ -24,6 +24,7 @@ from kexec_initd.integration.records import STATE_DIR
 from kexec_initd.surroundings import WATCHDOG, find_state_directory
 
 CLASS = "sys/class/watchdog"
+USERS = "sys/module/watchdog/holders"
 KEPT = "sys/module/watchdog/parameters/stop_on_reboot"
 MODULE = Path(STATE_DIR) / "watchdog"  # the driver of the device that is armed at the next jump, for the boot after it
 SOFTWARE = ("Software Watchdog", "softdog")
@@ -36,7 +37,7 @@ Setter = Callable[[int, int], int]
 
 
 class Device(NamedTuple):
-    """A watchdog as sysfs shows it; `module` is None for a driver that is built in."""
+    """A watchdog as sysfs shows it; `module` is its driver's: "" for one that is built in, None where nothing tells."""
 
     name: str
     identity: str
@@ -51,17 +52,31 @@ def find_devices(root: Path) -> List[Device]:
         names = sorted(os.listdir(str(root / CLASS)))
     except OSError:
         return []
-    return [_read_device(root / CLASS / name, name) for name in names]
+    users = _find_users(root)
+    return [_read_device(root / CLASS / name, name, users) for name in names]
 
 
-def _read_device(path: Path, name: str) -> Device:
-    module = path / "device/driver/module"
+def _find_users(root: Path) -> List[str]:
+    """Return the modules that use the watchdog core, but for that of software."""
+    try:
+        return [name for name in os.listdir(str(root / USERS)) if name not in SOFTWARE]
+    except OSError:
+        return []
+
+
+def _read_device(path: Path, name: str, users: Sequence[str]) -> Device:
+    """Read one device; where it has no link to its driver (i6300esb has none), the only user of the core is that."""
+    driver = path / "device/driver"
+    module = users[0] if len(users) == 1 else None
+    if driver.exists():
+        link = driver / "module"
+        module = os.path.basename(os.path.realpath(str(link))) if link.exists() else ""
     return Device(
         name,
         read_text(path / "identity") or "",
         can_be_stopped=read_text(path / "nowayout") == "0",
         is_used=read_text(path / "state") != "inactive",
-        module=os.path.basename(os.path.realpath(str(module))) if module.exists() else None,
+        module=module,
     )
 
 
@@ -78,6 +93,8 @@ def choose(devices: Sequence[Device], is_kept: bool) -> Device:
         raise Error("{} ({}) is used by another program".format(device.name, device.identity))
     if not device.can_be_stopped:
         raise Error("{} ({}) could not be stopped after the boot (nowayout)".format(device.name, device.identity))
+    if device.module is None:
+        raise Error("which driver {} ({}) has cannot be told".format(device.name, device.identity))
     if not is_kept:
         raise Error("the kernel would stop {} at the jump: it needs watchdog.stop_on_reboot=0".format(device.name))
     return device
@@ -107,7 +124,7 @@ def make_ready(root: Path, seconds: int, setter: Setter = set_timeout) -> None:
             found = setter(fd, seconds)
         if found < seconds:
             raise Error("{} takes {} s instead of {}".format(device.name, found, seconds))
-        write_atomic(_module_file(root), ((device.module or "") + "\n").encode(), 0o600)
+        write_atomic(_module_file(root), "{}\n".format(device.module).encode(), 0o600)
         write_atomic(_ready_file(root), (device.name + "\n").encode(), 0o600)
     except OSError as error:
         raise Error("{} cannot be set to {} s: {}".format(device.name, seconds, error.strerror))
@@ -145,7 +162,7 @@ def take_over(root: Path) -> None:
     if module and not [device for device in find_devices(root) if device.module == module]:
         commands.run([str(commands.require(root, "modprobe")), "--", module], MODPROBE_TIMEOUT)
     for device in find_devices(root):
-        if (device.module or "") == module and not device.is_used:
+        if device.module == module and not device.is_used:
             _stop(root, device)
     with contextlib.suppress(OSError):
         _module_file(root).unlink()

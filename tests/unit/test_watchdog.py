@@ -86,6 +86,17 @@ def stopped(fake: FakeHost) -> None:
     fake.write(watchdog.KEPT, "-1\n")
 
 
+def without_driver(fake: FakeHost) -> None:
+    """As i6300esb, which does not tell the core what device it drives."""
+    (fake.root / watchdog.CLASS / "watchdog0/device").rename(fake.root / "device")
+
+
+def unknown_driver(fake: FakeHost) -> None:
+    without_driver(fake)
+    for name in ("one", "another"):
+        fake.write("{}/{}".format(watchdog.USERS, name), "")
+
+
 def unknown(fake: FakeHost) -> None:
     (fake.root / watchdog.KEPT).unlink()
 
@@ -95,6 +106,8 @@ def unknown(fake: FakeHost) -> None:
     (none_at_all, "there is no watchdog, or no driver for it"),
     (used, "is used by another program"),
     (without_state, "is used by another program"),
+    (without_driver, "which driver watchdog0 (i6300ESB timer) has cannot be told"),
+    (unknown_driver, "which driver watchdog0 (i6300ESB timer) has cannot be told"),
     (nowayout, "could not be stopped after the boot (nowayout)"),
     (stopped, "the kernel would stop watchdog0 at the jump: it needs watchdog.stop_on_reboot=0"),
     (unknown, "the kernel would stop watchdog0 at the jump: it needs watchdog.stop_on_reboot=0"),
@@ -125,6 +138,26 @@ def test_a_time_that_the_device_does_not_take_is_told(watched: FakeHost) -> None
         watchdog.make_ready(watched.root, 300)  # no watchdog behind that file: ENOTTY
     assert read(watched, "dev/watchdog0").startswith("V"), "it runs on"
     assert not (watched.root / READY).exists()
+
+
+def test_the_driver_is_the_only_user_of_the_core_where_there_is_no_link(watched: FakeHost) -> None:
+    without_driver(watched)
+    for name in ("softdog", "i6300esb"):
+        watched.write("{}/{}".format(watchdog.USERS, name), "")
+    make_ready(watched)
+    assert read(watched, MODULE) == "i6300esb\n"
+    watched.write("dev/watchdog0", "")
+    watchdog.take_over(watched.root)
+    assert read(watched, "dev/watchdog0") == "V"
+
+
+def test_a_driver_that_is_built_in_is_always_there(watched: FakeHost) -> None:
+    (watched.root / watchdog.CLASS / "watchdog0/device/driver/module").unlink()
+    make_ready(watched)
+    assert read(watched, MODULE) == "\n"
+    watched.write("dev/watchdog0", "")
+    watchdog.take_over(watched.root)
+    assert (read(watched, "dev/watchdog0"), watched.calls()) == ("V", [])
 
 
 def test_nothing_is_touched_where_it_is_not_wanted(watched: FakeHost) -> None:
