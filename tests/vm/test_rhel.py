@@ -8,7 +8,7 @@ import pytest
 
 from tests.vm import rhel
 from tests.vm.conftest import StartMachine
-from tests.vm.evidence import Boot, assert_came_cold, gather
+from tests.vm.evidence import Boot, assert_came_cold, assert_clean, gather
 from tests.vm.qemu import EndReason, Machine
 from tests.vm.reboots import assert_goes_cold, reboot_by_kexec, reboot_cold
 from tests.vm.snapshot import Snapshot, take, write_payload
@@ -150,6 +150,21 @@ def test_with_a_fault_it_comes_back(start: StartMachine, rpm: Path, release: int
     else:
         # Nothing can boot that from the disk again: that it goes cold, and why, is what we have to show.
         assert_goes_cold(machine, fault.reason)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("release", rhel.SHAPES)
+def test_a_halt_that_hangs_behind_its_killall5_is_ended(start: StartMachine, rpm: Path, release: int) -> None:
+    machine = start(preloaded(release, rpm).setup())
+    machine.check("sed -i 's/^kill_processes$/kill_processes; sleep 1000/' /etc/rc.d/init.d/halt")
+    assert machine.check("grep -c '^kill_processes; sleep 1000$' /etc/rc.d/init.d/halt") == "1"
+    machine.check("echo SHUTDOWN_LIMIT=40 >>/etc/sysconfig/kexec-initd")
+    machine.send("reboot")
+    assert machine.wait_end() is EndReason.RESET
+    assert "the shutdown did not lead to a reboot, it takes longer than 40 s" in machine.log_text()
+    machine.restart()
+    machine.wait_login()
+    assert_clean(gather(machine))
 
 
 @pytest.mark.parametrize("release", ONE_SHAPE)

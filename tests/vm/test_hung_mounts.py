@@ -1,0 +1,115 @@
+"""What a shutdown can hang on: servers that no longer answer, stacks of block devices. It ends within its limit all the same."""
+
+import time
+from pathlib import Path
+from typing import Tuple
+
+import pytest
+
+from tests.vm.conftest import PRELOAD, StartMachine
+from tests.vm.evidence import assert_came_by_kexec, assert_clean, gather
+from tests.vm.image import MIB, PACKAGES, STOCK, build
+from tests.vm.qemu import EndReason, Machine, Setup
+from tests.vm.reboots import COLD, EARLY
+from tests.vm.snapshot import take
+
+STORAGE = STOCK._replace(packages=PACKAGES + " lvm2 cryptsetup-bin nfs-kernel-server nfs-common rpcbind", carried="")
+LIMIT = 150
+# Emulated, the pauses of the dead-man and a jump with a boot behind it may take that much longer.
+TOLERANCE = 150
+
+# mount(2) with a descriptor of /dev/fuse that nobody ever reads from; the process survives the end of all others, as the
+# daemon of a root file system would.
+MUTE_FUSE = """\
+import ctypes, os, signal, time
+fd = os.open("/dev/fuse", os.O_RDWR)
+options = "fd={},rootmode=40000,user_id=0,group_id=0".format(fd).encode()
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.mount(b"mute", b"/mnt/fuse", b"fuse", 0, options):
+    raise OSError(ctypes.get_errno(), "mount")
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+open("/run/sendsigs.omit.d/mute", "w").write(str(os.getpid()))
+time.sleep(100000)
+"""
+OPEN = "cryptsetup open --key-file /root/key /dev/vdc safe"
+HOLD = "setsid sh -c 'exec 9>>{}; while :; do sleep 1; done' >/dev/null 2>&1 </dev/null &"
+
+
+@pytest.fixture
+def storage(debs: Tuple[Path, ...], tmp_path: Path) -> Setup:
+    """Return the setup of a guest with our package, the programs for such stacks, and an empty second disk."""
+    disk = tmp_path / "second.raw"
+    with open(disk, "wb") as stream:
+        stream.truncate(512 * MIB)
+    return take(build(STORAGE), debs, PRELOAD).cold_setup()._replace(extra_disks=(disk,))
+
+
+def dead_nfs(machine: Machine) -> None:
+    """A server mounted hard that is then gone, with a file open on it."""
+    machine.check("mkdir -p /srv/nfs /mnt/nfs; echo '/srv/nfs *(rw,no_root_squash,insecure,fsid=0)' >/etc/exports")
+    machine.check("/etc/init.d/rpcbind start; /etc/init.d/nfs-kernel-server start", 120)
+    machine.check("mount -t nfs4 -o hard 127.0.0.1:/ /mnt/nfs", 120)
+    machine.check(HOLD.format("/mnt/nfs/open"))
+    machine.check("sleep 2; test -e /srv/nfs/open; rpc.nfsd 0")
+
+
+def mute_fuse(machine: Machine) -> None:
+    """A file system whose server has never answered."""
+    machine.put("/root/mute.py", MUTE_FUSE.encode())
+    machine.check("modprobe fuse; mkdir -p /mnt/fuse; setsid python3 /root/mute.py >/dev/null 2>&1 </dev/null &")
+    machine.check("for i in $(seq 30); do grep -q ' /mnt/fuse ' /proc/mounts && exit 0; sleep 1; done; exit 1")
+
+
+def busy_loop(machine: Machine) -> None:
+    """A loop device, with a file system that is in use, on a file of another disk."""
+    machine.check("mkfs.ext4 -q /dev/vdc; mkdir -p /mnt/disk /mnt/loop; mount /dev/vdc /mnt/disk")
+    machine.check("truncate -s 100M /mnt/disk/image; mkfs.ext4 -q /mnt/disk/image; mount -o loop /mnt/disk/image /mnt/loop")
+    machine.check("losetup -f /mnt/disk/image; " + HOLD.format("/mnt/loop/open"))
+
+
+def lvm_on_luks(machine: Machine) -> None:
+    """A file system on LVM on an encrypted disk, written to until the end."""
+    machine.check("printf secret >/root/key")
+    machine.check(
+        "cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 /dev/vdc /root/key", 300
+    )
+    machine.check(OPEN, 120)
+    machine.check("pvcreate -q /dev/mapper/safe && vgcreate -q group /dev/mapper/safe && lvcreate -q -n data -L 200M group", 120)
+    machine.check("mkfs.ext4 -q /dev/group/data; mkdir -p /mnt/data; mount /dev/group/data /mnt/data", 120)
+    machine.check("head -c 20000000 /dev/urandom >/mnt/data/file; md5sum </mnt/data/file >/root/digest")
+    machine.check(HOLD.format("/mnt/data/open"))
+
+
+CASES = {"dead-nfs": dead_nfs, "mute-fuse": mute_fuse, "busy-loop": busy_loop, "lvm-on-luks": lvm_on_luks}
+# What is found on the second disk afterwards: unmounted cleanly, and as it was written.
+AFTER = {
+    "busy-loop": "mount /dev/vdc /mnt/disk && mount -o loop /mnt/disk/image /mnt/loop",
+    "lvm-on-luks": OPEN + " && vgchange -q -ay group && mount /dev/group/data /mnt/data && "
+    "test $(md5sum </mnt/data/file | cut -d ' ' -f 1) = $(cut -d ' ' -f 1 /root/digest)",
+}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", CASES)
+def test_the_reboot_ends_within_its_limit(storage: Setup, start: StartMachine, name: str) -> None:
+    machine = start(storage)
+    machine.check(f"echo SHUTDOWN_LIMIT={LIMIT} >>/etc/default/kexec-initd")
+    CASES[name](machine)
+    before, began = gather(machine), time.monotonic()
+    machine.send("reboot")
+    end = machine.wait_end()
+    seconds = time.monotonic() - began
+    print(f"{name}: {end.value} after {seconds:.0f} s")
+    assert end in (EndReason.LOGIN, EndReason.RESET)
+    assert seconds < LIMIT + TOLERANCE
+    if end is EndReason.LOGIN:
+        machine.talk().greet(60.0)
+        assert_came_by_kexec(before, gather(machine))
+    else:
+        said = machine.log_text().splitlines()
+        assert [line for line in said if line.startswith((COLD, EARLY)) or "did not lead to a reboot" in line], said[-20:]
+        machine.restart()
+        machine.wait_login()
+    if name in AFTER:
+        machine.check(AFTER[name], 120)
+    assert_clean(gather(machine))
