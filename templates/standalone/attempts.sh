@@ -156,14 +156,13 @@ judge_last () {
 
 # Is the guard open for what is to be loaded, whose key goes to $target?
 is_guard_open () {
-	command_line=${text#"kexec_initd.attempt=$attempt"}
 	target=$(
 		{
 			printf '%s %s\n' "$(stat -L -c '%s %Y' -- "$kernel")" "$kernel"
 			if [ -n "$initrd" ]; then
 				printf '%s %s\n' "$(stat -L -c '%s %Y' -- "$initrd")" "$initrd"
 			fi
-			printf '%s' "${command_line# }"
+			printf '%s' "$edited"
 		} | checksum
 	)
 	rest=${guard#* * * }

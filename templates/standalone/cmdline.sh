@@ -1,8 +1,6 @@
 # The running command line with a fresh attempt in place of an older one goes to $text, all else byte for byte. The new one
 # comes first: there neither `--`, nor a quote that is left open, nor a cut at the kernel's limit can hide it.
 make_command_line () {
-	newline=$(printf '\n.')
-	newline=${newline%.}
 	text=$(
 		cat /proc/cmdline
 		printf .
@@ -22,7 +20,8 @@ make_command_line () {
 		return 1
 		;;
 	esac
-	without_own_words
+	edit_command_line || return 1
+	edited=$text
 	if [ "$panic" -gt 0 ] && ! says_panic; then
 		text="kexec_initd.panic=$panic panic=$panic${text:+ $text}"
 	fi
@@ -33,33 +32,143 @@ make_command_line () {
 	fi
 }
 
-# Cut every attempt and a panic= of ours out of $text, each with one separator: the one behind it, or before it at the end.
-# Words are split as the kernel does: double quotes group, nothing is escaped, and the byte 0xa0 is a space.
+# Cut every attempt and what else was added for the last kexec out of $text, and what the settings remove; put what they append
+# before a `--`, or at the end. What is cut goes with one separator: the one behind it, or before it at the end. Words are
+# split as the kernel does: double quotes group, nothing is escaped, and the byte 0xa0 is a space.
 # shellcheck disable=SC2295 # a set of characters, a pattern indeed
-without_own_words () {
-	spaces=$(printf ' \t\v\f\r\240')$newline
+edit_command_line () {
 	tail=$text
 	text=
 	ours=
+	part=kernel
+	one_off=
+	unclosed=
 	while [ -n "$tail" ]; do
 		space=${tail%%[!$spaces]*}
 		text=$text$space
 		tail=${tail#"$space"}
 		next_word
-		if ! is_own "$word"; then
-			text=$text$word
+		parameter "$word"
+		if [ -z "$word" ]; then
+			break
+		elif ! is_own "$word" && ! is_removed; then
+			keep_word
 		elif [ -n "$tail" ]; then
 			tail=${tail#?}
 		else
 			text=${text%?}
 		fi
 	done
+	finish_command_line
 }
 
-# Move the first word from $tail to $word.
+# Once what is appended is there, or has none to come before, $part is init.
+keep_word () {
+	if [ "$part" = init-next ]; then
+		part=init
+		text=$text${append:+kexec_initd.append $append }
+	fi
+	if [ -z "$one_off" ] && is_one_off && ! is_among "$append" whole; then
+		one_off=$key
+	fi
+	text=$text$word
+	unclosed=$open
+}
+
+finish_command_line () {
+	if [ -n "$one_off" ]; then
+		reason="the running command line has \"$one_off\", which is for one boot only"
+	elif [ "$part" = init ] || [ -z "$append" ]; then
+		return 0
+	elif [ -n "$unclosed" ]; then
+		reason="nothing can be appended to a command line that leaves a quote open"
+	else
+		text="$text${text:+ }kexec_initd.append $append"
+		return 0
+	fi
+	return 1
+}
+
+# Words that somebody typed at the boot menu: docs/design.md says who reads each.
+is_one_off () {
+	case $key in
+	init | rdinit | single | s | S | [0-9] | emergency | -s | -b | rescue | recovery) return 0 ;;
+	systemd.unit | rd.systemd.unit | rd.emergency | rd.rescue | rd.break | rdbreak | break) return 0 ;;
+	esac
+	return 1
+}
+
+# Does a parameter belong to what was appended before, or do the settings remove it? What follows `--` stays.
+is_removed () {
+	if [ "$part" = init ]; then
+		return 1
+	fi
+	case $key,$given in
+	--,)
+		part=init-next
+		return 1
+		;;
+	kexec_initd.append,) part=appended ;;
+	esac
+	[ "$part" = appended ] || is_among "$remove" any
+}
+
+# is_among LIST any|whole: does a list have this parameter as it is, or with `any` its name alone?
+# shellcheck disable=SC2295 # a set of characters, a pattern indeed
+is_among () {
+	set -- "$1" "$2" "$key" "$given" "$val" "$word" "$open" "$tail"
+	tail=$1
+	found=no
+	while [ -n "$tail" ] && [ "$found" = no ]; do
+		tail=${tail#"${tail%%[!$spaces]*}"}
+		next_word
+		parameter "$word"
+		if [ "$key" = "$3" ] && { [ "$2$given" = any ] || { [ "$given" = "$4" ] && [ "$val" = "$5" ]; }; }; then
+			found=yes
+		fi
+	done
+	key=$3
+	given=$4
+	val=$5
+	word=$6
+	open=$7
+	tail=$8
+	[ "$found" = yes ]
+}
+
+# parameter WORD: its name goes to $key and its value to $val, without quotes; $given says whether it has a value.
+parameter () {
+	key=$1
+	val=
+	given=
+	case $key in
+	\"*\")
+		key=${key#\"}
+		key=${key%\"}
+		;;
+	\"*) key=${key#\"} ;;
+	esac
+	case $key in
+	*=*)
+		given=yes
+		val=${key#*=}
+		key=${key%%=*}
+		;;
+	esac
+	case $val in
+	\"*\")
+		val=${val#\"}
+		val=${val%\"}
+		;;
+	\"*) val=${val#\"} ;;
+	esac
+}
+
+# Move the first word from $tail to $word; $open says that it leaves a quote open.
 # shellcheck disable=SC2295 # a set of characters, a pattern indeed
 next_word () {
 	word=
+	open=
 	while :; do
 		plain=${tail%%[$spaces\"]*}
 		word=$word$plain
@@ -73,6 +182,7 @@ next_word () {
 		\"*)
 			word=$word$tail
 			tail=
+			open=yes
 			;;
 		*) return ;;
 		esac
@@ -82,7 +192,7 @@ next_word () {
 # is_own WORD: an attempt, where the kernel takes quotes off around a whole word and before its name; or the mark that the
 # panic= behind it is ours, which then goes to $ours, or that one.
 is_own () {
-	last=$ours
+	before=$ours
 	ours=
 	case $1 in
 	kexec_initd.attempt | kexec_initd.attempt=*) return 0 ;;
@@ -93,7 +203,7 @@ is_own () {
 		return 0
 		;;
 	esac
-	[ -n "$last" ] && [ "$1" = "$last" ]
+	[ -n "$before" ] && [ "$1" = "$before" ]
 }
 
 # Does $text tell the kernel what to do after a panic? What follows `--` is for init.

@@ -1,11 +1,16 @@
-# KEXEC, PRELOAD, PURGATORY_CHECKS, GUARD_BOOTS and PANIC, read by pattern: the file is never run. A file that cannot be
-# trusted may have said KEXEC=no, so it counts as that.
+# The settings, read by pattern: the file is never run. A file that cannot be trusted may have said KEXEC=no, so it counts as
+# that.
 read_settings () {
 	kexec=yes
 	preload=yes
 	checks=no
 	guard_boots=3
 	panic=30
+	append=
+	remove=
+	newline=$(printf '\n.')
+	newline=${newline%.}
+	spaces=$(printf ' \t\v\f\r\240')$newline # as the kernel has them
 	gap=$(printf ' \t')
 	blank=$gap$(printf '\r')
 	if [ ! -e "$settings" ] && [ ! -L "$settings" ]; then
@@ -49,20 +54,25 @@ read_line () {
 	esac
 	name=${value%%=*}
 	case $value in
-	KEXEC=* | PRELOAD=* | PURGATORY_CHECKS=* | GUARD_BOOTS=* | PANIC=*) value=${value#*=} ;;
+	KEXEC=* | PRELOAD=* | PURGATORY_CHECKS=* | GUARD_BOOTS=* | PANIC=* | CMDLINE_APPEND=* | CMDLINE_REMOVE=*) value=${value#*=} ;;
 	*) return ;;
 	esac
 	split_value
+	broken=
 	case $quote$value in
-	\"*[\$\`\\]*) value='?' ;;
+	\"*[\$\`\\]*) broken=yes ;;
 	esac
 	case $rest in
 	'' | [$gap]*) rest=${rest#"${rest%%[!$gap]*}"} ;;
-	*) value='?' ;;
+	*) broken=yes ;;
 	esac
 	case $rest in
 	'' | '#'*) ;;
-	*) value='?' ;;
+	*) broken=yes ;;
+	esac
+	case $broken,$name in
+	yes,*) value='?' ;;
+	,CMDLINE_*) take_parameters ;;
 	esac
 	case $name,$value in
 	GUARD_BOOTS,[1-9] | GUARD_BOOTS,[1-9][0-9] | GUARD_BOOTS,[1-9][0-9][0-9]) guard_boots=$value ;;
@@ -89,6 +99,32 @@ split_value () {
 		rest=${value#"${value%%[!A-Za-z0-9_.,:/+=@%-]*}"}
 		value=${value%"$rest"}
 		;;
+	esac
+}
+
+# take_parameters: have $value as what is put on the command line, or taken away from it, if that is possible.
+# shellcheck disable=SC2295 # a set of characters, a pattern indeed
+take_parameters () {
+	case $value in
+	*[!\ -~]*) return ;;
+	esac
+	if [ "${#value}" -gt 1024 ]; then
+		return
+	fi
+	value=${value#"${value%%[! ]*}"}
+	value=${value%"${value##*[! ]}"}
+	tail=$value
+	while [ -n "$tail" ]; do
+		tail=${tail#"${tail%%[!$spaces]*}"}
+		next_word
+		parameter "$word"
+		case $open,$key,$given in
+		yes,* | ,--, | ,kexec_initd.*) return ;;
+		esac
+	done
+	case $name in
+	CMDLINE_APPEND) append=$value ;;
+	CMDLINE_REMOVE) remove=$value ;;
 	esac
 }
 

@@ -19,6 +19,7 @@ INITRD = "boot/initrd.img-" + RELEASE
 SETTINGS = "etc/default/kexec-initd"
 STATE = "run/kexec-initd/"
 RECORD = "var/lib/kexec-initd/attempts"
+ADDED = "kexec_initd.panic=30 panic=30"
 COLD = "kexec-initd: reboot will go through firmware: "
 
 
@@ -105,6 +106,32 @@ def test_purgatory_checks_can_be_kept(jail: StandaloneJail) -> None:
     jail.write(SETTINGS, "PURGATORY_CHECKS=yes\n")
     assert_loaded(jail)
     assert " --no-checks" not in jail.calls()[1]
+
+
+def test_the_settings_change_the_command_line(jail: StandaloneJail) -> None:
+    jail.write(SETTINGS, "CMDLINE_APPEND='a=\"b c\"'\nCMDLINE_REMOVE=quiet\n")
+    assert_loaded(jail)
+    line = "BOOT_IMAGE=/boot/vmlinuz root=/dev/vda1 ro kexec_initd.append a=\"b c\""
+    assert (jail.loaded("cmdline") or b"").decode() == "kexec_initd.attempt={} {} {}".format(ATTEMPT, ADDED, line)
+    jail.write("proc/cmdline", (jail.loaded("cmdline") or b"").decode() + "\n")
+    jail.write(SETTINGS, "# nothing is set any more\n")
+    assert_loaded(jail)
+    line = "BOOT_IMAGE=/boot/vmlinuz root=/dev/vda1 ro"
+    assert (jail.loaded("cmdline") or b"").decode() == "kexec_initd.attempt={} {} {}".format(ATTEMPT, ADDED, line)
+
+
+@pytest.mark.parametrize("words", ["single", "init=/bin/sh", '"rd.break=pre-mount"', "-- s", "3"])
+def test_what_was_typed_for_one_boot_means_cold(jail: StandaloneJail, words: str) -> None:
+    jail.write("proc/cmdline", "{} {}\n".format(CMDLINE, words))
+    name = words.strip('"-').split("=")[0].strip()
+    assert_cold(jail, 'the running command line has "{}", which is for one boot only'.format(name))
+
+
+@pytest.mark.parametrize("setting", ["CMDLINE_APPEND=init=/bin/sh", "CMDLINE_REMOVE=init"])
+def test_unless_the_settings_say_what_is_to_be_done_with_it(jail: StandaloneJail, setting: str) -> None:
+    jail.write("proc/cmdline", CMDLINE + " init=/bin/sh\n")
+    jail.write(SETTINGS, setting + "\n")
+    assert_loaded(jail)
 
 
 def test_an_old_kexec_gets_no_options_that_it_does_not_know(jail: StandaloneJail) -> None:

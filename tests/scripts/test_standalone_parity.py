@@ -2,6 +2,7 @@
 
 import os
 import random
+import shlex
 from pathlib import Path
 from typing import List, Sequence
 
@@ -9,6 +10,7 @@ import pytest
 
 from kexec_initd import settings
 from kexec_initd.cmdline import with_attempt
+from kexec_initd.editing import check_one_off, edited
 from kexec_initd.errors import Refused
 from kexec_initd.images.initrd import check_initrd
 from kexec_initd.images.kernel import check_kernel
@@ -24,6 +26,8 @@ SETTINGS_PARTS = (
         "PURGATORY_CHECKS=",
         "GUARD_BOOTS=",
         "PANIC=",
+        "CMDLINE_APPEND=",
+        "CMDLINE_REMOVE=",
         "OTHER=",
         "export ",
         "export\t",
@@ -56,6 +60,11 @@ SETTINGS_PARTS = (
         "*",
         "?",
         "[a]",
+        "console=ttyS0",
+        " -- ",
+        "kexec_initd.x",
+        "=@%",
+        "\x7f",
     ),
 )
 CMDLINE_PARTS = (
@@ -63,6 +72,11 @@ CMDLINE_PARTS = (
         b"kexec_initd.attempt",
         b"kexec_initd.attempt=1",
         b'"kexec_initd.attempt=2"',
+        b"kexec_initd.append",
+        b"kexec_initd.append old ",
+        b'init="/x"',
+        b"single",
+        b'"-s"',
         b"kexec_initd.panic=30 panic=30",
         b"kexec_initd.panic=30",
         b"kexec_initd.panic=",
@@ -125,37 +139,82 @@ def answers(jail: StandaloneJail, corpus: Sequence[bytes], lines: str) -> List[s
 def test_settings(jail: StandaloneJail) -> None:
     chance = random.Random(1)
     corpus = ["".join(chance.choice(SETTINGS_PARTS) for _ in range(chance.randint(0, 14))) for _ in range(1500)]
-    corpus += ["{}={}{}{}".format(key, quote, word, quote) for key in ("KEXEC", "PRELOAD", "GUARD_BOOTS", "PANIC")
+    corpus += ["{}={}{}{}".format(key, quote, word, quote) for key in ("KEXEC", "PRELOAD", "GUARD_BOOTS", "PANIC", "CMDLINE_APPEND")
                for quote in ('"', "'", "")
-               for word in ("yes", "no", "maybe", "", "No", "$x", "a b", "1 ", "`x`", "\\", "7", "12", "1000", "09")]  # fmt: skip
-    lines = 'settings=$file; if read_settings; then echo $kexec $preload $checks $guard_boots $panic; else echo "$reason"; fi'
+               for word in ("yes", "no", "maybe", "", "No", "$x", "a b", "1 ", "`x`", "\\", "7", "12", "1000", "09", "?", " a  b ", "-n",
+                            "x" * 1024, "x" * 1025, "a=b -- c", "--=", "kexec_initd.x=1", 'a="b -- c"', 'a="b')]  # fmt: skip
+    lines = """
+    settings=$file
+    if read_settings; then
+        printf '%s ' $kexec $preload $checks $guard_boots $panic; printf '[%s][%s]\\n' "$append" "$remove"
+    else
+        printf '%s\\n' "$reason"
+    fi
+    """
     said = answers(jail, [text.encode() for text in corpus], lines)
     for text, answer in zip(corpus, said):
         found = settings.parse(text)[0]
         words = [("no", "yes")[value] for value in (found.kexec, found.preload, found.purgatory_checks)]
-        assert answer == " ".join([*words, str(found.guard_boots), str(found.panic)]), repr(text)
+        words += [
+            str(found.guard_boots),
+            str(found.panic),
+            "[{}][{}]".format(found.cmdline_append, found.cmdline_remove),
+        ]
+        assert answer == " ".join(words), repr(text)
+
+
+# What the settings append and remove.
+EDITS = (
+    ("", ""),
+    ('new "a b" panic=5', ""),
+    ("a=b", 'quiet root "panic" %s'),
+    ("", 'panic=5 x="y z" ro kexec $(touch'),
+    ('init="/x"', "single -s"),
+)
+
+
+def make_line(text: str, append: str, remove: str, panic: int) -> str:
+    """Return the command line that Python makes of a running one, or raise Refused."""
+    check_one_off(edited(text, "", remove), append)
+    return with_attempt(edited(text, append, remove), ATTEMPT, panic)
 
 
 def test_command_lines(jail: StandaloneJail) -> None:
     chance = random.Random(2)
-    corpus = [b"".join(chance.choice(CMDLINE_PARTS) for _ in range(chance.randint(0, 12))) for _ in range(400)]
+    corpus = [b"".join(chance.choice(CMDLINE_PARTS) for _ in range(chance.randint(0, 12))) for _ in range(800)]
     corpus += [b"x" * length for length in (2010, 2011, 2047)] + [bytes([value]) * 2 + b" a" for value in range(1, 256)]
     (jail.root / "out").mkdir()
+    cases = "".join(
+        "{}) append={} remove={} ;;\n".format(number, *map(shlex.quote, edit)) for number, edit in enumerate(EDITS)
+    )
     lines = """
+    settings=/none
+    read_settings
     cat "$file" >/proc/cmdline
     cmdline_size=2047
-    panic=$(($(wc -c <"$file") % 2 * 30))
+    case $((1${file##*/} %% 5)) in
+    %s
+    esac
+    panic=$(($(wc -c <"$file") %% 2 * 30))
     reason=
-    if make_command_line; then printf '%s' "$text" >"/out/${file##*/}"; fi
-    printf '%s\\n' "$reason"
+    if make_command_line; then printf '%%s' "$text" >"/out/${file##*/}"; fi
+    printf '%%s\\n' "$reason"
     """
-    said = answers(jail, [text + b"\n" for text in corpus], lines)
+    said = answers(jail, [text + b"\n" for text in corpus], lines % cases)
+    refused = 0
     for number, (text, reason) in enumerate(zip(corpus, said)):
-        expected = os.fsencode(with_attempt(os.fsdecode(text), ATTEMPT, len(text + b"\n") % 2 * 30))
+        try:
+            line = make_line(os.fsdecode(text), *EDITS[number % len(EDITS)], len(text + b"\n") % 2 * 30)
+        except Refused as error:
+            refused += 1
+            assert reason == error.message, text
+            continue
+        expected = os.fsencode(line)
         if len(expected) > 2047:
             assert reason.startswith("the command line has "), text
         else:
             assert (jail.root / "out/{:04}".format(number)).read_bytes() == expected, (text, reason)
+    assert 50 < refused < 400
 
 
 def accepts_kernel(path: Path) -> bool:

@@ -48,3 +48,15 @@ def test_a_wish_is_honoured_once_and_taken_back(preloaded: Snapshot, start: Star
     machine.check("grub-reboot wished; touch /no-kexec-reboot")
     cold = reboot_cold(machine, "asked for by /no-kexec-reboot")
     assert (own_words(warm), block) == (cold.cmdline, machine.check(DIGEST))
+
+
+def test_another_entry_is_started_once_and_then_the_usual_one(two_kernels: Snapshot, start: StartMachine) -> None:
+    machine = start(two_kernels.setup())
+    kernels = find_kernels(machine)
+    block = machine.check(DIGEST)
+    assert '"default": true' in machine.check("kexec-initd entries --json")
+    assert machine.run("kexec-initd reboot-into 9.9.9").status == 2
+    other = reboot_by_kexec(machine, f"kexec-initd reboot-into {kernels.old}")
+    assert (other.release, "single" in other.cmdline.split()) == (kernels.old, False)
+    assert machine.check(DIGEST) == block
+    assert reboot_by_kexec(machine).release == kernels.new
