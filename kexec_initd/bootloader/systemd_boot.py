@@ -1,8 +1,9 @@
 """systemd-boot: type 1 entries and unified kernel images on the EFI and the boot partition, loader.conf, EFI variables.
 
 See loader.conf(5), systemd-boot(7) and the Boot Loader Specification (UAPI.1). Files named by an entry lie on the
-entry's own partition. The command line is that of the entry's `options`, joined by a blank; systemd-boot puts an
-`initrd=` for each initrd before it, which tells only the EFI stub where to find them and is left out here.
+entry's own partition. The command line is an `initrd=` for each initrd, as EFI writes paths, and then the entry's `options`, all
+joined by a blank: initrd_prepare() in systemd's src/boot/boot.c. Only old EFI stubs look at these words, but a cold boot
+has them in /proc/cmdline.
 """
 
 import re
@@ -20,6 +21,7 @@ LOADER = "systemd-boot"
 PLACES = ("/efi", "/boot/efi", "/boot")
 PROGRAM = re.compile(r"systemd-boot(\w+)\.efi$", re.IGNORECASE)
 SORT_KEY_SINCE = 251  # the release of systemd that sorts by it
+PATHS_AS_GIVEN_SINCE = 253  # until then a path without a leading slash gets one
 MAX_BYTES = 64 * 1024
 LONGEST = 1024  # characters of a pattern
 KINDS = ("linux", "efi", "uki", "uki-url")
@@ -136,8 +138,8 @@ def make_entry(tree: Tree, place: str, found: Found) -> Entry:
         initrds = [on_partition(place, value) for value in fields.get("initrd", ())]
         gone = missing + [path for path in initrds if not tree.is_file(path)]
         obstacle = "{} is missing".format(gone[0]) if gone else None
-        files = tuple(map(Path, initrds))
-        entry = None if gone else BootEntry(title, name, Path(programs[0]), files, " ".join(fields.get("options", ())))
+        files, words = tuple(map(Path, initrds)), command_line(fields, find_release(tree))
+        entry = None if gone else BootEntry(title, name, Path(programs[0]), files, words)
     else:
         obstacle = OBSTACLES[kinds[0]] if len(kinds) == 1 else "it is of several kinds: " + ", ".join(kinds)
         entry = None
@@ -154,6 +156,24 @@ def on_partition(place: str, value: str) -> str:
     return place + "/" + "/".join(part for part in re.split(r"[/\\]", value) if part)
 
 
+def command_line(fields: Fields, release: Optional[int]) -> str:
+    """Return what the loader of that release hands to an entry's kernel."""
+    initrds = tuple("initrd=" + efi_path(path, release) for path in fields.get("initrd", ()))
+    return " ".join(initrds + fields.get("options", ()))
+
+
+def efi_path(path: str, release: Optional[int]) -> str:
+    """Return a path of an entry as EFI takes it: backslashes, none of them doubled (xstr8_to_path in boot.c)."""
+    rooted = "/" + path if release is not None and release < PATHS_AS_GIVEN_SINCE else path
+    return re.sub(r"[/\\]+", r"\\", rooted)
+
+
+def find_release(tree: Tree) -> Optional[int]:
+    """Return the release of systemd that the loader says it is from; None where it says nothing."""
+    found = re.match(LOADER + r" ([0-9]{1,6})", read_string(tree, "LoaderInfo") or "")
+    return int(found.group(1)) if found else None
+
+
 def read_images(tree: Tree, place: str) -> List[Entry]:
     """Return the unified kernel images of one partition."""
     entries = []
@@ -168,8 +188,8 @@ def read_images(tree: Tree, place: str) -> List[Entry]:
 
 def sort(tree: Tree, entries: List[Entry]) -> List[Entry]:
     """Sort as the loader does: without tries left last; by sort-key, machine and version; the others by name."""
-    release = re.match(LOADER + r" ([0-9]{1,6})", read_string(tree, "LoaderInfo") or "")
-    keyed = not release or int(release.group(1)) >= SORT_KEY_SINCE
+    release = find_release(tree)
+    keyed = release is None or release >= SORT_KEY_SINCE
 
     def sort_key(entry: Entry) -> Optional[str]:
         return last(entry.fields, "sort-key") if keyed else None

@@ -64,11 +64,16 @@ def run(host: LoaderHost, script: str, point: str = "/efi") -> Told:
     return Told(entries, default.group(1) if default else None)
 
 
+def words_for(initrds: Sequence[str], options: str) -> str:
+    """Return the command line that the loader makes of an entry; bootctl tells of the options alone."""
+    return " ".join(["initrd=" + path.replace("/", "\\") for path in initrds] + [options])
+
+
 def check(host: LoaderHost, told: Told) -> None:
     """Compare what we list with what bootctl does."""
     found = host.entries()
     assert [(entry["title"], entry["cmdline"]) for entry in found] == [
-        (entry["title"], entry["options"]) for entry in told.entries
+        (entry["title"], words_for(entry.get("initrd", []), entry["options"])) for entry in told.entries
     ]
     for ours, theirs in zip(found, told.entries):
         root = theirs["root"]
@@ -93,7 +98,10 @@ def test_every_entry_is_read(host: LoaderHost) -> None:
         "id": "{}-{}.conf".format(TOKEN, MIDDLE),
         "kernel": directory + "linux",
         "initrds": [directory + "ucode.img", directory + "initrd.img-" + MIDDLE],
-        "cmdline": "root=UUID=x ro quiet systemd.machine_id=" + TOKEN,
+        "cmdline": words_for(
+            ["/{}/{}/{}".format(TOKEN, MIDDLE, name) for name in ("ucode.img", "initrd.img-" + MIDDLE)],
+            "root=UUID=x ro quiet systemd.machine_id=" + TOKEN,
+        ),
         "loader": "systemd-boot",
         "default": False,
     }
@@ -139,7 +147,9 @@ def test_a_name_of_our_own(host: LoaderHost) -> None:
     check(host, told)
     assert told.default == "/efi/loader/entries/mine-{}.conf".format(NEW)
     target = host.target()
-    assert (target["kernel"], target["cmdline"]) == ("/efi/mine/{}/linux".format(NEW), "root=UUID=x ro quiet")
+    assert target["kernel"] == "/efi/mine/{}/linux".format(NEW)
+    initrd = "/mine/{0}/initrd.img-{0}".format(NEW)
+    assert target["cmdline"] == words_for([initrd], "root=UUID=x ro quiet")
 
 
 def test_other_keys_sort_before_ours(host: LoaderHost) -> None:

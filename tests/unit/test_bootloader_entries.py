@@ -4,12 +4,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 import pytest
 
 from kexec_initd.bootloader import Menu, Offered, Source
 from kexec_initd.bootloader.listing import as_json, as_text
+from kexec_initd.bootloader.systemd_boot import command_line
 from kexec_initd.cli import main
 
 TOP = Path(__file__).resolve().parents[2]
@@ -48,7 +49,22 @@ def test_json(capsys: "pytest.CaptureFixture[str]", host: str, default: object) 
 def test_initrds_are_listed_in_order(capsys: "pytest.CaptureFixture[str]") -> None:
     entry = next(entry for entry in entries(capsys, "sdboot-arch") if entry["default"])
     assert entry["initrds"] == ["/boot/intel-ucode.img", "/boot/initramfs-linux.img"]
-    assert entry["cmdline"] == 'root="LABEL=arch_os" rw quiet  loglevel=3'
+    words = 'initrd=\\intel-ucode.img initrd=\\initramfs-linux.img root="LABEL=arch_os" rw quiet  loglevel=3'
+    assert entry["cmdline"] == words
+
+
+@pytest.mark.parametrize(
+    "path, release, wanted",
+    [
+        ("/a/b.img", None, "\\a\\b.img"),
+        ("//a//\\b.img", 255, "\\a\\b.img"),
+        ("a/b.img", 252, "\\a\\b.img"),
+        ("a/b.img", 253, "a\\b.img"),
+        ("/a/b.img", 252, "\\a\\b.img"),
+    ],
+)
+def test_an_initrd_is_named_as_the_loader_names_it(path: str, release: Optional[int], wanted: str) -> None:
+    assert command_line({"initrd": (path,), "options": ("ro", "quiet")}, release) == "initrd=" + wanted + " ro quiet"
 
 
 def test_text_marks_the_default(capsys: "pytest.CaptureFixture[str]") -> None:

@@ -20,6 +20,7 @@ from typing import List, NamedTuple, Optional, Tuple, Type
 from tests.vm.accel import TCG, accel_args
 from tests.vm.cache import logs_dir, make_run_dir
 from tests.vm.console import HALTED, LOGIN, STRANDED, Console, Result
+from tests.vm.hardware import DEVICES, UEFI, disk_args, uefi_args
 from tests.vm.qmp import Qmp, QmpError
 
 MEMORY = 768
@@ -46,6 +47,7 @@ class Setup(NamedTuple):
 
     `state` is a saved state to go on from: it fits only the same accelerator, memory and devices. `payload` is a tar
     that the guest reads from /dev/vdb (`Machine.unpack`). With `deterministic` the guest's clock counts instructions.
+    With `variables` its firmware is UEFI and starts with a copy of them, which cold reboots keep; else it is a PC's BIOS.
     """
 
     disk: Path
@@ -60,16 +62,14 @@ class Setup(NamedTuple):
     append: str = ""
     extra_disks: Tuple[Path, ...] = ()
     extra_args: Tuple[str, ...] = ()
+    variables: Optional[Path] = None
 
     def hardware(self) -> str:
         """Return what a saved state depends on, as text."""
         version = subprocess.check_output(["qemu-system-x86_64", "--version"], text=True).splitlines()[0]
         args = [*accel_args(self.accel, self.deterministic), *DEVICES, str(self.memory), *self.extra_args]
-        return " ".join([version, *args, str(len(self.extra_disks))])
-
-
-DEVICES = ("-machine", "pc", "-smp", "1", "-vga", "none", "-display", "none", "-nic", "none",
-           "-no-reboot", "-no-shutdown")
+        firmware = [str(UEFI)] if self.variables else []
+        return " ".join([version, *args, str(len(self.extra_disks)), *firmware])
 
 
 class Machine:
@@ -82,6 +82,7 @@ class Machine:
         self.log.write_text("", encoding="utf-8")
         self.directory = Path(make_run_dir())
         self.disk = setup.disk if setup.writable else self.directory / "disk.qcow2"
+        self.variables = self.directory / "variables.fd"
         self.debug = self.directory / "debugcon"
         self.process: Optional["subprocess.Popen[bytes]"] = None
         self.console: Optional[Console] = None
@@ -110,6 +111,8 @@ class Machine:
         if not self.setup.writable and not self.disk.exists():
             backing = ["-F", "qcow2" if self.setup.disk.suffix == ".qcow2" else "raw", "-b", str(self.setup.disk)]
             run_tool(["qemu-img", "create", "-q", "-f", "qcow2", *backing, str(self.disk)])
+        if self.setup.variables is not None and not self.variables.exists():
+            shutil.copyfile(self.setup.variables, self.variables)
         self.write_payload()
         mine = [socket.socketpair() for _ in range(2)]
         theirs = [pair[1].fileno() for pair in mine]
@@ -168,6 +171,8 @@ class Machine:
                 "-chardev", f"socket,id=monitor,fd={monitor_fd}", "-mon", "chardev=monitor,mode=control",
                 "-chardev", f"file,id=debug,path={self.debug},append=on", "-device",
                 "isa-debugcon,chardev=debug,iobase=0xe9"]
+        if setup.variables is not None:
+            argv += uefi_args(self.variables)
         kind = "qcow2" if self.disk.suffix == ".qcow2" else "raw"
         argv += disk_args("root", self.disk, kind, "")
         argv += disk_args("payload", self.directory / "payload.raw", "raw", ",readonly=on")
@@ -287,12 +292,6 @@ class Machine:
             if status == "failed" or time.monotonic() > deadline:
                 raise RuntimeError(f"{self.name}: its state could not be saved ({status})")
             time.sleep(0.1)
-
-
-def disk_args(name: str, path: Path, kind: str, more: str) -> List[str]:
-    """Return the arguments for one virtio disk. QEMU's exit completes the image, so no write waits for the host's disk."""
-    drive = f"if=none,id={name},format={kind},cache=unsafe,discard=unmap,file={path}{more}"
-    return ["-drive", drive, "-device", f"virtio-blk-pci,drive={name}"]
 
 
 def run_tool(argv: List[str]) -> None:

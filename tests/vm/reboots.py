@@ -17,14 +17,14 @@ def reboot_by_kexec(machine: Machine, command: str = "reboot") -> Boot:
     return after
 
 
-def reboot_cold(machine: Machine, reason: str, command: str = "reboot") -> Boot:
+def reboot_cold(machine: Machine, reason: str, command: str = "reboot", mark: str = "BOOT_IMAGE=") -> Boot:
     """Type `command`, see that it goes through firmware, why, and that it comes back; return the new boot."""
     before = gather(machine)
     assert_goes_cold(machine, reason, command)
     machine.restart()
     machine.wait_login()
     after = gather(machine)
-    assert_came_cold(before, after)
+    assert_came_cold(before, after, mark)
     return after
 
 

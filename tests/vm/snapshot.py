@@ -5,6 +5,7 @@ accelerator and the devices it was saved with: all that is in its digest.
 """
 
 import io
+import shutil
 import tarfile
 from pathlib import Path
 from typing import NamedTuple, Optional, Sequence, Tuple
@@ -25,11 +26,12 @@ class Snapshot(NamedTuple):
     accel: str
     memory: int
     extra_args: Tuple[str, ...] = ()
+    variables: Optional[Path] = None
 
     def setup(self, payload: Optional[Path] = None) -> Setup:
         """Return the setup of a machine that goes on from here."""
         return Setup(disk=self.disk, state=self.state, accel=self.accel, memory=self.memory, payload=payload,
-                     extra_args=self.extra_args)
+                     extra_args=self.extra_args, variables=self.variables)
 
     def cold_setup(self, payload: Optional[Path] = None) -> Setup:
         """Return the setup of a machine that boots this disk through its firmware; other devices may be added."""
@@ -37,13 +39,13 @@ class Snapshot(NamedTuple):
 
 
 def take(image: Image, packages: Sequence[Path] = (), prepare: Tuple[str, ...] = (), memory: int = MEMORY,
-         extra_args: Tuple[str, ...] = ()) -> Snapshot:
+         extra_args: Tuple[str, ...] = (), variables: Optional[Path] = None) -> Snapshot:
     """Return the snapshot of `image` with `packages` installed and the shell lines `prepare` run, cached.
 
-    `extra_args` give the machine more devices.
+    `extra_args` give the machine more devices; with `variables` it is one with UEFI, which starts with them (Setup).
     """
     accel = accelerator(image.kernel)
-    hardware = Setup(disk=image.disk, accel=accel, memory=memory, extra_args=extra_args).hardware()
+    hardware = Setup(disk=image.disk, accel=accel, memory=memory, extra_args=extra_args, variables=variables).hardware()
     parts = [image.key.encode(), hardware.encode(), Path(__file__).read_bytes(), repr(prepare).encode()]
     key = digest([*parts, *(package.read_bytes() for package in packages)])
 
@@ -52,15 +54,19 @@ def take(image: Image, packages: Sequence[Path] = (), prepare: Tuple[str, ...] =
         run_tool(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(image.disk), str(disk)])
         payload = write_payload(directory / "payload.tar", packages)
         setup = Setup(disk=disk, writable=True, accel=accel, memory=memory, payload=payload,
-                      extra_args=extra_args)
+                      extra_args=extra_args, variables=variables)
         with Machine("snapshot-" + key, setup) as machine:
             machine.boot()
             settle(machine, packages, prepare)
             machine.save(directory / "state.zst")
+            # the saved state holds them, too; a cold boot of the same disk needs them from here
+            if variables is not None:
+                shutil.copyfile(machine.variables, directory / "variables.fd")
         payload.unlink()
 
     directory = make_once("snapshot-" + key, make)
-    return Snapshot(directory / "disk.qcow2", directory / "state.zst", accel, memory, extra_args)
+    kept = None if variables is None else directory / "variables.fd"
+    return Snapshot(directory / "disk.qcow2", directory / "state.zst", accel, memory, extra_args, kept)
 
 
 def settle(machine: Machine, packages: Sequence[Path], prepare: Tuple[str, ...]) -> None:
