@@ -1,8 +1,58 @@
-"""Faults that show after the jump, and in the boots that follow."""
+"""Faults that show after the jump, in the data that is left, and in the boots that follow."""
 
-from tests.faults.model import RESET, Fault, Scenario, tests
+from tests.faults.model import COLD, RESET, Fault, Scenario, tests
+
+# Data that nobody has synced, and its digest.
+IN_FLIGHT = "head -c 20000000 /dev/urandom >{0}/data; sha256sum {0}/data >/root/digest"
+SAME = "sha256sum -c --quiet /root/digest"
+# $d is the second disk, which the guest has never seen.
+OTHER = "d=/dev/vdc && {} && mkdir -p /srv/x && mount {} /srv/x && echo '{} /srv/x {} defaults 0 2' >>/etc/fstab && "
 
 FAULTS = (
+    Fault(
+        42,
+        "data is in flight: journals, several devices, swap",
+        "all of it there and clean",
+        {
+            "write-in-flight": Scenario(IN_FLIGHT.format("/var/tmp"), after=SAME),
+            "write-in-flight-cold": Scenario(
+                IN_FLIGHT.format("/var/tmp") + "; touch /no-kexec-reboot",
+                "cold",
+                "asked for by /no-kexec-reboot",
+                after=SAME,
+                comes_back=True,
+            ),
+            "write-in-flight-open-file": Scenario(
+                "exec 9>/var/tmp/data; (while :; do echo line >&9; sleep 1; done) & " + IN_FLIGHT.format("/srv"),
+                after=SAME,
+            ),
+            "swap-in-use": Scenario(
+                "dd if=/dev/zero of=/swap bs=1M count=128 status=none; chmod 600 /swap; mkswap -q /swap; swapon /swap; "
+                "echo '/swap none swap sw 0 0' >>/etc/fstab; grep -q /swap /proc/swaps"
+            ),
+            "xfs": Scenario(
+                OTHER.format("mkfs.xfs -q $d", "$d", "/dev/vdc", "xfs") + IN_FLIGHT.format("/srv/x"),
+                after="mountpoint -q /srv/x && " + SAME,
+                start="furnished",
+            ),
+            "xfs-cold": Scenario(
+                OTHER.format("mkfs.xfs -q $d", "$d", "/dev/vdc", "xfs")
+                + IN_FLIGHT.format("/srv/x")
+                + "; touch /no-kexec-reboot",
+                COLD,
+                "asked for by /no-kexec-reboot",
+                "furnished",
+                after="mountpoint -q /srv/x && " + SAME,
+                comes_back=True,
+            ),
+        },
+        tests(
+            "vm/test_harness.py",
+            "power_cut_is_not_taken_for_clean_or_for_kexec",
+            "power_cut_on_xfs_is_not_taken_for_clean",
+        )
+        + tests("vm/test_hung_mounts.py", "the_reboot_ends_within_its_limit"),
+    ),
     Fault(
         43,
         "the new kernel panics",

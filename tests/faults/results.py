@@ -43,9 +43,13 @@ def find_named(node: str) -> str:
 
 
 class Recorder:
-    """The plugin: it listens to the reports of one run and adds them to what earlier runs have left."""
+    """The plugin: it listens to the reports of one run and adds them to what earlier runs have left in the file `path`.
 
-    def __init__(self) -> None:
+    What took long is kept at once: a run that is cut short was not for nothing.
+    """
+
+    def __init__(self, path: Path = RESULTS) -> None:
+        self.path = path
         self.seen: Results = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -60,10 +64,12 @@ class Recorder:
             outcome = FAILED
         seconds = before.seconds + report.duration
         self.seen[name] = Result(outcome, seconds, time.strftime("%Y-%m-%d"), str(told.get("said", "")))
+        if report.duration > 1.0:
+            merge(self.path, self.seen)
 
     def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         """Keep what was seen, and print the table."""
-        results = merge(RESULTS, self.seen)
+        results = merge(self.path, self.seen)
         TABLE.write_text(render(results), encoding="utf-8")
         terminalreporter.section("faults")
         terminalreporter.write_line(render_rows(results))

@@ -1,4 +1,4 @@
-"""Faults of the shutdown itself: scripts, Python, file systems, the verbs, and what happens after the jump."""
+"""Faults of the shutdown itself: scripts, Python, file systems, the verbs."""
 
 from tests.faults.loading import SCRIPT
 from tests.faults.model import COLD, EITHER, SINGLE, STAYS, Fault, Scenario, cold, tests
@@ -9,12 +9,6 @@ HOSTILE = (
     "printf '%s\\n' 'NETDOWN=\"no' 'exit 0' 'set -e' 'reboot() {{ :; }}' 'readonly PATH=/nowhere state=/nowhere' >>{}"
 )
 LARGE = "head -c 10000000 /dev/zero | tr '\\0' x >{}"
-# A file system on a disk of its own, with a program that has it open and data that nobody has synced.
-IN_FLIGHT = "head -c 20000000 /dev/urandom >{0}/data; sha256sum {0}/data >/root/digest"
-SAME = "sha256sum -c --quiet /root/digest"
-# $d is the second disk, which the guest has never seen.
-OTHER = "d=/dev/vdc && {} && mkdir -p /srv/x && mount {} /srv/x && echo '{} /srv/x {} defaults 0 2' >>/etc/fstab && "
-
 DEAD_MAN = tests("vm/test_dead_man.py", "the_dead_man_resets_what_does_not_end") + tests(
     "scripts/test_dead_man.py", "a_shutdown_that_has_ended_without_a_reboot_is_noticed"
 )
@@ -102,6 +96,7 @@ FAULTS = (
         "cold or kexec within the limit",
         {},
         tests("unit/test_runtime.py", "a_step_that_hangs_is_cut_and_means_cold", "the_whole_has_a_limit_too")
+        + tests("vm/test_hung_mounts.py", "the_reboot_ends_within_its_limit")
         + tests("unit/test_runtime.py", "what_a_dead_server_holds_up_is_detached_and_the_rest_tried_again")
         + tests("scripts/test_last_step.py", "the_shell_alone_detaches_what_a_dead_server_holds_up_and_tries_again")
         + tests("scripts/test_dead_man.py", "a_shutdown_that_outlives_its_limit_is_ended"),
@@ -186,7 +181,8 @@ FAULTS = (
         "the dead-man or its child is killed by the shutdown",
         "no early reset",
         {},
-        tests("scripts/test_dead_man.py", "sleeps_that_end_early_end_nothing"),
+        tests("scripts/test_dead_man.py", "sleeps_that_end_early_end_nothing")
+        + tests("vm/test_rhel.py", "a_halt_that_hangs_behind_its_killall5_is_ended"),
     ),
     Fault(
         37,
@@ -256,48 +252,5 @@ FAULTS = (
         tests("vm/test_rhel.py", "installed_upgraded_and_removed")
         + tests("install/test_standalone.py", "without_insserv_the_links_are_made_by_hand")
         + tests("render/test_elsewhere.py", "generated_files_are_as_expected"),
-    ),
-    Fault(
-        42,
-        "data is in flight: journals, several devices, swap",
-        "all of it there and clean",
-        {
-            "write-in-flight": Scenario(IN_FLIGHT.format("/var/tmp"), after=SAME),
-            "write-in-flight-cold": Scenario(
-                IN_FLIGHT.format("/var/tmp") + "; touch /no-kexec-reboot",
-                "cold",
-                "asked for by /no-kexec-reboot",
-                after=SAME,
-                comes_back=True,
-            ),
-            "write-in-flight-open-file": Scenario(
-                "exec 9>/var/tmp/data; (while :; do echo line >&9; sleep 1; done) & " + IN_FLIGHT.format("/srv"),
-                after=SAME,
-            ),
-            "swap-in-use": Scenario(
-                "dd if=/dev/zero of=/swap bs=1M count=128 status=none; chmod 600 /swap; mkswap -q /swap; swapon /swap; "
-                "echo '/swap none swap sw 0 0' >>/etc/fstab; grep -q /swap /proc/swaps"
-            ),
-            "xfs": Scenario(
-                OTHER.format("mkfs.xfs -q $d", "$d", "/dev/vdc", "xfs") + IN_FLIGHT.format("/srv/x"),
-                after="mountpoint -q /srv/x && " + SAME,
-                start="furnished",
-            ),
-            "xfs-cold": Scenario(
-                OTHER.format("mkfs.xfs -q $d", "$d", "/dev/vdc", "xfs")
-                + IN_FLIGHT.format("/srv/x")
-                + "; touch /no-kexec-reboot",
-                COLD,
-                "asked for by /no-kexec-reboot",
-                "furnished",
-                after="mountpoint -q /srv/x && " + SAME,
-                comes_back=True,
-            ),
-        },
-        tests(
-            "vm/test_harness.py",
-            "power_cut_is_not_taken_for_clean_or_for_kexec",
-            "power_cut_on_xfs_is_not_taken_for_clean",
-        ),
     ),
 )

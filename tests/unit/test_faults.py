@@ -82,8 +82,8 @@ SCENARIO = node_of("no-kexec-program")
 CASES = "unit/test_policy.py::test_table"
 
 
-def test_what_was_seen_is_kept_and_what_is_not_named_is_not() -> None:
-    recorder = Recorder()
+def test_what_was_seen_is_kept_and_what_is_not_named_is_not(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "faults.json")
     for seen in [
         report("tests/" + SCENARIO, when="setup"),
         report("tests/" + SCENARIO, saw="cold"),
@@ -98,10 +98,11 @@ def test_what_was_seen_is_kept_and_what_is_not_named_is_not() -> None:
     }
 
 
-def test_a_test_that_could_not_begin_has_failed() -> None:
-    recorder = Recorder()
+def test_a_test_that_could_not_begin_has_failed(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "faults.json")
     recorder.pytest_runtest_logreport(report("tests/" + SCENARIO, "failed", "setup"))
     assert recorder.seen[SCENARIO].outcome == FAILED
+    assert read(tmp_path / "faults.json") == recorder.seen
 
 
 def test_runs_add_up_and_what_the_table_no_longer_names_goes(tmp_path: Path) -> None:
