@@ -132,6 +132,22 @@ def test_the_entries_of_blscfg_save_themselves_where_that_is_wanted(tmp_path: Pa
     assert reading.writes == (Write(Path("/boot/grub/grubenv"), "saved_entry", "x-1"),)
 
 
+@pytest.mark.parametrize("module", ["blscfg", "blsuki"])
+def test_blscfg_of_another_make_is_not_decided(tmp_path: Path, module: str) -> None:
+    """GRUB 2.14's own command reads the same files in another way than Fedora's."""
+    texts = {
+        "boot/loader/entries/x-1.conf": "title X\nlinux /k1\n",
+        "boot/grub/x86_64-efi/{}.mod".format(module): "",
+        "proc/cmdline": "BOOT_IMAGE=(hd0,gpt1)/k1\n",
+    }
+    menu = menu_of(tmp_path, "function load_video {\ntrue\n}\nblscfg\n", texts=texts)
+    if module == "blsuki":
+        assert menu.default is None
+        assert "blscfg of GRUB 2.14 or newer" in (menu.problem or "")
+    else:
+        assert (menu.default, menu.problem) == (0, None)
+
+
 @pytest.mark.parametrize(
     "config, problem",
     [

@@ -3,6 +3,9 @@
 GRUB makes of each file in loader/entries a menu entry with a script of its own, in an order of its own: by name, version
 and release of the file's name, the newest first. Its reading has peculiarities that are followed here: a file ends at
 the first line that is no "key value", for one.
+
+GRUB 2.14 has a command of the same name of its own, in its module blsuki: it names kernels without a device, sorts in
+another way and knows fewer variables. With that one nothing is decided.
 """
 
 import string
@@ -19,6 +22,7 @@ from kexec_initd.bootloader.versions import rpm_key
 
 DIRECTORY = "/loader/entries"
 MAX_BYTES = 65536
+UPSTREAM = "/blsuki.mod"
 _TRIES = 10
 _NAME = frozenset(string.ascii_letters + string.digits + "_")
 
@@ -36,6 +40,8 @@ def blscfg(run: Interpreter, arguments: List[str], node: Command) -> Status:
     if arguments:
         raise Undecidable("blscfg with an argument")
     variables = run.machine.variables
+    if _is_upstream(run, variables.get("prefix", "")):
+        raise Undecidable("blscfg of GRUB 2.14 or newer")
     root, boot = variables.get("root", ""), variables.get("boot")
     if boot is not None and boot != root and variables.get("grub_platform") != "efi":
         raise Undecidable("blscfg with `boot` on another device than `root`")
@@ -47,6 +53,12 @@ def blscfg(run: Interpreter, arguments: List[str], node: Command) -> Status:
         if "linux" in fragment.fields:
             run.machine.add(_item(run, fragment, root))
     return True
+
+
+def _is_upstream(run: Interpreter, prefix: str) -> bool:
+    """Tell whether one of the platforms' modules that grub-install has laid down is 2.14's."""
+    platforms = run.machine.disk.names(look(run.machine, prefix))
+    return any(look(run.machine, prefix + "/" + name + UPSTREAM).kind is Kind.FILE for name in platforms if "-" in name)
 
 
 def _find(run: Interpreter, named: Optional[str]) -> Optional[Spot]:
