@@ -57,7 +57,7 @@ def mute_fuse(machine: Machine) -> None:
     """A file system whose server has never answered."""
     machine.put("/root/mute.py", MUTE_FUSE.encode())
     machine.check("modprobe fuse; mkdir -p /mnt/fuse; setsid python3 /root/mute.py >/dev/null 2>&1 </dev/null &")
-    machine.check("for i in $(seq 30); do grep -q ' /mnt/fuse ' /proc/mounts && exit 0; sleep 1; done; exit 1")
+    machine.check("(for i in $(seq 30); do grep -q ' /mnt/fuse ' /proc/mounts && exit 0; sleep 1; done; exit 1)")
 
 
 def busy_loop(machine: Machine) -> None:
