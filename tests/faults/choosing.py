@@ -130,6 +130,12 @@ FAULTS = (
         {},
         tests("vm/test_target.py", "a_wish_is_honoured_once_and_taken_back")
         + tests("vm/test_grub_settings.py", "kexec_starts_what_grub_boots")
+        + tests("vm/test_grub_legacy.py", "kexec_starts_what_grub_legacy_boots")
+        + tests(
+            "vm/test_systemd_boot.py",
+            "kexec_starts_what_systemd_boot_boots",
+            "a_wish_for_one_boot_is_honoured_and_taken_back",
+        )
         + tests("unit/test_grub2_parts.py", "environment_block", "a_block_has_room_for_1024_bytes")
         + tests("install/test_grub_mkconfig.py", "once", "a_wish_that_grub_cannot_take_back"),
     ),
@@ -139,6 +145,7 @@ FAULTS = (
         "cold",
         {},
         tests("install/test_kernel_install.py", "tries_that_are_left", "no_tries_left")
+        + tests("vm/test_systemd_boot.py", "tries_are_left_for_the_loader_to_count")
         + tests("unit/test_bootloader_parsing.py", "tries"),
     ),
     Fault(

@@ -83,6 +83,10 @@ FAULTS = (
             "the_rules_are_read_from_the_host",
             "a_signature_that_is_demanded_is_never_gone_around",
         )
+        + tests(
+            "vm/test_signed_kernels.py",
+            "with_secure_boot_a_signed_kernel_goes_by_file_and_an_unsigned_one_through_firmware",
+        )
         + tests("scripts/test_standalone_load.py", "under_lockdown_the_kernel_checks_the_signature"),
     ),
     Fault(
