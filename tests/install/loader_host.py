@@ -111,9 +111,9 @@ class LoaderHost(Chroot):
 
 
 @contextlib.contextmanager
-def make_host(directory: Path) -> Iterator[LoaderHost]:
-    """Make a host below `directory`, which goes when the tests are through."""
-    tree = copy_base(directory, PACKAGES).tree
+def make_host(directory: Path, packages: str = PACKAGES) -> Iterator[LoaderHost]:
+    """Make a host with `packages` below `directory`, which goes when the tests are through."""
+    tree = copy_base(directory, packages).tree
     try:
         yield LoaderHost(tree)
     finally:
