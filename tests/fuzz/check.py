@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import resource
 import shutil
 import signal
@@ -127,8 +128,14 @@ def check(root: Path, menu: Menu, one: Input) -> None:
             if not os.path.isfile(str(root) + str(path)) and menu.loader != "naming":
                 raise Finding("{!r} is no file of the host".format(str(path)))
         for word in offered.entry.cmdline.split():
-            if not known.has(word, PIECES if menu.loader == "grub2" else 1):
+            by_grub = menu.loader == "grub2"
+            if not known.has(_without_quoting(word) if by_grub else word, PIECES if by_grub else 1):
                 raise Finding("{!r} of {!r} is not in the input".format(word, offered.entry.cmdline))
+
+
+def _without_quoting(word: str) -> str:
+    """Take off what GRUB puts around a word with a blank in it, and in front of quotes and backslashes."""
+    return re.sub(r"\\(['\"\\])", r"\1", word).strip('"')
 
 
 class Known:

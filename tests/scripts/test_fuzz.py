@@ -81,6 +81,15 @@ def test_what_was_invented_is_found(tmp_path: Path) -> None:
             check.check(root, menu._replace(problem="a"), SOUND)
 
 
+def test_the_quoting_that_grub_adds_was_not_invented(tmp_path: Path) -> None:
+    config = b"menuentry a {\nlinux /boot/vmlinuz-6.1.0-37-amd64 x='a y=\"b\"'\n}\n"
+    one = Input(HOST, {"boot/grub/grub.cfg": config}, {})
+    with check.placed(one, tmp_path) as root:
+        entry = menu_of(Tree(root)).offered[0].entry
+        assert entry is not None and entry.cmdline.endswith(' "x=a y=\\"b\\""')
+    assert check.find_fault(one, tmp_path) is None
+
+
 def test_a_script_may_put_words_together_but_only_from_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("x=one y=two")
     known = check.Known(tmp_path)
