@@ -3,26 +3,30 @@
 The early shutdown step, the preload at boot and `status` all start from here.
 """
 
+import time
+from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
-from kexec_initd import attempts, guard, kexec, loading, stamp
+from kexec_initd import attempts, guard, kexec, loading, platforms, stamp
 from kexec_initd.bootloader import BootEntry, Change
 from kexec_initd.errors import Error
-from kexec_initd.files import exists
+from kexec_initd.files import exists, read_text
 from kexec_initd.host import Host
 from kexec_initd.policy import Decision, Facts, cold, decide
 from kexec_initd.settings import Settings
 from kexec_initd.wishes import Wish, find_again, find_next
 
 COLD_ONCE = "no-kexec-reboot"
+ATTENDED = "attended"  # in the state directory: the uptime at which `trial` was called
+ATTENTION = 3600.0  # seconds for which that holds
 
 
 class Assessment(NamedTuple):
     """The decision and what it rests on: is something loaded, by us, and is it still what would be loaded?
 
-    `config` are the stamp's lines of what `entry` was chosen by. `changes` are to be carried out before a jump into it;
+    `config` are the stamp's lines of what the decision rests on. `changes` are to be carried out before a jump into it;
     there are none for a kernel that the admin has loaded or named himself; `chosen` says what he named, as in
-    stamp.Loaded. `guard` says why the guard is closed for it.
+    stamp.Loaded. `guard` says why the guard is closed for it, `record` is what that rests on.
     """
 
     decision: Decision
@@ -34,6 +38,7 @@ class Assessment(NamedTuple):
     changes: Tuple[Change, ...]
     guard: Optional[str]
     chosen: Optional[Tuple[str, ...]]
+    record: guard.Record
 
     @property
     def needs_no_load(self) -> bool:
@@ -49,32 +54,51 @@ def assess(host: Host, settings: Settings, named: Optional[Wish] = None) -> Asse
     is_loaded = named is None and kexec.is_loaded(host.root)
     is_ours = is_loaded and stamp.exists(host.root)
     wish = named or _find_wish(host, settings, is_ours)
+    record, problem = _read_record(host, settings)
+    if problem is None and wish.entry is not None:
+        problem = guard.obstacle(record, attempts.target_key(host, wish.entry), settings.guard_boots)
     flag = host.root / COLD_ONCE
+    uptime = attempts.read_uptime(host.root)
     facts = Facts(
         cold_once=exists(flag) or flag.is_symlink(),
         switched_off=settings.ignored if settings.kexec else "KEXEC=no in the settings",
         container=host.container,
         chroot=host.chroot,
+        platform=None if settings.force_platform else platforms.find_unfit(host.root),
         unsupported=kexec.unsupported(host.root, host.kernel_release),
         loaded_by_hand=is_loaded and not is_ours,
         no_target=wish.problem,
         target=wish.name,
-        guard=None if wish.entry is None else _find_guard(host, settings, wish.entry),
+        guard=problem,
+        limit_kexecs=guard.kexecs_reached(record, settings.max_kexecs),
+        limit_days=guard.days_reached(guard.days_since_firmware(record, time.time(), uptime), settings.max_days),
+        trial=None if is_attended(host.root, uptime) else guard.trial_left(record, settings.trial),
     )
+    config = wish.config
+    if settings.max_days or record.total < settings.trial:
+        config += (stamp.UNSEEN,)  # time passes without a trace on the disk
     is_fresh = is_ours and wish.entry is not None and loading.is_loaded_already(host, settings, wish.entry)
     changes = () if facts.loaded_by_hand else wish.changes
     return Assessment(
-        decide(facts), wish.entry, wish.config, is_loaded, is_ours, is_fresh, changes, facts.guard, wish.chosen
+        decide(facts), wish.entry, config, is_loaded, is_ours, is_fresh, changes, problem, wish.chosen, record
     )
 
 
-def _find_guard(host: Host, settings: Settings, entry: BootEntry) -> Optional[str]:
-    """Say why the guard sends a reboot into `entry` through firmware; None where it does not."""
+def _read_record(host: Host, settings: Settings) -> Tuple[guard.Record, Optional[str]]:
+    """Return the record with the running boot judged; an empty one, and why the guard is closed, where it is damaged."""
     try:
-        record = attempts.look(host, settings.guard_boots)
+        return attempts.look(host, settings.guard_boots), None
     except Error as error:
-        return str(error)
-    return guard.obstacle(record, attempts.target_key(host, entry), settings.guard_boots)
+        return guard.Record(), str(error)
+
+
+def is_attended(root: Path, uptime: float) -> bool:
+    """Tell whether the admin has said within the last hour that he watches the next reboot."""
+    try:
+        since = float(read_text(stamp.state_dir(root) / ATTENDED) or "")
+    except ValueError:
+        return False
+    return 0 <= uptime - since <= ATTENTION
 
 
 def with_files_read(host: Host, assessment: Assessment) -> Assessment:
@@ -86,7 +110,7 @@ def with_files_read(host: Host, assessment: Assessment) -> Assessment:
         with loading.checked(host, assessment.entry):
             return assessment
     except Error as error:
-        return assessment._replace(decision=cold("no-target", str(error)))
+        return assessment._replace(decision=cold(error.cold_code, str(error)))
 
 
 def _find_wish(host: Host, settings: Settings, is_ours: bool) -> Wish:

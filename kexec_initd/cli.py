@@ -11,7 +11,19 @@ import sys
 from pathlib import Path
 from typing import Callable, NoReturn, Optional, Sequence
 
-from kexec_initd import __version__, attempts, kexec, loading, reboot_into, settings, shutdown, stamp, status, wishes
+from kexec_initd import (
+    __version__,
+    attempts,
+    kexec,
+    loading,
+    platforms,
+    reboot_into,
+    settings,
+    shutdown,
+    stamp,
+    status,
+    wishes,
+)
 from kexec_initd.bootloader import BootEntry, listing, target
 from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.errors import Error, Refused, UsageError, one_line
@@ -51,7 +63,8 @@ def make_parser() -> Parser:
     verb.add_argument("--for", dest="target", metavar="FAMILY[:RELEASE]", help="for another machine, as ubuntu:12.04")
     verb.add_argument("--init", choices=INITS, help="the init system there (default: what that release came with)")
     verb.add_argument("--standalone", action="store_true", help="plain shell with its own installer: no Python there")
-    add_dry_run(add_root(add("install", run_install, "hook the init system, so that reboot goes through kexec")))
+    verb = add_dry_run(add_root(add("install", run_install, "hook the init system, so that reboot goes through kexec")))
+    verb.add_argument("--force", action="store_true", help="also where the platform is known not to bear a kexec")
     add_dry_run(add_root(add("uninstall", run_uninstall, "give every file back as it was")))
     verb = add_dry_run(add("load", run_load, "validate a kernel and its initrd, and load them now"))
     text = "an entry of the boot loader, or a kernel file (default: what the boot loader would boot)"
@@ -67,6 +80,7 @@ def make_parser() -> Parser:
     verb = add_root(add("target", run_target, "tell what the boot loader would boot next, and where that comes from"))
     verb.add_argument("--json", action="store_true", help="print one JSON object")
     add("trust", run_trust, "go through kexec again although an attempt never arrived")
+    add("trial", run_trial, "on trial, make the next reboot go through kexec: you are watching")
     add("preload", run_preload, "load what a reboot will start (called at the end of the boot)")
     add("prepare", run_prepare, "decide the reboot that is under way (called early in a shutdown)")
     return parser
@@ -172,6 +186,9 @@ def run_install(args: argparse.Namespace, host: Host) -> None:
     """Hook the host's init system."""
     from kexec_initd.integration import plan, transaction
 
+    unfit = platforms.find_unfit(host.root)
+    if unfit and not args.force and not read_settings(host).force_platform:
+        raise Refused(unfit)
     changes = plan.plan_install(host)
     print(plan.describe(changes))
     if not args.dry_run:
@@ -207,7 +224,9 @@ def run_load(args: argparse.Namespace, host: Host) -> None:
             print("would load kernel {} ({}){}".format(files.release, entry.kernel, _with(entry)))
         return
     with shutdown.lock(host.root):
-        loaded = loading.load_entry(host, found, entry, wish.chosen, wish.config)
+        # A load by the admin is no decision: the early step shall ask for one, not take the stamp for it.
+        config = (*wish.config, stamp.UNSEEN)
+        loaded = loading.load_entry(host, found, entry, wish.chosen, config)
     print("loaded kernel {} ({}){}".format(loaded.release, entry.kernel, _with(entry)))
 
 
@@ -244,6 +263,12 @@ def run_trust(args: argparse.Namespace, host: Host) -> None:
     require_root()
     with shutdown.lock(host.root):
         print(attempts.trust(host, read_settings(host).guard_boots))
+
+
+def run_trial(args: argparse.Namespace, host: Host) -> None:
+    """Let the admin watch the next reboot through kexec."""
+    refuse_unfit(host)
+    print(shutdown.attend(host, read_settings(host)))
 
 
 def run_status(args: argparse.Namespace, host: Host) -> None:

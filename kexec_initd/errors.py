@@ -1,10 +1,16 @@
-"""The one family of exceptions that library code raises; only `cli.main` turns it into text and an exit code."""
+"""The one family of exceptions that library code raises; only `cli.main` turns it into text and an exit code.
+
+Where one makes a reboot go cold, its `cold_code` is the code of that decision.
+"""
+
+from kexec_initd.codes import Code
 
 
 class Error(Exception):
     """Something failed. `message` says what and where, `hint` in one sentence what to do about it."""
 
     exit_code = 1
+    cold_code = Code.FAILED
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message, hint)
@@ -25,6 +31,7 @@ class Refused(Error):
     """This host or this file is not fit for what was asked; nothing was changed."""
 
     exit_code = 3
+    cold_code = Code.UNFIT
 
 
 def one_line(text: str) -> str:

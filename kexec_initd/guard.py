@@ -141,3 +141,26 @@ def days_since_firmware(record: Record, now: float, uptime: float) -> float:
     """
     since = now - record.firmware if PLAUSIBLE <= record.firmware <= now else 0
     return max(since, uptime) / DAY
+
+
+def kexecs_reached(record: Record, most: int) -> Optional[str]:
+    """Say that as many kexecs have arrived since the last boot through firmware as the setting allows; 0 is no limit."""
+    if not most or record.kexecs < most:
+        return None
+    return "{} kexecs since the last boot through firmware (MAX_KEXECS={})".format(record.kexecs, most)
+
+
+def days_reached(days: float, most: int) -> Optional[str]:
+    """Say that the last boot through firmware is as many days ago as the setting allows; 0 is no limit."""
+    if not most or days < most:
+        return None
+    return "the last boot through firmware was {:.0f} days ago (MAX_DAYS={})".format(days, most)
+
+
+def trial_left(record: Record, wanted: int) -> Optional[str]:
+    """Say that not as many kexecs have arrived in all as the setting wants before one goes unattended."""
+    if record.total >= wanted:
+        return None
+    return "on trial, {} of {} kexecs have arrived; when you can watch, kexec-initd trial makes the next reboot one".format(
+        record.total, wanted
+    )

@@ -2,54 +2,66 @@
 
 from typing import NamedTuple, Optional
 
+from kexec_initd.codes import Code
 from kexec_initd.surroundings import confinement
 
 
 class Facts(NamedTuple):
     """What the decision depends on. A text is the reason why something does not hold, None when it does.
 
-    `target` says in a few words what is to be loaded, where there is no `no_target`.
+    `target` says in a few words what is to be loaded, where there is no `no_target`. What the record of attempts says
+    (`guard` and below) is no matter for a kernel that was loaded by hand.
     """
 
     cold_once: bool
     switched_off: Optional[str]
     container: Optional[str]
     chroot: bool
+    platform: Optional[str]
     unsupported: Optional[str]
     loaded_by_hand: bool
     no_target: Optional[str]
     target: str
     guard: Optional[str]
+    limit_kexecs: Optional[str]
+    limit_days: Optional[str]
+    trial: Optional[str]
 
 
 class Decision(NamedTuple):
     """`kexec` or cold, with a stable code and a sentence."""
 
     kexec: bool
-    code: str
+    code: Code
     reason: str
 
 
-def cold(code: str, reason: str) -> Decision:
+def cold(code: Code, reason: str) -> Decision:
     """Return the decision to go through firmware."""
     return Decision(False, code, reason)
 
 
 def decide(facts: Facts) -> Decision:
     """Return the decision for `facts`: the admin's wish first, then what is possible, then what is to be loaded."""
-    if facts.cold_once:
-        return cold("cold-once", "asked for by /no-kexec-reboot")
-    if facts.switched_off is not None:
-        return cold("switched-off", facts.switched_off)
     confined = confinement(facts.container, facts.chroot)
-    if confined is not None:
-        return cold(*confined)
-    if facts.unsupported is not None:
-        return cold("unsupported", facts.unsupported)
+    obstacles = [
+        (Code.COLD_ONCE, "asked for by /no-kexec-reboot" if facts.cold_once else None),
+        (Code.SWITCHED_OFF, facts.switched_off),
+        confined or (Code.CONTAINER, None),
+        (Code.PLATFORM, facts.platform),
+        (Code.UNSUPPORTED, facts.unsupported),
+    ]
+    if not facts.loaded_by_hand:
+        obstacles += [
+            (Code.NO_TARGET, facts.no_target),
+            (Code.GUARD, facts.guard),
+            (Code.LIMIT_KEXECS, facts.limit_kexecs),
+            (Code.LIMIT_DAYS, facts.limit_days),
+            (Code.TRIAL, facts.trial),
+        ]
+    for code, reason in obstacles:
+        if reason is not None:
+            return cold(code, reason)
     if facts.loaded_by_hand:
-        return Decision(True, "by-hand", "a kernel that was loaded by hand")
-    if facts.no_target is not None:
-        return cold("no-target", facts.no_target)
-    if facts.guard is not None:
-        return cold("guard", facts.guard)
-    return Decision(True, "target", facts.target)
+        return Decision(True, Code.BY_HAND, "a kernel that was loaded by hand")
+    return Decision(True, Code.TARGET, facts.target)

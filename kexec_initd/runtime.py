@@ -151,17 +151,17 @@ def refuse_outside_shutdown(root: Path) -> None:
         raise Refused("the runlevel is {}, not 6".format(runlevel or "unknown"))
 
 
-def find_hooks(root: Path, say: Say) -> List[Path]:
-    """Return the hooks to run before the jump, in order of their names; run-parts(8) says which names count.
+def find_hooks(root: Path, say: Say, directory: str = HOOKS) -> List[Path]:
+    """Return the hooks in `directory`, in order of their names; run-parts(8) says which names count.
 
     A hook that others than root could write is left out, and that is said.
     """
     try:
-        names = sorted(os.listdir(str(root / HOOKS)))
+        names = sorted(os.listdir(str(root / directory)))
     except OSError:
         return []
     hooks = []
-    for path in [root / HOOKS / name for name in names if re.match(r"[A-Za-z0-9_-]+\Z", name)]:
+    for path in [root / directory / name for name in names if re.match(r"[A-Za-z0-9_-]+\Z", name)]:
         reason = _unfit(path)
         if reason:
             say("hook {} left out: {}".format(path, reason))

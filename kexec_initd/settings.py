@@ -51,16 +51,32 @@ class Settings(NamedTuple):
     """CMDLINE_REMOVE: parameters that are taken away from the entry's, by name or as a whole."""
     watchdog: int = 0
     """WATCHDOG: seconds within which the next kernel has to come to the end of its boot, or be reset by hardware; 0: not."""
+    max_kexecs: int = 0
+    """MAX_KEXECS: after how many kexecs since the last boot through firmware the next reboot is one; 0 for never."""
+    max_days: int = 0
+    """MAX_DAYS: after how many days since the last boot through firmware the next reboot is one; 0 for never."""
+    trial: int = 0
+    """TRIAL: how many kexecs have to arrive, each asked for by `kexec-initd trial`, before a reboot is one by itself."""
+    force_platform: bool = False
+    """FORCE_PLATFORM: go through kexec also where the platform is known not to bear it."""
+    check_route: bool = False
+    """CHECK_ROUTE: a kexec has only arrived when the next system has a default route."""
+    check_seconds: int = 60
+    """CHECK_SECONDS: how long the checks after a kexec are repeated before they have failed."""
     ignored: Optional[str] = None
-    """Why the file was not read: it may have said KEXEC=no, so a reboot goes cold."""
+    """Why the file, or a limit in it, was not read: it may have said that a reboot goes cold, so it does."""
 
 
 class Setting(NamedTuple):
-    """One setting: its field of Settings, what makes that field's value of a text (None: not understood), what it wants."""
+    """One setting: its field of Settings, what makes that field's value of a text (None: not understood), what it wants.
+
+    One that `limits` what goes through kexec makes a reboot go cold when it is not understood.
+    """
 
     field: str
     parse: Callable[[str], Any]  # each field has a type of its own
     wanted: str
+    limits: bool = False
 
 
 def path_for(root: Path, family: Family) -> Path:
@@ -118,8 +134,11 @@ def _apply(settings: Settings, line: str) -> Tuple[Settings, Optional[str]]:
     match = _LINE.match(line)
     if match is None:
         # A line that means to set KEXEC, but cannot be read, must not leave kexec on.
-        if re.match(r"(?:export[ \t]+)?KEXEC=", line):
+        if _means("KEXEC", line):
             return settings._replace(kexec=False), "KEXEC is not understood: taken as no"
+        limit = next((key for key in SETTINGS if SETTINGS[key].limits and _means(key, line)), None)
+        if limit:
+            return _in_doubt(settings, "{} is not understood".format(limit))
         return settings, "not an assignment that is understood: {!r}".format(line[:80])
     value = match.group("double") or match.group("single") or match.group("bare") or ""
     return _assign(settings, match.group("key"), value)
@@ -136,7 +155,19 @@ def _assign(settings: Settings, key: str, value: str) -> Tuple[Settings, Optiona
     problem = "{}={!r} is {}".format(key, value[:80], found.wanted)
     if key == "KEXEC":
         return settings._replace(kexec=False), problem + ": taken as no"
-    return settings, problem
+    return _in_doubt(settings, problem) if found.limits else (settings, problem)
+
+
+def _means(key: str, line: str) -> bool:
+    """Tell whether a line that cannot be read means to set `key`."""
+    return re.match(r"(?:export[ \t]+)?{}=".format(key), line) is not None
+
+
+def _in_doubt(settings: Settings, problem: str) -> Tuple[Settings, Optional[str]]:
+    """Return `settings` with which every reboot goes cold, since a limit is not known."""
+    return settings._replace(
+        ignored=settings.ignored or "settings: " + problem
+    ), problem + ": reboots go through firmware"
 
 
 def parse_switch(value: str) -> Optional[bool]:
@@ -176,6 +207,11 @@ def parse_watchdog(value: str) -> Optional[int]:
     return None if seconds is not None and 0 < seconds < SHORTEST_WATCH else seconds
 
 
+def parse_most(value: str) -> Optional[int]:
+    """Return a number from 0 to 9999; None for anything else."""
+    return int(value) if re.match(r"(0|[1-9][0-9]{0,3})\Z", value) else None
+
+
 # Every setting there is, by its name in the file.
 SETTINGS = {
     "KEXEC": Setting("kexec", parse_switch, "neither yes nor no"),
@@ -184,6 +220,12 @@ SETTINGS = {
     "GUARD_BOOTS": Setting("guard_boots", parse_count, "no number from 1 to 999"),
     "SHUTDOWN_LIMIT": Setting("shutdown_limit", parse_limit, "neither no nor a number from 10 to 99999"),
     "REMOVE_MODULES": Setting("remove_modules", parse_modules, "no list of kernel modules"),
+    "MAX_KEXECS": Setting("max_kexecs", parse_most, "no number from 0 to 9999", limits=True),
+    "MAX_DAYS": Setting("max_days", parse_most, "no number from 0 to 9999", limits=True),
+    "TRIAL": Setting("trial", parse_most, "no number from 0 to 9999", limits=True),
+    "FORCE_PLATFORM": Setting("force_platform", parse_switch, "neither yes nor no"),
+    "CHECK_ROUTE": Setting("check_route", parse_switch, "neither yes nor no"),
+    "CHECK_SECONDS": Setting("check_seconds", parse_count, "no number from 1 to 999"),
     "PANIC": Setting("panic", parse_seconds, "neither no nor a number from 1 to 999"),
     "CMDLINE_APPEND": Setting("cmdline_append", parse_words, NO_WORDS),
     "CMDLINE_REMOVE": Setting("cmdline_remove", parse_words, NO_WORDS),

@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 from typing import Iterator, Optional, Tuple
 
-from kexec_initd import attempts, consuming, kexec, loading, stamp, watchdog
-from kexec_initd.assessment import assess
+from kexec_initd import arrival, attempts, consuming, guard, kexec, loading, reasons, stamp, watchdog
+from kexec_initd.assessment import ATTENDED, assess
 from kexec_initd.bootloader import Change
-from kexec_initd.errors import Error, one_line
+from kexec_initd.codes import Code
+from kexec_initd.errors import Error, Refused, one_line
 from kexec_initd.files import write_atomic
 from kexec_initd.host import Host
 from kexec_initd.policy import Decision, cold
@@ -27,9 +28,10 @@ def preload(host: Host, settings: Settings) -> str:
 
     Returns a sentence. Raises Error.
     """
+    failure = check_arrival(host, settings)
     with lock(host.root):
         with contextlib.suppress(attempts.Damaged):  # what a damaged record means is the decision's to say
-            attempts.settle(host, settings.guard_boots)
+            attempts.settle(host, settings.guard_boots, failure)
         watchdog.take_over(host.root)
         if not settings.preload:
             return "nothing is loaded at boot: PRELOAD=no in the settings"
@@ -44,6 +46,43 @@ def preload(host: Host, settings: Settings) -> str:
         return "loaded kernel {}".format(loaded.release) + ("; " + watched if watched else "")
 
 
+def check_arrival(host: Host, settings: Settings) -> Optional[str]:
+    """Say why the boot that a kexec has led to is not good; None for a good one, and for any other boot.
+
+    It may take long, so it holds no lock: a shutdown meanwhile settles the boot without these checks.
+    """
+    with contextlib.suppress(Error):
+        if attempts.is_arrival(host):
+            return arrival.find_failure(host.root, settings, lambda text: print("kexec-initd: " + one_line(text)))
+    return None
+
+
+def attend(host: Host, settings: Settings) -> str:
+    """Make the next reboot go through kexec although the host is on trial, for an hour. Returns a sentence.
+
+    What the reboot will start is loaded now, so that an obstacle shows now. Raises Error; then nothing has changed.
+    """
+    with lock(host.root):
+        record = attempts.settle(host, settings.guard_boots)
+        if guard.trial_left(record, settings.trial) is None:
+            return "nothing to watch for: reboots go through kexec by themselves"
+        flag = stamp.make_state_dir(host.root) / ATTENDED
+        write_atomic(flag, "{}\n".format(attempts.read_uptime(host.root)).encode("ascii"), 0o600)
+        try:
+            found = assess(host, settings)
+            if not found.decision.kexec:
+                raise Refused(found.decision.reason)
+            if not found.needs_no_load:
+                assert found.entry is not None
+                loading.load_entry(host, settings, found.entry, found.chosen, found.config)
+        except Error:
+            flag.unlink()
+            raise
+    return "a reboot within the next hour goes through kexec: {} ({} of {} have arrived)".format(
+        found.decision.reason, record.total, settings.trial
+    )
+
+
 def prepare(host: Host, settings: Settings) -> Decision:
     """Decide the reboot that is under way, load or unload accordingly, and leave the decision for the last step.
 
@@ -54,7 +93,7 @@ def prepare(host: Host, settings: Settings) -> Decision:
         with lock(host.root):
             decision, changes = _prepare(host, settings)
     except (Error, OSError) as error:
-        decision = cold("failed", str(error))
+        decision = cold(error.cold_code if isinstance(error, Error) else Code.FAILED, str(error))
     if not decision.kexec:
         _unload(host.root)
     try:
@@ -62,6 +101,7 @@ def prepare(host: Host, settings: Settings) -> Decision:
     except OSError:
         consuming.restore(host.root, changes)
         raise
+    reasons.keep(host.root, decision)
     return decision
 
 
@@ -72,7 +112,7 @@ def _prepare(host: Host, settings: Settings) -> Tuple[Decision, Tuple[Change, ..
     if not found.decision.kexec or (found.is_loaded and not found.is_ours):
         return found.decision, ()
     if problem is not None:
-        return cold("guard", problem), ()
+        return cold(Code.GUARD, problem), ()
     if not found.needs_no_load:
         assert found.entry is not None
         loading.load_entry(host, settings, found.entry, found.chosen, found.config)

@@ -1,11 +1,13 @@
 """What is installed, what is loaded, and what a `reboot` would do and why; as text or as JSON."""
 
 import json
+import time
 from typing import List, NamedTuple, Optional
 
-from kexec_initd import attempts, guard, stamp, watchdog
+from kexec_initd import attempts, guard, reasons, stamp, watchdog
 from kexec_initd.assessment import assess, with_files_read
-from kexec_initd.errors import Error, one_line
+from kexec_initd.codes import Code
+from kexec_initd.errors import one_line
 from kexec_initd.files import read_text
 from kexec_initd.host import Host
 from kexec_initd.integration.manifest import is_installed
@@ -18,10 +20,11 @@ class Status(NamedTuple):
     """The answer, flat: every field is a JSON value. `reboot` is "kexec" or "cold"; the reason has a stable `code`.
 
     `loaded_stale`: a kernel package or an initramfs has changed since, and a reboot will load again.
-    `last_attempt` is the id of the last kexec, `last_outcome` "arrived", "lost" or "under-way", `last_time` in seconds
-    since 1970, `kexecs` how many have arrived since the last boot without one.
-    `guard` says why the guard is closed; it is None where it is open. `watchdog` says whether one will watch the jump, and why
-    not; it is None where none is wanted.
+    `last_attempt` is the id of the last kexec, `last_outcome` "arrived", "lost", "failed" or "under-way", `last_time` in
+    seconds since 1970, `kexecs` how many have arrived since the last boot through firmware, `kexecs_total` how many ever,
+    `firmware_days` how many days ago that boot was. `guard` says why the guard is closed; it is None where it is open.
+    `last_reboot` is "kexec" or "cold" as it was decided, with the code and the sentence of a cold one; None before the first.
+    `watchdog` says whether one will watch the jump, and why not; it is None where none is wanted.
     """
 
     installed: bool
@@ -38,8 +41,13 @@ class Status(NamedTuple):
     last_outcome: Optional[str]
     last_time: Optional[int]
     kexecs: int
+    kexecs_total: int
+    firmware_days: float
     guard: Optional[str]
     watchdog: Optional[str]
+    last_reboot: Optional[str]
+    last_code: Optional[str]
+    last_reason: Optional[str]
     reboot: str
     code: str
     reason: str
@@ -53,8 +61,9 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
     loaded = stamp.read_loaded(host.root) if found.is_ours else None
     installed = is_installed(host.root)
     goes = found.decision.kexec and installed
-    record = _read_record(host, settings)
-    last = record.last
+    record, last = found.record, found.record.last
+    days = guard.days_since_firmware(record, time.time(), attempts.read_uptime(host.root))
+    cold = reasons.read(host.root)
     return Status(
         installed=installed,
         init=host.init.value,
@@ -70,22 +79,19 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         last_outcome=last.outcome.value if last else None,
         last_time=last.attempt.time if last else None,
         kexecs=record.kexecs,
+        kexecs_total=record.total,
+        firmware_days=round(days, 1),
         guard=found.guard,
         watchdog=watchdog.tell(host.root, settings.watchdog),
+        last_reboot="cold" if cold else "kexec" if last else None,
+        last_code=cold.code if cold else None,
+        last_reason=cold.reason if cold else None,
         reboot="kexec" if goes else "cold",
-        code=found.decision.code if installed else "not-installed",
+        code=(found.decision.code if installed else Code.NOT_INSTALLED).value,
         reason=found.decision.reason if installed else "kexec-initd is not installed: kexec-initd install",
         preload=read_text(stamp.state_dir(host.root) / PRELOAD_LOG),
         warnings=warnings,
     )
-
-
-def _read_record(host: Host, settings: Settings) -> guard.Record:
-    """Return the record of attempts; an empty one where it cannot be read, which the guard says."""
-    try:
-        return attempts.look(host, settings.guard_boots)
-    except Error:
-        return guard.Record()
 
 
 def as_json(status: Status) -> str:
@@ -106,19 +112,30 @@ def as_text(status: Status) -> str:
         "host:       {}, {}, running kernel {}".format(status.distribution, status.init, status.running_kernel),
         "loaded:     {}".format(loaded),
         "attempt:    {}".format(_tell_last(status)),
+        "kexecs:     {} since the last boot through firmware {:.1f} days ago, {} in all".format(
+            status.kexecs, status.firmware_days, status.kexecs_total
+        ),
         "guard:      {}".format("closed: " + status.guard if status.guard else "open"),
         "reboot:     {}: {}".format(through, status.reason),
     ]
     if status.watchdog:
         lines.append("watchdog:   {}".format(status.watchdog))
+    if status.last_reboot:
+        lines.append("last reboot: {}".format(_tell_reboot(status)))
     if status.preload:
         lines.append("preload:    {}".format(status.preload))
     return "\n".join(one_line(line) for line in lines + ["warning:    " + text for text in status.warnings])
 
 
+def _tell_reboot(status: Status) -> str:
+    if status.last_reboot == "kexec":
+        return "through kexec"
+    return "through firmware: {} ({})".format(status.last_reason, status.last_code)
+
+
 def _tell_last(status: Status) -> str:
     if status.last_attempt is None:
         return "none yet"
-    words = {"arrived": "arrived", "lost": "never arrived", "under-way": "under way"}
+    words = {"arrived": "arrived", "lost": "never arrived", "under-way": "under way", "failed": "failed its checks"}
     when = guard.tell_time(status.last_time or 0)
     return "{} of {} {}".format(status.last_attempt, when, words[status.last_outcome or ""])

@@ -8,6 +8,7 @@ import struct
 from pathlib import Path
 from typing import Optional, Tuple
 
+from kexec_initd.codes import Code
 from kexec_initd.files import exists, read_bytes, read_text
 
 INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h
@@ -38,12 +39,12 @@ def find_container(root: Path) -> Optional[str]:
     return None
 
 
-def confinement(container: Optional[str], chroot: bool) -> Optional[Tuple[str, str]]:
+def confinement(container: Optional[str], chroot: bool) -> Optional[Tuple[Code, str]]:
     """Return why this is not a whole machine, as a stable code and a sentence; None where it is one."""
     if container is not None:
-        return "container", "this is a container ({})".format(container)
+        return Code.CONTAINER, "this is a container ({})".format(container)
     if chroot:
-        return "chroot", "this is a chroot, or /proc is not mounted"
+        return Code.CHROOT, "this is a chroot, or /proc is not mounted"
     return None
 
 

@@ -50,18 +50,35 @@ unload () {
 	bounded 10 kexec -u || bounded 10 kexec -u -s
 }
 
+# The reason outlives the reboot for `status` to show it; a disk that is full or broken takes nothing away from that.
+cold=${attempts%/*}/last-cold
+
+keep_reason () {
+	[ ! -d "$cold" ] && { [ -d "${cold%/*}" ] || mkdir -m 0700 "${cold%/*}"; } &&
+		printf '%s\n' "$1" >"$cold.new" && mv -f "$cold.new" "$cold"
+} 2>/dev/null
+
+# go_cold CODE SENTENCE
 go_cold () {
 	unload
-	decide "cold $1"
-	say "reboot will go through firmware: $1"
+	decide "cold $2"
+	bounded 10 keep_reason "$1 $2"
+	say "reboot will go through firmware: $2"
+}
+
+go_through_kexec () {
+	decide kexec
+	if [ -e "$cold" ]; then
+		bounded 10 rm -f "$cold"
+	fi
 }
 
 # Python could not answer: a kernel without our stamp was loaded by the admin's own hand and is his wish.
 decide_alone () {
 	if is_loaded && [ ! -e "$state/stamp" ]; then
-		decide kexec
+		go_through_kexec
 	else
-		go_cold "nothing fit is loaded, and the program that would load it failed (code $1)"
+		go_cold failed "nothing fit is loaded, and the program that would load it failed (code $1)"
 	fi
 }
 
@@ -96,9 +113,9 @@ prepare () {
 			bounded 30 settle_attempts
 		fi
 		rm -f /no-kexec-reboot
-		go_cold "asked for by /no-kexec-reboot"
+		go_cold cold-once "asked for by /no-kexec-reboot"
 	elif is_loaded && is_unchanged && begin_attempt; then
-		decide kexec
+		go_through_kexec
 	else
 		bounded 60 load_and_decide
 		if [ ! -s "$state/decision" ]; then

@@ -75,18 +75,23 @@ write_record () {
 	)
 }
 
-# Judge how the running boot has come, once, and write down what is new.
+# Judge how the running boot has come, once, and write down what is new; $failure says why an arrival is none.
 settle_attempts () {
 	read_settings
 	read_record || return 1
-	boot=
-	read -r boot </proc/sys/kernel/random/boot_id
+	find_boot
 	if [ "$seen" = "$boot" ]; then
 		return 0
 	fi
 	judge_boot
 	reason="cannot write the record of attempts $attempts"
 	write_record "$state/settled" && bounded 15 put_record "$state/settled" && rm -f "$state/settled"
+}
+
+find_boot () {
+	boot=
+	read -r boot </proc/sys/kernel/random/boot_id
+	shown=" $(cat /proc/cmdline) "
 }
 
 # Sets $began, when the running boot began; 0 where the clock shows a time before 2020, so was never set.
@@ -108,7 +113,6 @@ read_uptime () {
 
 judge_boot () {
 	find_beginning
-	shown=" $(cat /proc/cmdline) "
 	case $shown in
 	*" kexec_initd.attempt="*)
 		if [ "$firmware" = 0 ]; then
@@ -142,9 +146,15 @@ judge_last () {
 	esac
 	case $shown in
 	*" kexec_initd.attempt=$id "*)
-		last="arrived $id $rest"
 		kexecs=$((kexecs + 1))
-		total=$((total + 1))
+		if [ -n "$failure" ]; then
+			last="failed $id $rest"
+			guard="0 $id $rest"
+			why=$failure
+		else
+			last="arrived $id $rest"
+			total=$((total + 1))
+		fi
 		;;
 	*)
 		last="lost $id $rest"
@@ -156,6 +166,7 @@ judge_last () {
 
 # Is the guard open for what is to be loaded, whose key goes to $target?
 is_guard_open () {
+	code=guard
 	target=$(
 		{
 			printf '%s %s\n' "$(stat -L -c '%s %Y' -- "$kernel")" "$kernel"
@@ -178,6 +189,44 @@ is_guard_open () {
 	reason="attempt ${id%% *} (kernel ${rest#* }) $fate; kexec again after $left more good boots, with another kernel, or"
 	reason="$reason when $attempts is removed"
 	return 1
+}
+
+# Is a limit reached, or the host on trial? Then sets $code and $reason.
+is_limited () {
+	count_seconds
+	if [ "$max_kexecs" -gt 0 ] && [ "$kexecs" -ge "$max_kexecs" ]; then
+		code="limit-kexecs"
+		reason="$kexecs kexecs since the last boot through firmware (MAX_KEXECS=$max_kexecs)"
+	elif [ "$max_days" -gt 0 ] && [ "$seconds" -ge $((max_days * 86400)) ]; then
+		code="limit-days"
+		reason="the last boot through firmware was $((seconds / 86400)) days ago (MAX_DAYS=$max_days)"
+	elif [ "$total" -lt "$trial" ] && ! is_attended; then
+		code=trial
+		reason="on trial, $total of $trial kexecs have arrived; when you can watch, write the first word of /proc/uptime to"
+		reason="$reason $state/attended to make the next reboot one"
+	else
+		return 1
+	fi
+}
+
+# How many $seconds have passed since the last boot through firmware, at least those of the running boot?
+count_seconds () {
+	read_uptime
+	seconds=$uptime
+	now=$(date +%s)
+	if [ "$firmware" -ge 1577836800 ] && [ $((now - firmware)) -gt "$seconds" ]; then
+		seconds=$((now - firmware))
+	fi
+}
+
+# Has the admin said within the last hour that he watches the next reboot?
+is_attended () {
+	since=
+	if [ -f "$state/attended" ]; then
+		read -r since _ <"$state/attended"
+	fi
+	since=${since%%.*}
+	is_number "$since" && [ "$since" -le "$uptime" ] && [ $((uptime - since)) -le 3600 ]
 }
 
 # What the record will be when the loaded kernel gets under way, ready to be put in place.

@@ -1,11 +1,13 @@
 # Loading without Python, by the rules of kexec_initd's modules assessment, policy and loading: in doubt a reboot is cold.
-# Whatever says no sets $reason.
+# Whatever says no sets $reason, and $code.
 
 {% include "standalone/machine.sh" %}
 
 {% include "standalone/settings.sh" %}
 
 {% include "standalone/cmdline.sh" %}
+
+{% include "standalone/arrival.sh" %}
 
 {% include "standalone/attempts.sh" %}
 
@@ -16,6 +18,7 @@
 # One load at a time, so that a reboot right after the boot waits for the preload and finds its work done. The lock is a
 # symbolic link to the process that holds it: made in one step, and known to be stale when that process is gone.
 lock_loading () {
+	code=failed
 	if [ ! -e /proc/self/stat ] || ! make_state_dir; then
 		reason="/proc is not mounted, or $state cannot be made"
 		return 1
@@ -98,7 +101,7 @@ check_and_load () {
 		reason="$initrd: $reason"
 		return 1
 	fi
-	make_command_line && is_guard_open && run_kexec && prepare_attempt
+	make_command_line && is_guard_open && ! is_limited && code=failed && run_kexec && prepare_attempt
 }
 
 # try_kexec OPTION...: load in one way; once more after the kernel was asked to gather memory, where there was too little.
@@ -174,6 +177,7 @@ run_kexec () {
 
 # Load the running kernel in place of what is loaded. The stamp is taken before anything is read.
 load_running () {
+	code=no-target
 	find_files || return 1
 	stamp=$(
 		identity "$kernel"
@@ -183,9 +187,14 @@ load_running () {
 		identity "$settings"
 		identity "$state/changed"
 		identity "$attempts"
+		# Time passes without a trace on the disk.
+		if [ "$max_days" -gt 0 ] || [ "$total" -lt "$trial" ]; then
+			printf '? /\n'
+		fi
 		printf 'end\n'
 	)
 	write_stamp "a load is under way"
+	code=unfit
 	reason="cannot open $kernel $initrd"
 	if check_and_load 3<"$kernel" 4<"${initrd:-/dev/null}" && write_stamp "$stamp"; then
 		return 0
@@ -203,6 +212,7 @@ is_by_hand () {
 }
 
 is_settled () {
+	code=guard
 	reason=$unsettled
 	[ -z "$unsettled" ]
 }
@@ -210,33 +220,36 @@ is_settled () {
 # Load what is not loaded yet, and write the attempt down.
 load_and_begin () {
 	is_settled && { { is_loaded && is_unchanged; } || load_running; } || return 1
+	code=failed
 	reason="cannot write the record of attempts $attempts"
 	begin_attempt
 }
 
 may_kexec () {
+	code=switched-off
 	if ! read_settings; then
 		return 1
 	elif [ "$kexec" != yes ]; then
 		reason="KEXEC=no in the settings"
 		return 1
 	fi
-	is_whole_machine && can_kexec
+	is_whole_machine && is_fit_platform && can_kexec
 }
 
 load_and_decide () {
 	LC_ALL=C
 	export LC_ALL
 	if ! lock_loading; then
-		go_cold "$reason"
+		go_cold "$code" "$reason"
 		return
 	fi
 	unsettled=
+	failure=
 	settle_attempts || unsettled=$reason
 	if may_kexec && { is_by_hand || load_and_begin; }; then
-		decide kexec
+		go_through_kexec
 	else
-		go_cold "$reason"
+		go_cold "$code" "$reason"
 	fi
 	# It has sent this reboot through firmware, if need be: the next one begins anew.
 	if [ -n "$damaged" ]; then
@@ -248,6 +261,7 @@ load_and_decide () {
 load_at_boot () {
 	LC_ALL=C
 	export LC_ALL
+	check_arrival
 	if ! lock_loading; then
 		say "$reason"
 		return

@@ -72,15 +72,51 @@ is_whole_machine () {
 	'' | 4026531836) ;; # PROC_PID_INIT_INO, the namespace of the machine itself
 	*) container=${container:-a process namespace of its own} ;;
 	esac
+	code=container
 	if [ -n "$container" ]; then
 		reason="this is a container ($(printf '%s' "$container" | tr -cd ' -~'))"
 		return 1
 	fi
+	code=chroot
 	first=$(stat -L -c '%d %i' /proc/1/root/. 2>/dev/null) || first=$(stat -c '%d %i' /)
 	if [ ! -e /proc/1 ] || [ "$first" != "$(stat -c '%d %i' /)" ]; then
 		reason="this is a chroot, or /proc is not mounted"
 		return 1
 	fi
+}
+
+# begins FILE TEXT: does that file of the kernel begin so?
+begins () {
+	first=
+	if [ -r "$1" ]; then
+		read -r first <"$1"
+	fi
+	case $first in
+	"$2"*) [ -r "$1" ] ;;
+	*) return 1 ;;
+	esac
+}
+
+# Is the platform none that is known not to bear a kexec? kexec_initd's module platforms has the sources.
+is_fit_platform () {
+	dmi=/sys/class/dmi/id
+	platform=
+	if begins /proc/xen/capabilities control_d; then
+		platform="Xen, as its control domain"
+	elif begins /sys/hypervisor/type xen || begins /proc/xen/capabilities ""; then
+		platform=Xen
+	elif begins $dmi/sys_vendor "Microsoft Corporation" && begins $dmi/product_name "Virtual Machine"; then
+		platform="Microsoft Hyper-V or Azure"
+	elif begins $dmi/product_name "Google Compute Engine"; then
+		platform="Google Compute Engine"
+	elif grep '^flags' /proc/cpuinfo 2>/dev/null | head -n 1 | grep -q -w tdx_guest; then
+		platform="an Intel TDX guest"
+	elif begins /sys/devices/platform/sev-guest/uevent ""; then
+		platform="an AMD SEV-SNP guest"
+	fi
+	code=platform
+	reason="this is $platform, which does not bear a kexec (FORCE_PLATFORM=yes lifts this)"
+	[ -z "$platform" ] || [ "$force" = yes ]
 }
 
 # was_built_with_kexec: as far as the running kernel's configuration can be found.
@@ -114,6 +150,7 @@ has_kexec_program () {
 
 # Can the running kernel, whose name goes to $release, load another one?
 can_kexec () {
+	code=unsupported
 	release=
 	read -r release </proc/sys/kernel/osrelease
 	disabled=$(cat /proc/sys/kernel/kexec_load_disabled 2>/dev/null)

@@ -1,10 +1,17 @@
 # The settings, read by pattern: the file is never run. A file that cannot be trusted may have said KEXEC=no, so it counts as
-# that.
+# that; a limit that is not understood makes every reboot cold, too.
 read_settings () {
 	kexec=yes
 	preload=yes
 	checks=no
 	guard_boots=3
+	max_kexecs=0
+	max_days=0
+	trial=0
+	force=no
+	check_route=no
+	check_seconds=60
+	doubt=
 	panic=30
 	append=
 	remove=
@@ -18,7 +25,9 @@ read_settings () {
 	fi
 	reason="is not a regular file"
 	if [ -f "$settings" ] && read_lines <"$settings"; then
-		return 0
+		reason="settings: $doubt is not understood"
+		[ -z "$doubt" ]
+		return
 	fi
 	reason="settings ignored: $settings $reason"
 	return 1
@@ -55,6 +64,7 @@ read_line () {
 	name=${value%%=*}
 	case $value in
 	KEXEC=* | PRELOAD=* | PURGATORY_CHECKS=* | GUARD_BOOTS=* | PANIC=* | CMDLINE_APPEND=* | CMDLINE_REMOVE=*) value=${value#*=} ;;
+	MAX_KEXECS=* | MAX_DAYS=* | TRIAL=* | FORCE_PLATFORM=* | CHECK_ROUTE=* | CHECK_SECONDS=*) value=${value#*=} ;;
 	*) return ;;
 	esac
 	split_value
@@ -76,12 +86,29 @@ read_line () {
 	esac
 	case $name,$value in
 	GUARD_BOOTS,[1-9] | GUARD_BOOTS,[1-9][0-9] | GUARD_BOOTS,[1-9][0-9][0-9]) guard_boots=$value ;;
+	CHECK_SECONDS,[1-9] | CHECK_SECONDS,[1-9][0-9] | CHECK_SECONDS,[1-9][0-9][0-9]) check_seconds=$value ;;
+	MAX_KEXECS,* | MAX_DAYS,* | TRIAL,*) read_limit ;;
 	PANIC,[1-9] | PANIC,[1-9][0-9] | PANIC,[1-9][0-9][0-9]) panic=$value ;;
 	esac
 	case $value in
 	[Yy][Ee][Ss] | [Tt][Rr][Uu][Ee] | [Oo][Nn] | 1) assign "$name" yes ;;
 	[Nn][Oo] | [Ff][Aa][Ll][Ss][Ee] | [Oo][Ff][Ff] | 0) assign "$name" no ;;
 	*) assign "$name" '' ;;
+	esac
+}
+
+read_limit () {
+	case $value in
+	0 | [1-9] | [1-9][0-9] | [1-9][0-9][0-9] | [1-9][0-9][0-9][0-9]) ;;
+	*)
+		doubt=${doubt:-$name}
+		return
+		;;
+	esac
+	case $name in
+	MAX_KEXECS) max_kexecs=$value ;;
+	MAX_DAYS) max_days=$value ;;
+	TRIAL) trial=$value ;;
 	esac
 }
 
@@ -134,6 +161,8 @@ assign () {
 	KEXEC,*) kexec=no ;;
 	PRELOAD,?*) preload=$2 ;;
 	PURGATORY_CHECKS,?*) checks=$2 ;;
+	FORCE_PLATFORM,?*) force=$2 ;;
+	CHECK_ROUTE,?*) check_route=$2 ;;
 	PANIC,no) panic=0 ;;
 	esac
 }

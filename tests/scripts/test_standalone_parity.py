@@ -28,6 +28,12 @@ SETTINGS_PARTS = (
         "PANIC=",
         "CMDLINE_APPEND=",
         "CMDLINE_REMOVE=",
+        "TRIAL=",
+        "MAX_DAYS=",
+        "MAX_KEXECS=",
+        "CHECK_ROUTE=",
+        "CHECK_SECONDS=",
+        "FORCE_PLATFORM=",
         "OTHER=",
         "export ",
         "export\t",
@@ -143,13 +149,15 @@ def answers(jail: StandaloneJail, corpus: Sequence[bytes], lines: str) -> List[s
 def test_settings(jail: StandaloneJail) -> None:
     chance = random.Random(1)
     corpus = ["".join(chance.choice(SETTINGS_PARTS) for _ in range(chance.randint(0, 14))) for _ in range(1500)]
-    keys = ("KEXEC", "PRELOAD", "GUARD_BOOTS", "PANIC", "CMDLINE_APPEND")
+    keys = ("KEXEC", "PRELOAD", "GUARD_BOOTS", "PANIC", "CMDLINE_APPEND", "TRIAL", "MAX_DAYS", "MAX_KEXECS", "CHECK_ROUTE",
+            "CHECK_SECONDS", "FORCE_PLATFORM")  # fmt: skip
     corpus += ["{}={}{}{}".format(*parts) for key in keys for quote in ('"', "'", "")
                for parts in [(key, quote, word, quote) for word in SETTINGS_WORDS]]  # fmt: skip
     lines = """
     settings=$file
     if read_settings; then
-        printf '%s ' $kexec $preload $checks $guard_boots $panic; printf '[%s][%s]\\n' "$append" "$remove"
+        printf '%s ' $kexec $preload $checks $guard_boots $panic $max_kexecs $max_days $trial $force $check_route $check_seconds
+        printf '[%s][%s]\\n' "$append" "$remove"
     else
         printf '%s\\n' "$reason"
     fi
@@ -157,12 +165,16 @@ def test_settings(jail: StandaloneJail) -> None:
     said = answers(jail, [text.encode() for text in corpus], lines)
     for text, answer in zip(corpus, said):
         found = settings.parse(text)[0]
-        words = [("no", "yes")[value] for value in (found.kexec, found.preload, found.purgatory_checks)]
-        words += [
-            str(found.guard_boots),
-            str(found.panic),
-            "[{}][{}]".format(found.cmdline_append, found.cmdline_remove),
+        if found.ignored is not None:
+            assert answer == "settings: {} is not understood".format(answer.split()[1]), repr(text)
+            assert found.ignored.split()[1].startswith(answer.split()[1]), repr(text)
+            continue
+        values = [
+            *(found.kexec, found.preload, found.purgatory_checks, found.guard_boots, found.panic, found.max_kexecs),
+            *(found.max_days, found.trial, found.force_platform, found.check_route, found.check_seconds),
         ]
+        words = [("no", "yes")[value] if isinstance(value, bool) else str(value) for value in values]
+        words.append("[{}][{}]".format(found.cmdline_append, found.cmdline_remove))
         assert answer == " ".join(words), repr(text)
 
 

@@ -275,7 +275,7 @@ def test_assessment_without_loading(ready: FakeHost) -> None:
     found = with_files_read(host, assess(host, Settings()))
     assert (found.decision.kexec, found.decision.code, found.is_loaded) == (True, "target", False)
     os.truncate(str(ready.root / "boot/initrd.img-6.1.0-test"), 60)
-    assert with_files_read(host, assess(host, Settings())).decision.code == "no-target"
+    assert with_files_read(host, assess(host, Settings())).decision.code == "unfit"
     assert ready.calls() == []
 
 

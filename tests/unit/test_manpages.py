@@ -8,6 +8,7 @@ from typing import Dict, Set
 import pytest
 
 from kexec_initd import cli
+from kexec_initd.codes import Code
 from kexec_initd.errors import Error, Refused, UsageError
 from kexec_initd.settings import Settings, parse
 
@@ -109,6 +110,11 @@ def test_the_shipped_file_shows_every_setting_with_its_default() -> None:
 
 def test_the_readme_shows_every_setting_with_its_default() -> None:
     assert dict(re.findall(r"^\| `([A-Z_]+)` \| (?:`(\w+)`|none) \|", README, re.MULTILINE)) == defaults()
+
+
+def test_the_codes_of_decisions_are_those_of_the_program() -> None:
+    found = re.findall(r"^\.It Li ([a-z-]+)$", section(COMMAND, "REASONS"), re.MULTILINE)
+    assert sorted(found) == sorted(code.value for code in Code)
 
 
 @pytest.mark.parametrize("name", ["kexec-initd.5", "kexec-initd.8"])

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kexec_initd.codes import Code
 from kexec_initd.policy import Decision, Facts, decide
 
 GOOD = Facts(
@@ -11,11 +12,15 @@ GOOD = Facts(
     switched_off=None,
     container=None,
     chroot=False,
+    platform=None,
     unsupported=None,
     loaded_by_hand=False,
     no_target=None,
     target="Linux (grub2)",
     guard=None,
+    limit_kexecs=None,
+    limit_days=None,
+    trial=None,
 )
 
 
@@ -27,11 +32,20 @@ GOOD = Facts(
         ({"switched_off": "KEXEC=no"}, (False, "switched-off")),
         ({"container": "lxc"}, (False, "container")),
         ({"chroot": True}, (False, "chroot")),
+        ({"platform": "Xen"}, (False, "platform")),
+        ({"platform": "Xen", "loaded_by_hand": True}, (False, "platform")),
         ({"unsupported": "no kexec"}, (False, "unsupported")),
         ({"no_target": "missing"}, (False, "no-target")),
         ({"guard": "never arrived"}, (False, "guard")),
         ({"guard": "never arrived", "no_target": "missing"}, (False, "no-target")),
         ({"guard": "never arrived", "loaded_by_hand": True}, (True, "by-hand")),
+        ({"limit_kexecs": "10"}, (False, "limit-kexecs")),
+        ({"limit_days": "10"}, (False, "limit-days")),
+        ({"trial": "1 of 3"}, (False, "trial")),
+        ({"trial": "1 of 3", "limit_days": "10", "limit_kexecs": "10", "guard": "lost"}, (False, "guard")),
+        ({"trial": "1 of 3", "limit_days": "10", "limit_kexecs": "10"}, (False, "limit-kexecs")),
+        ({"trial": "1 of 3", "limit_days": "10"}, (False, "limit-days")),
+        ({"trial": "1 of 3", "limit_days": "1", "limit_kexecs": "1", "loaded_by_hand": True}, (True, "by-hand")),
         ({"loaded_by_hand": True}, (True, "by-hand")),
         ({"loaded_by_hand": True, "no_target": "missing"}, (True, "by-hand")),
         ({"loaded_by_hand": True, "cold_once": True}, (False, "cold-once")),
@@ -46,12 +60,25 @@ def test_table(change, expected) -> None:  # type: ignore[no-untyped-def]
 TEXT = st.one_of(st.none(), st.text(min_size=1))
 
 
-@given(st.builds(Facts, st.booleans(), TEXT, TEXT, st.booleans(), TEXT, st.booleans(), TEXT, st.text(min_size=1), TEXT))
+FACTS = st.builds(
+    Facts, st.booleans(), TEXT, TEXT, st.booleans(), TEXT, TEXT, st.booleans(), TEXT, st.text(min_size=1), TEXT, TEXT, TEXT,
+    TEXT,
+)  # fmt: skip
+
+
+@given(FACTS)
 def test_kexec_only_when_nothing_speaks_against_it(facts: Facts) -> None:
     decision = decide(facts)
-    against = facts.cold_once or facts.switched_off is not None or facts.chroot or facts.container is not None
-    unfit = facts.no_target is not None or facts.guard is not None
-    against = against or facts.unsupported is not None or (unfit and not facts.loaded_by_hand)
+    against = (
+        facts.cold_once
+        or facts.chroot
+        or any(text is not None for text in (facts.switched_off, facts.container, facts.platform, facts.unsupported))
+    )
+    unfit = any(
+        text is not None for text in (facts.no_target, facts.guard, facts.limit_kexecs, facts.limit_days, facts.trial)
+    )
+    against = against or (unfit and not facts.loaded_by_hand)
     assert decision.kexec is not against
     assert isinstance(decision, Decision)
+    assert isinstance(decision.code, Code)
     assert decision.reason

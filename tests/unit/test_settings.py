@@ -14,7 +14,7 @@ from kexec_initd.settings import Settings, parse, path_for, read
 
 
 def test_nothing_set_means_the_defaults() -> None:
-    assert parse("") == (Settings(True, True, False, 3, 30, 1800, (), "", "", 0, None), [])
+    assert parse("") == (Settings(True, True, False, 3, 30, 1800, (), "", "", 0, 0, 0, 0, False, False, 60, None), [])
     assert parse("# KEXEC=no\n\n  \t\n")[0] == Settings()
 
 
@@ -41,6 +41,13 @@ def test_nothing_set_means_the_defaults() -> None:
         ("PANIC=1", Settings(panic=1)),
         ("WATCHDOG=30", Settings(watchdog=30)),
         ("WATCHDOG=no", Settings()),
+        ("MAX_KEXECS=9999", Settings(max_kexecs=9999)),
+        ("MAX_DAYS=30", Settings(max_days=30)),
+        ("TRIAL=3", Settings(trial=3)),
+        ("TRIAL=3\nTRIAL=0", Settings()),
+        ("FORCE_PLATFORM=yes", Settings(force_platform=True)),
+        ("CHECK_ROUTE=yes", Settings(check_route=True)),
+        ("CHECK_SECONDS=5", Settings(check_seconds=5)),
     ],
 )
 def test_what_is_understood(text: str, settings: Settings) -> None:
@@ -87,6 +94,15 @@ def test_in_doubt_no_kexec(line: str) -> None:
     settings, warnings = parse(line)
     assert settings == Settings(kexec=False)
     assert len(warnings) == 1 and "taken as no" in warnings[0]
+
+
+@pytest.mark.parametrize("key", ["TRIAL", "MAX_KEXECS", "MAX_DAYS"])
+@pytest.mark.parametrize("value", ["", "03", "-1", "10000", "yes", "$X", '"1', "3;"])
+def test_a_limit_that_is_not_understood_means_no_kexec(key: str, value: str) -> None:
+    settings, warnings = parse("{0}={1}\nKEXEC=yes\n".format(key, value))
+    assert (settings.ignored or "").startswith("settings: {}".format(key))
+    assert settings == Settings(ignored=settings.ignored)
+    assert len(warnings) == 1 and warnings[0].endswith(": reboots go through firmware")
 
 
 @given(st.text() | st.text("KEXEC=\"'no \n#$\\"))

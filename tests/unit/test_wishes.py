@@ -10,6 +10,7 @@ import pytest
 from kexec_initd import cli, loading, reboot_into, shutdown, stamp
 from kexec_initd.assessment import assess
 from kexec_initd.cmdline import without_own_words
+from kexec_initd.codes import Code
 from kexec_initd.errors import Error, Refused, UsageError
 from kexec_initd.host import gather
 from kexec_initd.integration.manifest import Manifest, State, format_manifest
@@ -75,7 +76,7 @@ def test_reboot_into_loads_and_calls_reboot_and_the_early_step_keeps_it(ready: F
     go(ready, name)
     assert ready.names() == ["kexec", "kexec", "kexec", "kexec", "reboot"]
     assert ready.calls()[-1] == ["reboot"]
-    assert prepare(ready) == Decision(True, "target", "other (chosen for one boot)")
+    assert prepare(ready) == Decision(True, Code.TARGET, "other (chosen for one boot)")
     assert (loaded(ready).release, without_own_words(loaded(ready).cmdline)) == ("6.2.0-other", OTHER)
     assert ready.names()[4:] == ["reboot"]
     assert (ready.root / ENVIRONMENT).read_bytes() == block

@@ -1,0 +1,31 @@
+"""The stable codes of decisions; kexec-initd(8) says what each means, and programs may rely on them.
+
+Strings, as `status --json` and the record of the last cold reboot have them; the sentence beside a code is for people.
+"""
+
+import enum
+
+
+class Code(str, enum.Enum):
+    """Why a reboot goes the way it goes."""
+
+    TARGET = "target"
+    BY_HAND = "by-hand"
+
+    COLD_ONCE = "cold-once"
+    SWITCHED_OFF = "switched-off"
+    CONTAINER = "container"
+    CHROOT = "chroot"
+    PLATFORM = "platform"
+    UNSUPPORTED = "unsupported"
+    NO_TARGET = "no-target"
+    UNFIT = "unfit"
+    GUARD = "guard"
+    LIMIT_KEXECS = "limit-kexecs"
+    LIMIT_DAYS = "limit-days"
+    TRIAL = "trial"
+    FAILED = "failed"
+    NOT_INSTALLED = "not-installed"
+
+    def __str__(self) -> str:
+        return str(self.value)

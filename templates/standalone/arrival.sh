@@ -1,0 +1,68 @@
+# Is the system that a kexec has started a good one? By the rules of kexec_initd's module arrival.
+
+# Asked before the boot is settled, and without the lock. Sets $failure.
+check_arrival () {
+	failure=
+	read_settings
+	read_record || return 0
+	find_boot
+	rest=${last#under-way }
+	case $last,$shown in
+	under-way*,*" kexec_initd.attempt=${rest%% *} "*) ;;
+	*) return 0 ;;
+	esac
+	if [ "$seen" = "$boot" ]; then
+		return 0
+	fi
+	read_uptime
+	deadline=$((uptime + check_seconds))
+	while ! is_good; do
+		read_uptime
+		if [ "$uptime" -ge "$deadline" ]; then
+			failure=$(printf '%s' "$reason" | tr -cd ' -~' | cut -c 1-300)
+			return 0
+		fi
+		sleep 5
+	done
+}
+
+is_good () {
+	for hook in /etc/kexec-initd/arrival.d/*; do
+		case ${hook##*/} in
+		*[!A-Za-z0-9_-]*) continue ;;
+		esac
+		case $(stat -L -c '%F,%u,%a' -- "$hook" 2>/dev/null) in
+		"regular file,0,"*[2367] | "regular file,0,"*[2367]?) continue ;;
+		"regular file,0,"[1357]*) ;;
+		*) continue ;;
+		esac
+		bounded 15 "$hook"
+		if [ "$result" -ne 0 ]; then
+			reason="$hook failed with exit code $result"
+			return 1
+		fi
+	done
+	reason="there is no default route"
+	[ "$check_route" != yes ] || has_default_route
+}
+
+# A route is up (1) and no reject (200), by the last digits of its flags.
+has_default_route () {
+	if [ -r /proc/net/route ]; then
+		while read -r _ target _ flags _ _ _ mask _; do
+			case $target,$mask,00$flags in
+			00000000,00000000,*[2367aAbBeEfF]??) ;;
+			00000000,00000000,*[13579bBdDfF]) return 0 ;;
+			esac
+		done </proc/net/route
+	fi
+	if [ -r /proc/net/ipv6_route ]; then
+		while read -r target length _ _ _ _ _ _ flags device; do
+			case $target,$length,$device,$flags in
+			*[!0]*,*,*,* | *,*,lo,* | *,*,*,*[2367aAbBeEfF]??) ;;
+			*,00,*,*[13579bBdDfF]) return 0 ;;
+			esac
+		done </proc/net/ipv6_route
+	fi
+	return 1
+}
