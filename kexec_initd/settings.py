@@ -208,8 +208,10 @@ def parse_watchdog(value: str) -> Optional[int]:
 
 
 def parse_most(value: str) -> Optional[int]:
-    """Return a number from 0 to 9999; None for anything else."""
-    return int(value) if re.match(r"(0|[1-9][0-9]{0,3})\Z", value) else None
+    """Return a number from 1 to 9999, 0 for no and its like; None for anything else."""
+    if parse_switch(value) is False:
+        return 0
+    return int(value) if re.match(r"[1-9][0-9]{0,3}\Z", value) else None
 
 
 # Every setting there is, by its name in the file.
@@ -220,9 +222,9 @@ SETTINGS = {
     "GUARD_BOOTS": Setting("guard_boots", parse_count, "no number from 1 to 999"),
     "SHUTDOWN_LIMIT": Setting("shutdown_limit", parse_limit, "neither no nor a number from 10 to 99999"),
     "REMOVE_MODULES": Setting("remove_modules", parse_modules, "no list of kernel modules"),
-    "MAX_KEXECS": Setting("max_kexecs", parse_most, "no number from 0 to 9999", limits=True),
-    "MAX_DAYS": Setting("max_days", parse_most, "no number from 0 to 9999", limits=True),
-    "TRIAL": Setting("trial", parse_most, "no number from 0 to 9999", limits=True),
+    "MAX_KEXECS": Setting("max_kexecs", parse_most, "neither no nor a number from 1 to 9999", limits=True),
+    "MAX_DAYS": Setting("max_days", parse_most, "neither no nor a number from 1 to 9999", limits=True),
+    "TRIAL": Setting("trial", parse_most, "neither no nor a number from 1 to 9999", limits=True),
     "FORCE_PLATFORM": Setting("force_platform", parse_switch, "neither yes nor no"),
     "CHECK_ROUTE": Setting("check_route", parse_switch, "neither yes nor no"),
     "CHECK_SECONDS": Setting("check_seconds", parse_count, "no number from 1 to 999"),

@@ -99,6 +99,7 @@ read_line () {
 
 read_limit () {
 	case $value in
+	[Nn][Oo] | [Ff][Aa][Ll][Ss][Ee] | [Oo][Ff][Ff]) value=0 ;;
 	0 | [1-9] | [1-9][0-9] | [1-9][0-9][0-9] | [1-9][0-9][0-9][0-9]) ;;
 	*)
 		doubt=${doubt:-$name}

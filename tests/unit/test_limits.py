@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable, List, Optional
 
 import pytest
 
@@ -148,7 +148,7 @@ def test_a_boot_through_firmware_is_not_checked(ready: FakeHost) -> None:
 def test_the_programs_are_tried_again_until_they_are_content(ready: FakeHost) -> None:
     ready.program("check", "[ -e {}/late ]".format(ready.root), arrival.PROGRAMS)
     ready.program("writable", "exit 1", arrival.PROGRAMS).chmod(0o777)
-    said = []
+    said: List[str] = []
 
     def sleep(seconds: float) -> None:
         ready.write("late", "")
