@@ -117,6 +117,7 @@ FAULTS = (
         "many kexecs in a row",
         "each like the first; cold as often as asked for",
         {},
+        tests("unit/test_limits.py", "after_so_many_kexecs_one_reboot_goes_through_firmware"),
     ),
     Fault(
         49,

@@ -128,7 +128,17 @@ FAULTS = (
         + tests("unit/test_attempts.py", "a_kernel_loaded_by_hand_is_no_attempt")
         + tests("scripts/test_standalone_load.py", "what_was_loaded_by_hand_is_kept"),
     ),
-    Fault(8, "a hypervisor or cloud on which kexec is known to fail", "cold unless forced", {}),
+    Fault(
+        8,
+        "a hypervisor or cloud on which kexec is known to fail",
+        "cold unless forced",
+        {},
+        tests(
+            "unit/test_platforms.py",
+            "a_known_platform_is_named_and_a_reboot_goes_cold_unless_forced",
+            "install_is_refused_there_unless_forced",
+        ),
+    ),
     Fault(
         9,
         "a container, a chroot, another root directory",
