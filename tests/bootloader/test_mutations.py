@@ -14,6 +14,7 @@ from kexec_initd.bootloader import Menu
 from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.errors import Error
 from tests.bootloader.test_fixtures import HERE, HOSTS
+from tests.bootloader.words import source_of, with_efi_paths
 
 CONFIGS = ("**/*.conf", "**/*.cfg", "**/menu.lst", "**/default", "**/ldlinux.sys", "**/Loader*", "proc/*", "etc/*")
 WORDS = [
@@ -60,7 +61,8 @@ def check(root: Path, menu: Menu, known: str) -> None:
     for offered in menu.offered:
         assert (offered.entry is None) != (offered.obstacle is None)
         if offered.entry is not None and menu.loader != "grub2":  # its script makes words: test_mutations_grub2
-            assert all(word in known for word in offered.entry.cmdline.split()), offered.entry.cmdline
+            words = [source_of(word, menu.loader) for word in offered.entry.cmdline.split()]
+            assert all(word in known for word in words), offered.entry.cmdline
             for path in (offered.entry.kernel, *offered.entry.initrds):
                 assert path.is_absolute()
 
@@ -80,7 +82,7 @@ def damage(host: str, tmp_path: Path, rng: random.Random, cases: int) -> Dict[st
         start = time.process_time()
         try:
             menu = find_menu(root)
-            check(root, menu, "\n".join(text.decode("utf-8", "surrogateescape") for text in texts))
+            check(root, menu, with_efi_paths("\n".join(text.decode("utf-8", "surrogateescape") for text in texts)))
             counts["undecided" if menu.default is None else "decided"] += 1
         except Error:
             counts["refused"] += 1

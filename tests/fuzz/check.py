@@ -18,6 +18,7 @@ from kexec_initd.bootloader.target import as_text, read_target
 from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Error
 from kexec_initd.host import gather
+from tests.bootloader.words import source_of, with_efi_paths
 from tests.fuzz.damage import FIXTURES, Input
 
 LONG = 1.0  # seconds of processor time for each of the answers
@@ -129,7 +130,8 @@ def check(root: Path, menu: Menu, one: Input) -> None:
                 raise Finding("{!r} is no file of the host".format(str(path)))
         for word in offered.entry.cmdline.split():
             by_grub = menu.loader == "grub2"
-            if not known.has(_without_quoting(word) if by_grub else word, PIECES if by_grub else 1):
+            source = _without_quoting(word) if by_grub else source_of(word, menu.loader)
+            if not known.has(source, PIECES if by_grub else 1):
                 raise Finding("{!r} of {!r} is not in the input".format(word, offered.entry.cmdline))
 
 
@@ -148,7 +150,7 @@ class Known:
             if path.is_file() and path.stat().st_size < 4 << 20:
                 data = path.read_bytes()
                 texts += [data, *_unquoted(data)]
-        self._text = b"\n".join(texts).decode("utf-8", "surrogateescape")
+        self._text = with_efi_paths(b"\n".join(texts).decode("utf-8", "surrogateescape"))
         self._seen: Dict[Tuple[str, int], bool] = {}
 
     def has(self, word: str, pieces: int) -> bool:
