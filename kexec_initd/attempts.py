@@ -72,6 +72,10 @@ def begin(root: Path) -> None:
         raise Error("cannot read the record of the attempt: {}".format(error))
     if data is None:
         raise Error("the record of the attempt, {}, is missing".format(path))
+    try:
+        parse_record(data)
+    except ValueError as error:
+        raise Error("the record of the attempt, {}, is damaged: {}".format(path, error))
     _write(root, data)
 
 

@@ -54,7 +54,7 @@ unload () {
 cold=${attempts%/*}/last-cold
 
 keep_reason () {
-	[ ! -d "$cold" ] && { [ -d "${cold%/*}" ] || mkdir -m 0700 "${cold%/*}"; } &&
+	[ ! -d "$cold" ] && [ ! -d "$cold.new" ] && { [ -d "${cold%/*}" ] || mkdir -m 0700 "${cold%/*}"; } &&
 		printf '%s\n' "$1" >"$cold.new" && mv -f "$cold.new" "$cold"
 } 2>/dev/null
 
@@ -84,13 +84,26 @@ decide_alone () {
 
 # put_record FILE: have it where the next boot looks for what has become of an attempt; whole or not at all.
 put_record () {
-	[ ! -d "$attempts" ] && { [ -d "${attempts%/*}" ] || mkdir -m 0700 "${attempts%/*}"; } &&
+	[ ! -d "$attempts" ] && [ ! -d "$attempts.new" ] && { [ -d "${attempts%/*}" ] || mkdir -m 0700 "${attempts%/*}"; } &&
 		cp "$1" "$attempts.new" && sync "$attempts.new" && mv -f "$attempts.new" "$attempts"
 } 2>/dev/null
 
 # What was loaded has left its record ready. Without one in place there is no jump: nobody could tell that it went wrong.
 begin_attempt () {
-	[ -f "$state/attempt" ] && bounded 15 put_record "$state/attempt"
+	[ -f "$state/attempt" ] && is_record <"$state/attempt" && bounded 15 put_record "$state/attempt"
+}
+
+# Is this a record, and not cut? Whether its checksum fits is judged when it is read.
+is_record () {
+	read -r header
+	end=
+	while read -r line; do
+		end=$line
+	done
+	case $header,$end in
+	"kexec-initd attempts 1,end "????????) ;;
+	*) return 1 ;;
+	esac
 }
 
 # Does nobody know yet whether the last attempt was the one that has led here?

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import List, NamedTuple
 
 TOOLS = ("sleep", "head", "stat", "mkdir", "rm", "cat", "nice", "setsid", "dirname", "cp", "mv", "grep")
+# A record of attempts, as plain shell knows it from one that is cut.
+WHOLE = "kexec-initd attempts 1\nboot x\nend 0123abcd\n"
 FAKE = """#!/bin/sh
 printf '%s' "${{0##*/}}" >>/calls
 for arg in "$@"; do printf ' %s' "$arg" >>/calls; done

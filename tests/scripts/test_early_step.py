@@ -8,7 +8,7 @@ import pytest
 
 from kexec_initd import stamp
 from kexec_initd.attempts import PATH
-from tests.scripts.jail import Jail
+from tests.scripts.jail import WHOLE, Jail
 
 WATCHED = (Path("/boot/vmlinuz-1 with space"), Path("/boot/initrd.img-1"), Path("/etc/default/kexec-initd"), PATH)
 RECORD = "var/lib/kexec-initd/attempts"
@@ -23,7 +23,7 @@ def early(jail: Jail) -> Jail:
     for path in WATCHED[:2]:
         jail.write(str(path)[1:], "content")
     (jail.root / "var/lib").mkdir(parents=True)
-    jail.write("run/kexec-initd/attempt", "the record\n")
+    jail.write("run/kexec-initd/attempt", WHOLE)
     jail.write("run/kexec-initd/stamp", stamp.text_for(jail.root, WATCHED))
     return jail
 
@@ -35,7 +35,7 @@ def decision(jail: Jail) -> str:
 def test_nothing_changed_needs_no_python(early: Jail) -> None:
     assert early.run("kexec-initd", "stop").said == ""
     assert (decision(early), early.calls()) == ("kexec\n", [SYNCED])
-    assert (early.root / RECORD).read_text() == "the record\n"
+    assert (early.root / RECORD).read_text() == WHOLE
     assert os.listdir(early.root / "var/lib/kexec-initd") == ["attempts"]
     assert (early.root / "var/lib/kexec-initd").stat().st_mode & 0o777 == 0o700
 
@@ -45,12 +45,28 @@ def test_the_attempt_is_on_the_disk_before_it_takes_its_name_and_the_decision_fo
     early.write("run/kexec-initd/stamp", stamp.text_for(early.root, WATCHED))
     early.fake("sync", 'cat "$1" "${1%.new}" >/seen; [ ! -e /run/kexec-initd/decision ] || echo early >>/seen')
     early.run("kexec-initd", "stop")
-    assert (early.root / "seen").read_text() == "the record\nthe one before\n"
+    assert (early.root / "seen").read_text() == WHOLE + "the one before\n"
     assert decision(early) == "kexec\n"
 
 
 def no_record(root: Path) -> None:
     (root / "run/kexec-initd/attempt").unlink()
+
+
+def empty_record(root: Path) -> None:
+    (root / "run/kexec-initd/attempt").write_text("")
+
+
+def cut_record(root: Path) -> None:
+    (root / "run/kexec-initd/attempt").write_text(WHOLE[:-3])
+
+
+def another_record(root: Path) -> None:
+    (root / "run/kexec-initd/attempt").write_text(WHOLE.replace(" 1", " 2", 1))
+
+
+def a_directory_in_its_place(root: Path) -> None:
+    (root / (RECORD + ".new")).mkdir(parents=True)
 
 
 def no_directory(root: Path) -> None:
@@ -68,7 +84,10 @@ def no_room(root: Path) -> None:
     (root / "bin/cp").chmod(0o755)
 
 
-@pytest.mark.parametrize("obstacle", [no_record, no_directory, no_sync, no_room])
+@pytest.mark.parametrize(
+    "obstacle",
+    [no_record, empty_record, cut_record, another_record, a_directory_in_its_place, no_directory, no_sync, no_room],
+)
 def test_without_a_record_there_is_no_kexec(early: Jail, obstacle: Callable[[Path], None]) -> None:
     obstacle(early.root)
     early.run("kexec-initd", "stop")

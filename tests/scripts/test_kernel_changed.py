@@ -7,7 +7,7 @@ from typing import Callable
 import pytest
 
 from kexec_initd import stamp
-from tests.scripts.jail import Jail
+from tests.scripts.jail import WHOLE, Jail
 from tests.scripts.test_rhel import put_scripts
 from tests.trees import immutable
 
@@ -30,7 +30,7 @@ def take_stamp(jail: Jail) -> None:
     """Record what is loaded, and its attempt, as Python does."""
     paths = [Path("/boot/vmlinuz-1"), stamp.mark_file(jail.root)]
     state = str(stamp.state_dir(jail.root).relative_to(jail.root))
-    jail.write(state + "/attempt", "the record\n")
+    jail.write(state + "/attempt", WHOLE)
     jail.write(state + "/stamp", stamp.text_for(jail.root, paths))
     (jail.root / "var/lib").mkdir(parents=True, exist_ok=True)
 
@@ -120,3 +120,9 @@ def test_on_a_rhel(jail: Jail, directory: str) -> None:
     assert stop(jail) == []
     run_hook(jail, "../" + directory)
     assert stop(jail) == ["kexec-initd prepare"]
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_package_never_waits_for_what_is_in_the_place_of_the_mark(loaded: Jail, make: Callable[[Path], None]) -> None:
+    make(loaded.root / STATE / "changed")
+    run_hook(loaded, "kernel/postinst.d")

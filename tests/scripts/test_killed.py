@@ -8,7 +8,7 @@ from typing import Iterator, Tuple
 import pytest
 
 from kexec_initd import stamp
-from tests.scripts.jail import Jail
+from tests.scripts.jail import WHOLE, Jail
 
 SCRIPT = "etc/init.d/kexec-initd"
 RECORD = "var/lib/kexec-initd/attempts"
@@ -36,7 +36,7 @@ def prepare(jail: Jail, change: str) -> None:
     shutil.rmtree(jail.root / "var/lib/kexec-initd", ignore_errors=True)
     jail.write("sys/kernel/kexec_loaded", "1\n")
     jail.write("boot/vmlinuz-1", "content")
-    jail.write("run/kexec-initd/attempt", "the record\n")
+    jail.write("run/kexec-initd/attempt", WHOLE)
     jail.write("run/kexec-initd/stamp", stamp.text_for(jail.root, [Path("/boot/vmlinuz-1")]))
     (jail.root / DECISION).unlink(missing_ok=True)
     if change:
@@ -69,7 +69,7 @@ def test_killed_at_any_line_the_early_step_leaves_a_whole_decision_or_none(early
             # A line more in the middle of a text makes other words of it, and what it stands for is then no longer known.
             whole = left == decision or (left.startswith("cold ") and left.endswith("\n"))
             assert whole or (left == "" and code in KILLED), (way, number, left)
-            assert left != "kexec\n" or (early.root / RECORD).read_text() == "the record\n", (way, number)
+            assert left != "kexec\n" or (early.root / RECORD).read_text() == WHOLE, (way, number)
             kills += code in KILLED
         assert kills > 20, way
 
