@@ -207,13 +207,13 @@ def find_remote(mounts: Optional[str]) -> List[str]:
 
 
 def main(argv: Sequence[str], root: Path = Path("/")) -> int:
-    """Run the last step; return the exit code for the script, see above. Behind `--` are the modules to remove."""
+    """Run the last step; return the exit code for the script, see above. Behind `--` are the modules to remove, in one word."""
 
     def say(text: str) -> None:
         print("kexec-initd: " + one_line(text), flush=True)
 
     try:
-        modules = argv[argv.index("--") + 1 :] if "--" in argv else ()
+        modules = argv[argv.index("--") + 1].split() if "--" in argv else ()
         LastStep(root, "-x" in argv, say, modules=modules).run()
     except Refused as error:
         say("refused: {}".format(error))

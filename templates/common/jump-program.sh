@@ -1,8 +1,7 @@
 # The program takes the last step; where Python is gone, broken, killed or hung, the shell takes it by itself.
 jump () {
-	# shellcheck disable=SC2046 # words; what is no module's name is refused there
-	set -- $(setting REMOVE_MODULES)
-	bounded 60 {{ runtime | words }} ${no_ifdown:+"$no_ifdown"} ${1:+--} "$@"
+	modules=$(setting REMOVE_MODULES)
+	bounded 60 {{ runtime | words }} ${no_ifdown:+"$no_ifdown"} ${modules:+-- "$modules"}
 	# 3: refused, 10: went cold; it has said why.
 	case $result in
 	3 | 10) return ;;

@@ -79,8 +79,7 @@ unmount () {
 
 # Comes back only when it went cold, having said why.
 jump_alone () {
-	# shellcheck disable=SC2046 # words; what is no module's name is refused there
-	if ! remove_modules $(setting REMOVE_MODULES); then
+	if ! remove_modules "$(setting REMOVE_MODULES)"; then
 		say "reboot goes through firmware: $why_cold"
 		return
 	fi

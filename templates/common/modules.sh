@@ -1,13 +1,13 @@
-# remove_modules NAME...: the kernel modules that would not survive the jump, in this order; each must be gone then. What is no
+# remove_modules NAMES: the kernel modules that would not survive the jump, in this order; each must be gone then. What is no
 # module's name is none of ours to guess at. Sets why_cold.
 remove_modules () {
-	for module; do
-		case $module in
-		*[!A-Za-z0-9_-]* | -*)
-			why_cold="REMOVE_MODULES names no module: $module"
-			return 1
-			;;
-		esac
+	case " $1" in
+	*[!A-Za-z0-9_[:space:]-]* | *[[:space:]]-*)
+		why_cold="REMOVE_MODULES names no module: $1"
+		return 1
+		;;
+	esac
+	for module in $1; do
 		if has_module "$module"; then
 			bounded 12 modprobe -r "$module"
 		fi

@@ -112,7 +112,9 @@ def test_the_shell_alone_removes_modules_in_their_order(jail: Jail, setting: str
     "setting, reason",
     [
         ("REMOVE_MODULES=nvidia-drm", "the module nvidia-drm could not be removed (code 1)"),
-        ("REMOVE_MODULES='nvidia; touch /canary'", "REMOVE_MODULES names no module: nvidia;"),
+        ("REMOVE_MODULES='nvidia; touch /canary'", "REMOVE_MODULES names no module: nvidia; touch /canary"),
+        ("REMOVE_MODULES='absent *'", "REMOVE_MODULES names no module: absent *"),
+        ("REMOVE_MODULES='absent -f'", "REMOVE_MODULES names no module: absent -f"),
         ("REMOVE_MODULES='$(touch${IFS}/canary)'", "REMOVE_MODULES names no module: $(touch${IFS}/canary)"),
         ("REMOVE_MODULES=-f", "REMOVE_MODULES names no module: -f"),
     ],

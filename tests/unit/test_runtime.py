@@ -152,7 +152,7 @@ def with_modules(fake: FakeHost, *loaded: str) -> None:
 def test_modules_are_removed_in_their_order_after_the_hooks(ready: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
     with_modules(ready, "nvidia", "nvidia_drm", "other")
     ready.program("10-a", directory=runtime.HOOKS)
-    run(ready, capsys, "--", "nvidia_drm", "absent", "nvidia")
+    run(ready, capsys, "--", " nvidia_drm absent  nvidia")
     assert ready.calls()[:4] == [["10-a"], ["modprobe", "-r", "nvidia_drm"], ["modprobe", "-r", "nvidia"], ["sync"]]
 
 
