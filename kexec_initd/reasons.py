@@ -28,14 +28,20 @@ class LastCold(NamedTuple):
 
 def keep(root: Path, decision: Decision) -> None:
     """Write down why the reboot that is under way is cold, or that it is not."""
+    if decision.kexec:
+        forget(root)
+        return
     place = root / PATH.relative_to("/")
     with contextlib.suppress(OSError):
-        if decision.kexec:
-            place.unlink()
-            return
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         line = "{} {}\n".format(decision.code, one_line(decision.reason))
         write_atomic(place, line.encode("utf-8", "backslashreplace")[:LIMIT], 0o600)
+
+
+def forget(root: Path) -> None:
+    """Remove what was written down, if there is something."""
+    with contextlib.suppress(OSError):
+        (root / PATH.relative_to("/")).unlink()
 
 
 def read(root: Path) -> Optional[LastCold]:

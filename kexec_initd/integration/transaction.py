@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 from typing import Iterator
 
-from kexec_initd import attempts, commands
+from kexec_initd import attempts, commands, reasons
 from kexec_initd.errors import Error, Refused
 from kexec_initd.files import fsync_dir
 from kexec_initd.integration import diversion, links
@@ -247,6 +247,7 @@ def _remove_state(plan: Plan) -> None:
             remove_directory(plan.root, path)
     with contextlib.suppress(Error):
         attempts.forget(plan.root)
+    reasons.forget(plan.root)
     remove(locate(plan.root, STATE_DIR + "/lock"))
     for path in sorted(set(plan.wanted.directories) | {STATE_DIR}, reverse=True):
         if (STATE_DIR + "/").startswith(path + "/"):

@@ -98,6 +98,15 @@ def test_a_second_install_changes_nothing(root: Path) -> None:
     assert snapshot(root) == before
 
 
+def test_what_reboots_have_left_goes_too(root: Path) -> None:
+    before = snapshot(root)
+    install(root)
+    for name in ("attempts", "last-cold"):
+        put(root / "var/lib/kexec-initd" / name, b"x\n")
+    uninstall(root)
+    assert snapshot(root) == before
+
+
 def test_a_second_uninstall_changes_nothing(root: Path) -> None:
     before = snapshot(root)
     assert uninstall(root) == "nothing to do: kexec-initd is not installed"
