@@ -2,11 +2,9 @@ settings={{ settings | sh }}
 
 # setting NAME: print what the settings give NAME, without its quotes; the file is read, and never run.
 setting () {
-	value=
 	if [ -f "$settings" ]; then
-		value=$(head -c 65536 "$settings" | find_setting "$1")
+		head -c 65536 "$settings" | find_setting "$1"
 	fi
-	printf '%s' "$value"
 }
 
 find_setting () {

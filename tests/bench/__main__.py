@@ -13,8 +13,9 @@ from typing import Dict, List, Sequence, Tuple
 
 from tests.bench.guests import WAYS, Guest, Run, Way, prepare, write_kit
 from tests.bench.report import Report, as_json, render, summarize
-from tests.vm.cache import CHECKOUT, cache_dir, logs_dir
+from tests.vm.cache import cache_dir, logs_dir
 from tests.vm.image import build
+from tests.vm.packages import build_deb
 
 STARTED = time.monotonic()
 
@@ -39,11 +40,6 @@ def positive(text: str) -> int:
 def say(text: str) -> None:
     """Show progress."""
     print(f"{time.monotonic() - STARTED:6.0f} s  {text}", file=sys.stderr, flush=True)
-
-
-def build_deb() -> Path:
-    """Build the package of this tree, and return its path."""
-    return CHECKOUT / subprocess.check_output([str(CHECKOUT / "scripts/build-deb")], text=True).strip()
 
 
 def start_guests(deb: Path, pool: ThreadPoolExecutor, stack: contextlib.ExitStack) -> List[Guest]:

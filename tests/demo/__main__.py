@@ -10,9 +10,10 @@ from typing import List, NamedTuple, Sequence
 
 from tests.demo.stage import Stage
 from tests.vm.accel import accelerator
-from tests.vm.cache import CHECKOUT, cache_dir, logs_dir
+from tests.vm.cache import cache_dir, logs_dir
 from tests.vm.evidence import Boot, assert_came_by_kexec, assert_clean, gather
 from tests.vm.image import build
+from tests.vm.packages import build_deb
 from tests.vm.qemu import EndReason, Machine, Setup
 from tests.vm.snapshot import write_payload
 
@@ -31,11 +32,6 @@ class Reboot(NamedTuple):
 
     boot: Boot
     seconds: float
-
-
-def build_deb() -> Path:
-    """Build the package of this tree, and return its path."""
-    return CHECKOUT / subprocess.check_output([str(CHECKOUT / "scripts/build-deb")], text=True).strip()
 
 
 def reboot(machine: Machine, command: str) -> Reboot:

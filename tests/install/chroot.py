@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import List, NamedTuple, Optional
 
 from tests.trees import put
-from tests.vm.cache import CHECKOUT, make_once
+from tests.vm.cache import make_once
 from tests.vm.image import Recipe, bootstrap
 
 PACKAGES = "sysvinit-core initscripts insserv sysv-rc kexec-tools python3 python3-jinja2 python3-distro python3-sh"
@@ -91,12 +91,6 @@ def _make(recipe: Recipe, partial: Path) -> None:
     put(tree / "usr/sbin/policy-rc.d", b"#!/bin/sh\nexit 101\n")
     shutil.rmtree(str(tree / "boot"), ignore_errors=True)
     (tree / "boot").mkdir()
-
-
-def build_deb() -> Path:
-    """Build our package, or take the one of this very tree, and return it."""
-    said = subprocess.run([str(CHECKOUT / "scripts/build-deb")], check=True, stdout=subprocess.PIPE).stdout
-    return CHECKOUT / said.decode().strip().splitlines()[-1]
 
 
 def with_version(deb: Path, version: str, directory: Path) -> Path:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.install.chroot import ENVIRONMENT, Chroot, build_deb, copy_base
+from tests.install.chroot import ENVIRONMENT, Chroot, copy_base
 from tests.trees import snapshot
+from tests.vm.packages import build_deb
 
 KILLS = 200
 VERBS = ("install", "uninstall")

@@ -5,8 +5,9 @@ from typing import Dict
 
 import pytest
 
-from tests.install.chroot import Chroot, build_deb, copy_base, repack, with_version
+from tests.install.chroot import Chroot, copy_base, repack, with_version
 from tests.trees import put, snapshot
+from tests.vm.packages import build_deb
 
 KEPT = "etc/kexec-initd/originals/reboot"
 MARK = b"# Written by kexec-initd"

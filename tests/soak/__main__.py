@@ -12,9 +12,10 @@ from typing import List, Sequence
 from tests.bench.guests import PRELOADED
 from tests.soak.report import as_json, render, summarize
 from tests.soak.samples import QUESTION, Sample, parse_sample
-from tests.vm.cache import CHECKOUT, cache_dir, logs_dir
+from tests.vm.cache import cache_dir, logs_dir
 from tests.vm.evidence import assert_came_by_kexec, gather
 from tests.vm.image import build
+from tests.vm.packages import build_deb
 from tests.vm.qemu import Machine, Setup, run_tool
 from tests.vm.snapshot import install_line, write_payload
 
@@ -42,11 +43,6 @@ def at_least_two(text: str) -> int:
 def say(text: str) -> None:
     """Show progress."""
     print(f"{time.monotonic() - STARTED:6.0f} s  {text}", file=sys.stderr, flush=True)
-
-
-def build_deb() -> Path:
-    """Build the package of this tree, and return its path."""
-    return CHECKOUT / subprocess.check_output([str(CHECKOUT / "scripts/build-deb")], text=True).strip()
 
 
 def soak(directory: Path, reboots: int, minutes: int) -> List[Sample]:

@@ -6,9 +6,9 @@ shape itself is rhel.py's. GRUB's own shell installs the loader, into the disk's
 
 from pathlib import Path
 
-from tests.vm import base, rhel
+from tests.vm import rhel
 from tests.vm.cache import digest, digest_tree, make_once
-from tests.vm.image import CMDLINE, MIB, NEWER_KERNEL, ROOT_UUID, Image, Recipe, run
+from tests.vm.image import CMDLINE, MIB, NEWER_KERNEL, ROOT_UUID, Image, Recipe, image_of, run, unpacked
 
 SHAPE = rhel.SHAPES[6]
 RECIPE = Recipe(packages=rhel.PACKAGES.replace("grub-pc", "grub-legacy") + " " + NEWER_KERNEL)
@@ -37,15 +37,14 @@ EOF
 
 def build() -> Image:
     """Return the image, from the cache or made now."""
-    sources = (base, rhel)
-    parts = [Path(module.__file__ or "").read_bytes() for module in sources]
-    key = digest([RECIPE.key().encode(), *parts, digest_tree(rhel.HERE / "rhel").encode(), Path(__file__).read_bytes()])
-    return base.image_of(make_once("grub-legacy-" + key, make), key)
+    dress = Path(rhel.__file__).read_bytes()
+    key = digest([RECIPE.key().encode(), dress, digest_tree(rhel.HERE / "rhel").encode(), Path(__file__).read_bytes()])
+    return image_of(make_once("grub-legacy-" + key, make), key)
 
 
 def make(directory: Path) -> None:
     """Make the image in `directory`."""
-    with base.unpacked(RECIPE, directory) as tree:
+    with unpacked(RECIPE, directory) as tree:
         releases = sorted(path.name.partition("-")[2] for path in (tree / "boot").glob("vmlinuz-*"))
         rhel.put_on(SHAPE, tree)
         for path in (tree / "boot").glob("initrd.img-*"):

@@ -7,12 +7,13 @@ machine: firmware, GRUB, kernel. Needs root (mmdebstrap --mode=root, device node
 A `Dress` makes another system's shape out of the same tree before it goes to the disk: see rhel.py.
 """
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Callable, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 from tests.vm.cache import digest, digest_tree, make_once
 from tests.vm.qemu import EndReason, Machine, Setup
@@ -102,13 +103,30 @@ def build(recipe: Recipe = Recipe(), dress: Optional[Dress] = None) -> Image:
     """Return the image of `recipe`, in its `dress`, from the cache or made now (about two minutes and 1 GB)."""
     key = recipe.key() if dress is None else digest([recipe.key().encode(), dress.key.encode()])
     directory = make_once("image-" + key, lambda partial: make(recipe, dress, partial))
-    return Image(directory / "disk.raw", directory / "vmlinuz", directory / "initrd.img", key)
+    return image_of(directory, key)
 
 
 def make(recipe: Recipe, dress: Optional[Dress], directory: Path) -> None:
     """Make the image of `recipe` in `directory`."""
     if os.geteuid() != 0:
         raise PermissionError("a guest's image can only be built by root: run this through sudo")
+    end, log = EndReason.STUCK, ""
+    with unpacked(recipe, directory) as tree:
+        write_settings(recipe, tree)
+        if dress is not None:
+            dress.put_on(tree)
+        for _ in range(TRIES):
+            write_disk(recipe, tree, directory / "disk.raw")
+            end, log = install_grub(recipe, directory)
+            if end is not EndReason.STUCK:
+                break
+    if end is not EndReason.POWEROFF or not re.search("^install-grub: done", log, re.MULTILINE):
+        raise RuntimeError(f"GRUB was not installed in the guest ({end}): {log[-2000:]}")
+
+
+@contextlib.contextmanager
+def unpacked(recipe: Recipe, directory: Path) -> Iterator[Path]:
+    """Give the tree of `recipe` as `directory`/tree, which is gone afterwards; its newest kernel and initrd stay there."""
     base = make_once("base-" + recipe.base_key(), lambda partial: bootstrap(recipe, partial / "root.tar"))
     tree = directory / "tree"
     tree.mkdir()
@@ -116,19 +134,14 @@ def make(recipe: Recipe, dress: Optional[Dress], directory: Path) -> None:
         run(["tar", "--extract", "--numeric-owner", "--file", str(base / "root.tar"), "--directory", str(tree)])
         for name in ("vmlinuz", "initrd.img"):
             shutil.copyfile(max((tree / "boot").glob(name + "-*")), directory / name)
-        write_settings(recipe, tree)
-        if dress is not None:
-            dress.put_on(tree)
-        end, log = EndReason.STUCK, ""
-        for _ in range(TRIES):
-            write_disk(recipe, tree, directory / "disk.raw")
-            end, log = install_grub(recipe, directory)
-            if end is not EndReason.STUCK:
-                break
+        yield tree
     finally:
         shutil.rmtree(tree, ignore_errors=True)
-    if end is not EndReason.POWEROFF or not re.search("^install-grub: done", log, re.MULTILINE):
-        raise RuntimeError(f"GRUB was not installed in the guest ({end}): {log[-2000:]}")
+
+
+def image_of(directory: Path, key: str) -> Image:
+    """Return the image that has been made in `directory` of the cache."""
+    return Image(directory / "disk.raw", directory / "vmlinuz", directory / "initrd.img", key)
 
 
 def bootstrap(recipe: Recipe, tar: Path) -> None:

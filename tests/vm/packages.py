@@ -23,6 +23,11 @@ def find(pattern: str, variable: str, builder: str) -> Path:
     return found[-1]
 
 
+def build_deb() -> Path:
+    """Build our .deb, or take the one of this very tree, and return it."""
+    return CHECKOUT / subprocess.check_output([str(CHECKOUT / "scripts/build-deb")], text=True).splitlines()[-1]
+
+
 def find_deb() -> Path:
     """Return our .deb."""
     return find("kexec-initd_*.deb", "KEXEC_INITD_DEB", "build-deb")

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from tests.vm.cache import digest, make_once
-from tests.vm.image import CMDLINE, MIB, PACKAGES, ROOT_UUID, Image, Recipe, bootstrap, make_ext4, run
+from tests.vm.image import CMDLINE, MIB, PACKAGES, ROOT_UUID, Image, Recipe, image_of, make_ext4, run, unpacked
 
 RECIPE = Recipe(packages=PACKAGES.replace("grub-pc", "shim-signed grub-efi-amd64-signed mokutil"))
 FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"
@@ -38,18 +38,12 @@ def build() -> Image:
     """Return the image, from the cache or made now."""
     key = digest([RECIPE.key().encode(), Path(__file__).read_bytes()])
     directory = make_once("secure-boot-" + key, make)
-    return Image(directory / "disk.raw", directory / "vmlinuz", directory / "initrd.img", key)
+    return image_of(directory, key)
 
 
 def make(directory: Path) -> None:
     """Make the image in `directory`."""
-    base = make_once("base-" + RECIPE.base_key(), lambda partial: bootstrap(RECIPE, partial / "root.tar"))
-    tree = directory / "tree"
-    tree.mkdir()
-    try:
-        run(["tar", "--extract", "--numeric-owner", "--file", str(base / "root.tar"), "--directory", str(tree)])
-        for name in ("vmlinuz", "initrd.img"):
-            shutil.copyfile(max((tree / "boot").glob(name + "-*")), directory / name)
+    with unpacked(RECIPE, directory) as tree:
         release = max((tree / "boot").glob("vmlinuz-*")).name.partition("-")[2]
         (tree / "boot/grub").mkdir(exist_ok=True)
         (tree / "boot/grub/grub.cfg").write_text(MENU.format(uuid=ROOT_UUID, release=release, words=CMDLINE))
@@ -57,8 +51,6 @@ def make(directory: Path) -> None:
         (tree / "boot/efi").mkdir(exist_ok=True)
         (tree / "etc/fstab").write_text(FSTAB)
         write_disk(tree, directory / "disk.raw")
-    finally:
-        shutil.rmtree(tree, ignore_errors=True)
 
 
 def fill_esp(tree: Path, esp: Path) -> None:

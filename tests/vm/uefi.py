@@ -7,9 +7,20 @@ own installation does: its program where the firmware looks on a disk without bo
 import shutil
 from pathlib import Path
 
-from tests.vm import base
 from tests.vm.cache import digest, make_once
-from tests.vm.image import CMDLINE, MIB, NEWER_KERNEL, PACKAGES, ROOT_UUID, Image, Recipe, make_ext4, run
+from tests.vm.image import (
+    CMDLINE,
+    MIB,
+    NEWER_KERNEL,
+    PACKAGES,
+    ROOT_UUID,
+    Image,
+    Recipe,
+    image_of,
+    make_ext4,
+    run,
+    unpacked,
+)
 
 VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 TOKEN = "4098b3f648d74c13b1f04ccfba7798e8"  # the machine's id, by which kernel-install names things
@@ -39,14 +50,14 @@ PROGRAMS = ("EFI/systemd/systemd-bootx64.efi", "EFI/BOOT/BOOTX64.EFI")
 
 def build() -> Image:
     """Return the image, from the cache or made now."""
-    key = digest([RECIPE.key().encode(), Path(base.__file__).read_bytes(), Path(__file__).read_bytes()])
-    return base.image_of(make_once("uefi-" + key, make), key)
+    key = digest([RECIPE.key().encode(), Path(__file__).read_bytes()])
+    return image_of(make_once("uefi-" + key, make), key)
 
 
 def make(directory: Path) -> None:
     """Make the image in `directory`."""
     esp = directory / "esp"
-    with base.unpacked(RECIPE, directory) as tree:
+    with unpacked(RECIPE, directory) as tree:
         for name, text in SETTINGS.items():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             (tree / name).write_text(text)
