@@ -127,7 +127,9 @@ def repeat(data: bytes, rng: random.Random, fixtures: Sequence[Fixture]) -> byte
     """Write a piece or a word very often."""
     at, to = _cut(data, rng)
     piece = rng.choice([data[at:to], data[at : at + 20], rng.choice(WORDS), rng.choice(WORDS) + b" "]) or b" "
-    return data[:at] + piece * rng.choice([3, 300, LARGEST // len(piece) + 1]) + data[at:]
+    most = LARGEST // len(piece) + 1  # the rest would be cut off again
+    times = min(rng.choice([3, 300, most]), most)
+    return data[:at] + piece * times + data[at:]
 
 
 CHANGES: List[Callable[[bytes, random.Random, Sequence[Fixture]], bytes]] = [
