@@ -67,6 +67,7 @@ def assess(host: Host, settings: Settings, named: Optional[Wish] = None) -> Asse
         platform=None if settings.force_platform else platforms.find_unfit(host.root),
         unsupported=kexec.unsupported(host.root, host.kernel_release),
         loaded_by_hand=is_loaded and not is_ours,
+        pending=wish.pending,
         no_target=wish.problem,
         target=wish.name,
         guard=problem,

@@ -96,6 +96,14 @@ def look(host: Host, limit: int) -> Record:
     return _judge_boot(host, read(host.root), limit)
 
 
+def firmware_began(host: Host) -> int:
+    """Return when the last boot through firmware began, in seconds since 1970; 0 where nothing tells."""
+    try:
+        return look(host, 1).firmware
+    except Error:
+        return 0
+
+
 def is_arrival(host: Host) -> bool:
     """Tell whether the running boot is an arrival that nobody has confirmed. Raises Damaged, Error."""
     record = read(host.root)

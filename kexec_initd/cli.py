@@ -288,7 +288,7 @@ def run_entries(args: argparse.Namespace, host: Host) -> None:
 
 def run_target(args: argparse.Namespace, host: Host) -> None:
     """Tell what a cold boot would take next; Refused where that cannot be said or cannot be loaded."""
-    found = target.find_target(host.root)
+    found = target.find_target(host.root, attempts.firmware_began(host))
     print(target.as_json(found) if args.json else target.as_text(found))
     if found.problem is not None:
         raise Refused(found.problem)

@@ -18,6 +18,8 @@ class Code(str, enum.Enum):
     CHROOT = "chroot"
     PLATFORM = "platform"
     UNSUPPORTED = "unsupported"
+    FIRMWARE = "firmware"
+    UPDATE = "update"
     NO_TARGET = "no-target"
     UNFIT = "unfit"
     GUARD = "guard"

@@ -14,6 +14,7 @@ from kexec_initd.load_choice import (
     Rules,
     Way,
     explain,
+    find_appraising,
     find_verified,
     find_ways,
     is_busy,
@@ -89,7 +90,16 @@ def read_rules(root: Path) -> Rules:
     config = read_config(root, read_text(root / "proc/sys/kernel/osrelease"))
     lockdown = read_text(root / "sys/kernel/security/lockdown") or ""
     secure_boot = (read_text(root / SECURE_BOOT) or "")[4:5] == "\x01"
-    return Rules(find_verified(lockdown, config, secure_boot), config)
+    cmdline = read_text(root / "proc/cmdline") or ""
+    return Rules(find_verified(lockdown, config, secure_boot, find_appraising(read_ima_policy(root), cmdline)), config)
+
+
+def read_ima_policy(root: Path) -> str:
+    """Return the rules of IMA; none where the kernel does not show them, which takes CONFIG_IMA_READ_POLICY."""
+    try:
+        return read_text(root / "sys/kernel/security/ima/policy", CONFIG_LIMIT) or ""
+    except OSError:
+        return ""
 
 
 def load_cmd(root: Path, image: Image, options: Sequence[str]) -> List[str]:

@@ -5,6 +5,9 @@ kernel can verify their signature. Where the running kernel takes signed ones on
 would refuse what is not signed), there is the file load and nothing else. Otherwise the classic one comes first: it can
 leave the purgatory's checksum out, which the other does without a word when it is asked to. What the one call rejects the
 other may take: a kernel that is locked down does not show it where securityfs is not mounted.
+
+IMA verifies a signature at the file load, too, by a policy with a rule for it, and then refuses the classic call (the kernel's
+Documentation/ABI/testing/ima_policy, and "ima_policy=", "ima_appraise=" in its kernel-parameters.txt).
 """
 
 import enum
@@ -37,13 +40,29 @@ class Rules(NamedTuple):
     config: Optional[FrozenSet[str]]
 
 
-def find_verified(lockdown: str, config: Optional[FrozenSet[str]], secure_boot: bool) -> Optional[str]:
-    """Say why only a signed kernel may be loaded, None where any may be; `lockdown` as the kernel shows its states."""
+def find_appraising(policy: str, cmdline: str) -> Optional[str]:
+    """Say that IMA verifies what is loaded, by the rules of its policy, or by the command line where those are not shown."""
+    for rule in policy.splitlines():
+        if rule.split()[:1] == ["appraise"] and re.search(r"\sfunc=KEXEC_(KERNEL|INITRAMFS)_CHECK(\s|$)", rule):
+            return "IMA appraises what is loaded ({})".format(rule.strip())
+    words = [word.replace('"', "") for word in cmdline.split()]
+    asked = [word for word in words if re.match(r"ima_policy=(.*\|)?(secure_boot|appraise_tcb)(\||$)", word)]
+    off = [word for word in words if word in ("ima_appraise=off", "ima_appraise=log", "ima_appraise=fix")]
+    return "IMA appraises what is loaded ({})".format(asked[0]) if asked and not off else None
+
+
+def find_verified(
+    lockdown: str, config: Optional[FrozenSet[str]], secure_boot: bool, appraising: Optional[str] = None
+) -> Optional[str]:
+    """Say why only a signed kernel may be loaded, None where any may be; `lockdown` as the kernel shows its states.
+
+    `appraising` as find_appraising says it.
+    """
     if lockdown and "[none]" not in lockdown:
         return "the kernel is locked down"
     if config is not None and "CONFIG_KEXEC_SIG_FORCE=y" in config:
         return "the kernel takes signed kernels only (CONFIG_KEXEC_SIG_FORCE)"
-    return "Secure Boot is on" if secure_boot else None
+    return "Secure Boot is on" if secure_boot else appraising
 
 
 def find_ways(rules: Rules, options: str) -> List[Way]:

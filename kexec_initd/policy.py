@@ -1,6 +1,6 @@
 """The one decision: does a reboot go through kexec, or cold through firmware? Pure, and always with its reason."""
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Tuple
 
 from kexec_initd.codes import Code
 from kexec_initd.surroundings import confinement
@@ -9,6 +9,7 @@ from kexec_initd.surroundings import confinement
 class Facts(NamedTuple):
     """What the decision depends on. A text is the reason why something does not hold, None when it does.
 
+    `pending` says, with its code, what only a boot through firmware would do, or would do first.
     `target` says in a few words what is to be loaded, where there is no `no_target`. What the record of attempts says
     (`guard` and below) is no matter for a kernel that was loaded by hand.
     """
@@ -20,6 +21,7 @@ class Facts(NamedTuple):
     platform: Optional[str]
     unsupported: Optional[str]
     loaded_by_hand: bool
+    pending: Optional[Tuple[Code, str]]
     no_target: Optional[str]
     target: str
     guard: Optional[str]
@@ -53,6 +55,7 @@ def decide(facts: Facts) -> Decision:
     ]
     if not facts.loaded_by_hand:
         obstacles += [
+            facts.pending or (Code.FIRMWARE, None),
             (Code.NO_TARGET, facts.no_target),
             (Code.GUARD, facts.guard),
             (Code.LIMIT_KEXECS, facts.limit_kexecs),

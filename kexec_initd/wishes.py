@@ -4,11 +4,12 @@ import os
 from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
-from kexec_initd import stamp
+from kexec_initd import attempts, stamp
 from kexec_initd.bootloader import BootEntry, Change
 from kexec_initd.bootloader.naming import entry_for
 from kexec_initd.bootloader.selecting import HINT, find_same, select
-from kexec_initd.bootloader.target import Reading, find_target, read_target
+from kexec_initd.bootloader.target import Reading, read_target
+from kexec_initd.codes import Code
 from kexec_initd.editing import check_one_off, edited
 from kexec_initd.errors import Error, UsageError
 from kexec_initd.host import Host
@@ -22,6 +23,8 @@ class Wish(NamedTuple):
     """What is to be loaded, the stamp's lines of what it was chosen by, its name; or why there is nothing.
 
     `changes` are what the boot loader would write on its way. `chosen` says what the admin named, as in stamp.Loaded.
+    `pending` is a problem with a code of its own: the firmware is asked for something, or an update is on trial. It is one
+    for what the admin has named, too: a reboot would put off what he, or another, has asked for before.
     """
 
     entry: Optional[BootEntry]
@@ -30,6 +33,7 @@ class Wish(NamedTuple):
     problem: Optional[str]
     changes: Tuple[Change, ...] = ()
     chosen: Optional[Tuple[str, ...]] = None
+    pending: Optional[Tuple[Code, str]] = None
 
 
 def find_next(host: Host, settings: Settings) -> Wish:
@@ -42,7 +46,7 @@ def find_next(host: Host, settings: Settings) -> Wish:
         return Wish(None, (), "", CHANGING)
     target = reading.target
     if target.entry is None:
-        return Wish(None, config, target.name, target.problem)
+        return Wish(None, config, target.name, target.problem, pending=reading.pending)
     if target.changes:
         config = (stamp.UNSEEN,)
     try:
@@ -67,7 +71,7 @@ def find_named(host: Host, settings: Settings, name: str, file: bool = False) ->
         if file and os.path.exists(name):
             return _find_file(host, settings, name)
         raise UsageError('the boot loader has no entry "{}"'.format(name), HINT)
-    return _chosen(entry, settings, config)
+    return _chosen(entry, settings, config, reading)
 
 
 def find_again(host: Host, settings: Settings, loaded: stamp.Loaded) -> Wish:
@@ -83,29 +87,40 @@ def find_again(host: Host, settings: Settings, loaded: stamp.Loaded) -> Wish:
     if reading is None:
         return Wish(None, (), "", CHANGING)
     title, cmdline = loaded.chosen
-    return _chosen(find_same(reading.menu, title, loaded.kernel, loaded.initrds, cmdline), settings, config)
+    return _chosen(find_same(reading.menu, title, loaded.kernel, loaded.initrds, cmdline), settings, config, reading)
 
 
 def _read(host: Host) -> Tuple[Optional[Reading], Tuple[str, ...]]:
     """Read the boot loader's files, twice, so that the stamp's lines belong to what was read; None where it changes."""
     mark = stamp.lines_for(host.root, [stamp.mark_file(host.root)])  # as it was before anything was read
-    reading = read_target(host.root)
+    since = attempts.firmware_began(host)
+    reading = read_target(host.root, since)
     config = mark + stamp.lines_for(host.root, reading.files)
     if reading.hidden or len(config) > MOST_WATCHED:
         config = [stamp.UNSEEN]
-    return reading if read_target(host.root) == reading else None, tuple(config)
+    return reading if read_target(host.root, since) == reading else None, tuple(config)
 
 
 def _find_file(host: Host, settings: Settings, path: str) -> Wish:
     entry = entry_for(host, Path(os.path.abspath(path)))
-    default = find_target(host.root).entry
+    reading = read_target(host.root, attempts.firmware_began(host))
+    default = reading.target.entry
     vouched = default.cmdline if default is not None and not default.running else ""
-    return Wish(_edited(entry, settings, vouched), (), "the kernel that was named", None, (), ())
+    return _unless_pending(
+        Wish(_edited(entry, settings, vouched), (), "the kernel that was named", None, (), ()), reading
+    )
 
 
-def _chosen(entry: BootEntry, settings: Settings, config: Tuple[str, ...]) -> Wish:
+def _chosen(entry: BootEntry, settings: Settings, config: Tuple[str, ...], reading: Reading) -> Wish:
     name = "{} (chosen for one boot)".format(entry.title)
-    return Wish(_edited(entry, settings, ""), config, name, None, (), (entry.title, entry.cmdline))
+    wish = Wish(_edited(entry, settings, ""), config, name, None, (), (entry.title, entry.cmdline))
+    return _unless_pending(wish, reading)
+
+
+def _unless_pending(wish: Wish, reading: Reading) -> Wish:
+    if reading.pending is None:
+        return wish
+    return wish._replace(entry=None, problem=reading.pending[1], pending=reading.pending)
 
 
 def _edited(entry: BootEntry, settings: Settings, vouched: str) -> BootEntry:

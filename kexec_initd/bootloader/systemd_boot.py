@@ -12,11 +12,13 @@ from typing import List, NamedTuple, Optional, Tuple
 
 from kexec_initd.bootloader import BootEntry, Change, Menu, Offered, Source
 from kexec_initd.bootloader.bls import Fields, Found, last, parse_entry, read_entries, tries, without_tries
-from kexec_initd.bootloader.efivars import path_of, plan_deletion, read_string
+from kexec_initd.bootloader.efivars import LIMIT, path_of, plan_deletion, read_string
 from kexec_initd.bootloader.glob import matches
 from kexec_initd.bootloader.tree import Tree
 from kexec_initd.bootloader.versions import uapi_key
 
+SMBIOS = "/sys/firmware/dmi/entries"
+EXTRA = b".kernel-cmdline-extra="
 LOADER = "systemd-boot"
 PLACES = ("/efi", "/boot/efi", "/boot")
 PROGRAM = re.compile(r"systemd-boot(\w+)\.efi$", re.IGNORECASE)
@@ -64,7 +66,7 @@ def read_menu(tree: Tree) -> Optional[Menu]:
     wishes, problem = read_wishes(tree, places)
     index, source, one_shot, reason = choose(numbered, wishes)
     offered = tuple(entry.offered for entry in numbered)
-    problem = problem or hidden(tree, places) or reason
+    problem = problem or hidden(tree, places) or extended(tree) or reason
     if problem or index is None:
         return Menu(LOADER, offered, None, problem, source, one_shot)
     changes, problem = plan_changes(tree, places, offered[index].id)
@@ -94,6 +96,17 @@ def hidden(tree: Tree, places: List[str]) -> Optional[str]:
     ran = (read_string(tree, "LoaderInfo") or "").startswith(LOADER)
     seen = any(tree.is_directory(place + "/EFI") or tree.is_file(place + "/loader/loader.conf") for place in places)
     return "the EFI system partition is not mounted" if ran and not seen else None
+
+
+def extended(tree: Tree) -> Optional[str]:
+    """Say when the machine's firmware has words for each command line, which systemd-boot (from 254 on) or its stub adds.
+
+    They are strings of SMBIOS, type 11 (systemd-boot(7), systemd-stub(7)), which the kernel shows one table a directory.
+    """
+    for name in tree.names(SMBIOS):
+        if name.startswith("11-") and EXTRA in (tree.read_bytes("{}/{}/raw".format(SMBIOS, name), LIMIT) or b""):
+            return "the firmware adds to command lines (kernel-cmdline-extra in SMBIOS)"
+    return None
 
 
 def is_installed(tree: Tree) -> bool:

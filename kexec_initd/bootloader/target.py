@@ -9,6 +9,8 @@ from kexec_initd.bootloader.efivars import DIRECTORY as EFI_VARIABLES
 from kexec_initd.bootloader.firmware import find_pending
 from kexec_initd.bootloader.menu import menu_of
 from kexec_initd.bootloader.tree import Tree
+from kexec_initd.bootloader.updates import find_trial
+from kexec_initd.codes import Code
 from kexec_initd.errors import one_line
 
 # What the running kernel makes up for each reader: it tells nothing by its time or its size, and stays as it is.
@@ -47,31 +49,38 @@ class Reading(NamedTuple):
     """The menu, the target in it and what they were found from: `files` that show by their identity when they change.
 
     With `hidden` there is also something whose change does not show, an EFI variable, and only another reading tells.
+    `pending` says, with its code, what keeps the loader from going its usual way, or counts how often it does; the target
+    has that as its problem, too.
     """
 
     menu: Menu
     target: Target
     files: Tuple[Path, ...]
     hidden: bool
+    pending: Optional[Tuple[Code, str]]
 
 
-def find_target(root: Path) -> Target:
+def find_target(root: Path, since: int = 0) -> Target:
     """Return the target of the host below `root`. Raises Error for what cannot be read at all."""
-    return read_target(root).target
+    return read_target(root, since).target
 
 
-def read_target(root: Path) -> Reading:
-    """Return the target of the host below `root`, and what decides. Raises Error for what cannot be read at all."""
+def read_target(root: Path, since: int = 0) -> Reading:
+    """Return the target of the host below `root`, and what decides. Raises Error for what cannot be read at all.
+
+    `since` is when the last boot through firmware began, 0 where nobody knows.
+    """
     tree = Tree(root)
     menu = menu_of(tree)
     target = choose_target(menu)
-    pending = find_pending(tree)
+    asked = [(Code.FIRMWARE, find_pending(tree, since)), (Code.UPDATE, find_trial(tree))]
+    pending = next(((code, reason) for code, reason in asked if reason is not None), None)
     if pending is not None:
-        target = target._replace(entry=None, changes=(), problem=pending)
+        target = target._replace(entry=None, changes=(), problem=pending[1])
     variables = [path for path in tree.asked if path.startswith(EFI_VARIABLES)]
     files = [path for path in tree.asked if not path.startswith(MADE_UP)] + variables
     hidden = any(not path[len(EFI_VARIABLES) :].startswith(SHOWING) and tree.is_file(path) for path in variables)
-    return Reading(menu, target, tuple(map(Path, files)), hidden)
+    return Reading(menu, target, tuple(map(Path, files)), hidden, pending)
 
 
 def choose_target(menu: Menu) -> Target:

@@ -93,6 +93,20 @@ class Tree:
         found = self._stat(path)
         return found is not None and stat.S_ISREG(found.st_mode)
 
+    def modified(self, path: str) -> Optional[int]:
+        """Return when a regular file was last written, in seconds since 1970; None for anything else."""
+        found = self._stat(path)
+        return int(found.st_mtime) if found is not None and stat.S_ISREG(found.st_mode) else None
+
+    def size(self, path: str) -> Optional[int]:
+        """Return the size of a regular file in bytes; None for anything else."""
+        found = self._stat(path)
+        return found.st_size if found is not None and stat.S_ISREG(found.st_mode) else None
+
+    def real(self, path: str) -> str:
+        """Return the name, on this machine, of what `path` leads to; for what can only open a file by its name."""
+        return self._root + (self.resolve(path) or path)
+
     def is_directory(self, path: str) -> bool:
         """Tell whether `path` leads to a directory."""
         found = self._stat(path)

@@ -15,6 +15,7 @@ GOOD = Facts(
     platform=None,
     unsupported=None,
     loaded_by_hand=False,
+    pending=None,
     no_target=None,
     target="Linux (grub2)",
     guard=None,
@@ -36,6 +37,10 @@ GOOD = Facts(
         ({"platform": "Xen", "loaded_by_hand": True}, (False, "platform")),
         ({"unsupported": "no kexec"}, (False, "unsupported")),
         ({"no_target": "missing"}, (False, "no-target")),
+        ({"pending": (Code.FIRMWARE, "BootNext"), "no_target": "BootNext"}, (False, "firmware")),
+        ({"pending": (Code.UPDATE, "on trial"), "guard": "lost"}, (False, "update")),
+        ({"pending": (Code.FIRMWARE, "BootNext"), "loaded_by_hand": True}, (True, "by-hand")),
+        ({"pending": (Code.FIRMWARE, "BootNext"), "unsupported": "no kexec"}, (False, "unsupported")),
         ({"guard": "never arrived"}, (False, "guard")),
         ({"guard": "never arrived", "no_target": "missing"}, (False, "no-target")),
         ({"guard": "never arrived", "loaded_by_hand": True}, (True, "by-hand")),
@@ -58,11 +63,12 @@ def test_table(change, expected) -> None:  # type: ignore[no-untyped-def]
 
 
 TEXT = st.one_of(st.none(), st.text(min_size=1))
+PENDING = st.one_of(st.none(), st.tuples(st.sampled_from([Code.FIRMWARE, Code.UPDATE]), st.text(min_size=1)))
 
 
 FACTS = st.builds(
-    Facts, st.booleans(), TEXT, TEXT, st.booleans(), TEXT, TEXT, st.booleans(), TEXT, st.text(min_size=1), TEXT, TEXT, TEXT,
-    TEXT,
+    Facts, st.booleans(), TEXT, TEXT, st.booleans(), TEXT, TEXT, st.booleans(), PENDING, TEXT, st.text(min_size=1), TEXT,
+    TEXT, TEXT, TEXT,
 )  # fmt: skip
 
 
@@ -75,7 +81,8 @@ def test_kexec_only_when_nothing_speaks_against_it(facts: Facts) -> None:
         or any(text is not None for text in (facts.switched_off, facts.container, facts.platform, facts.unsupported))
     )
     unfit = any(
-        text is not None for text in (facts.no_target, facts.guard, facts.limit_kexecs, facts.limit_days, facts.trial)
+        text is not None
+        for text in (facts.pending, facts.no_target, facts.guard, facts.limit_kexecs, facts.limit_days, facts.trial)
     )
     against = against or (unfit and not facts.loaded_by_hand)
     assert decision.kexec is not against
