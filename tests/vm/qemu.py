@@ -48,6 +48,7 @@ class Setup(NamedTuple):
     `state` is a saved state to go on from: it fits only the same accelerator, memory and devices. `payload` is a tar
     that the guest reads from /dev/vdb (`Machine.unpack`). With `deterministic` the guest's clock counts instructions.
     With `variables` its firmware is UEFI and starts with a copy of them, which cold reboots keep; else it is a PC's BIOS.
+    With `logged` each write to its disk is logged, too, for a power cut that loses some of them (power.py).
     """
 
     disk: Path
@@ -57,6 +58,7 @@ class Setup(NamedTuple):
     memory: int = MEMORY
     deterministic: bool = False
     writable: bool = False
+    logged: bool = False
     kernel: Optional[Path] = None
     initrd: Optional[Path] = None
     append: str = ""
@@ -68,8 +70,7 @@ class Setup(NamedTuple):
         """Return what a saved state depends on, as text."""
         version = subprocess.check_output(["qemu-system-x86_64", "--version"], text=True).splitlines()[0]
         args = [*accel_args(self.accel, self.deterministic), *DEVICES, str(self.memory), *self.extra_args]
-        firmware = [str(UEFI)] if self.variables else []
-        return " ".join([version, *args, str(len(self.extra_disks)), *firmware])
+        return " ".join([version, *args, str(len(self.extra_disks)), *([str(UEFI)] if self.variables else [])])
 
 
 class Machine:
@@ -83,7 +84,7 @@ class Machine:
         self.directory = Path(make_run_dir())
         self.disk = setup.disk if setup.writable else self.directory / "disk.qcow2"
         self.variables = self.directory / "variables.fd"
-        self.debug = self.directory / "debugcon"
+        self.debug, self.writes = self.directory / "debugcon", self.directory / "writes"
         self.process: Optional["subprocess.Popen[bytes]"] = None
         self.console: Optional[Console] = None
         self.qmp: Optional[Qmp] = None
@@ -114,6 +115,7 @@ class Machine:
         if self.setup.variables is not None and not self.variables.exists():
             shutil.copyfile(self.setup.variables, self.variables)
         self.write_payload()
+        self.writes.touch()
         mine = [socket.socketpair() for _ in range(2)]
         theirs = [pair[1].fileno() for pair in mine]
         with open(self.log, "ab") as log:
@@ -173,11 +175,10 @@ class Machine:
                 "isa-debugcon,chardev=debug,iobase=0xe9"]
         if setup.variables is not None:
             argv += uefi_args(self.variables)
-        kind = "qcow2" if self.disk.suffix == ".qcow2" else "raw"
-        argv += disk_args("root", self.disk, kind, "")
-        argv += disk_args("payload", self.directory / "payload.raw", "raw", ",readonly=on")
+        argv += disk_args("root", self.disk, log=self.writes if setup.logged else None)
+        argv += disk_args("payload", self.directory / "payload.raw", ",readonly=on")
         for number, path in enumerate(setup.extra_disks):
-            argv += disk_args(f"extra{number}", path, "qcow2" if path.suffix == ".qcow2" else "raw", "")
+            argv += disk_args(f"extra{number}", path)
         if setup.kernel is not None:
             argv += ["-kernel", str(setup.kernel), "-initrd", str(setup.initrd), "-append", setup.append]
         if setup.state is not None:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.vm.conftest import StartMachine
 from tests.vm.evidence import assert_came_by_kexec, gather
+from tests.vm.power import check_file_system, cut_power
 from tests.vm.qemu import EndReason, Setup
 from tests.vm.snapshot import Snapshot
 
@@ -54,3 +55,20 @@ def test_a_machine_that_did_nothing_has_not_come_by_kexec(stock: Snapshot, start
     before = gather(machine)
     with pytest.raises(AssertionError, match="same boot"):
         assert_came_by_kexec(before, gather(machine), ours=False)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_power_cut_loses_what_is_not_flushed_where_that_is_asked_for(
+    stock: Snapshot, start: StartMachine, lost: bool
+) -> None:
+    machine = start(stock.setup()._replace(logged=True))
+    block = "dd of=/root/block bs=4096 count=1 conv=notrunc iflag=fullblock status=none"
+    machine.check(f"echo flushed >/root/file; {block} if=/dev/zero; sync")
+    machine.check(f"tr '\\0' x </dev/zero | {block} oflag=direct")
+    assert (cut_power(machine, lost) > 0) is lost
+    assert check_file_system(machine) == ""
+    machine.restart()
+    machine.wait_login()
+    assert machine.check("cat /root/file") == "flushed"
+    assert machine.check("head -c 1 /root/block | od -A n -c").split() == ["\\0" if lost else "x"]
