@@ -15,6 +15,7 @@ DIGITS = re.compile(r"[0-9]*")
 LETTERS = re.compile(r"[A-Za-z]*")
 DPKG_PART = re.compile(r"([^0-9]*)([0-9]*)")
 DPKG_NOTHING = ((0,), (0, ""))
+SUFFIX = re.compile(r"(?:\.[A-Za-z~][A-Za-z0-9~]*)+\Z")
 RPM_PART = re.compile(r"([0-9]+)|([A-Za-z]+)|([~^])")
 
 
@@ -68,9 +69,7 @@ def dpkg_key(version: str) -> Key:
 
 def _dpkg_part_key(text: str) -> Key:
     parts = [(_dpkg_word(word), _number(digits)) for word, digits in DPKG_PART.findall(text) if word or digits]
-    while parts and parts[-1] == DPKG_NOTHING:
-        parts.pop()
-    return tuple(parts) + (DPKG_NOTHING,)
+    return tuple(parts or (DPKG_NOTHING,)) + (DPKG_NOTHING,)
 
 
 def _dpkg_word(word: str) -> Tuple[int, ...]:
@@ -88,6 +87,12 @@ def rpm_key(version: str) -> Key:
         else:
             key.append((4, _number(digits)) if digits else (3, letters))
     return tuple(key) + ((1,),)
+
+
+def filevercmp_key(name: str) -> Key:
+    """Order names of files as filevercmp of gnulib does: a dot first is the oldest, a suffix (".conf") counts last."""
+    stem = SUFFIX.sub("", name)
+    return not name.startswith("."), _dpkg_part_key(stem), _dpkg_part_key(name)
 
 
 def debian_kernel_key(release: str) -> Key:

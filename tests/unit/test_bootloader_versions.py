@@ -12,6 +12,7 @@ from kexec_initd.bootloader.versions import (
     Key,
     debian_kernel_key,
     dpkg_key,
+    filevercmp_key,
     rpm_kernel_key,
     rpm_key,
     uapi_key,
@@ -27,10 +28,17 @@ UAPI = [
 DPKG = [
     ["1~~", "1~~a", "1~", "1", "1a", "1.", "1.1", "1.01.1", "1.9-1", "1.10-0", "1.10-1", "2", "1:0"],
     ["6.1.0-9-amd64", "6.1.0-10-amd64", "6.1.0-37-amd64", "6.12.6-amd64"],
+    ["~", "0~rc1", "0", "0a", "0.", "00.1"],
 ]
 RPM = [
     ["1.0~rc1", "1.0", "1.0^git1", "1.0a", "1.0.1", "1.1", "5.0", "10.0001", "10.39", "20101122"],
     ["2.6.9", "2.6.18", "2.6.32"],
+]
+# From the manual of GNU coreutils, "Version sort ordering", and names of boot entries.
+FILES = [
+    [".a.conf", ".b", "a~.conf", "a", "a.conf", "a1.conf", "a2.conf", "a10.conf", "b"],
+    ["8.10.tar.gz", "8.10.1.tar.gz"],
+    ["id-0-rescue.conf", "id-4.18.0-80.el8.x86_64.conf", "id-4.18.0-553.el8_10.x86_64.conf", "id-4.19.0.conf"],
 ]
 DEBIAN_KERNELS = ["6.1.0-9-amd64", "6.1.0-10-amd64", "6.12~rc2-amd64", "6.12-rc3-amd64", "6.12-amd64", "6.12.6-amd64"]
 RPM_KERNELS = [
@@ -52,7 +60,7 @@ ANSWERS = (Path(__file__).parent / "versions.txt").read_text(encoding="utf-8").s
 VERSION = st.text(alphabet="0129abcz.-~^+_:", max_size=12)
 
 
-@pytest.mark.parametrize("key, lists", [(uapi_key, UAPI), (dpkg_key, DPKG), (rpm_key, RPM)])
+@pytest.mark.parametrize("key, lists", [(uapi_key, UAPI), (dpkg_key, DPKG), (rpm_key, RPM), (filevercmp_key, FILES)])
 def test_published_orders(key: Callable[[str], Key], lists: List[List[str]]) -> None:
     for ascending in lists:
         shuffled = list(ascending)

@@ -5,6 +5,7 @@ from typing import List, Optional
 
 import pytest
 
+from kexec_initd.bootloader import Menu
 from kexec_initd.bootloader.grub2 import Write, read, read_menu
 from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Refused
@@ -124,6 +125,7 @@ def test_the_entries_of_blscfg_save_themselves_where_that_is_wanted(tmp_path: Pa
     texts = {
         "boot/loader/entries/x-1.conf": "title X\nlinux /k1\n",
         "boot/grub/grubenv": "# GRUB Environment Block\nsaved_entry=y\n".ljust(1024, "#"),
+        "boot/grub/i386-pc/blscfg.mod": "",
         "proc/cmdline": "BOOT_IMAGE=(hd0,gpt1)/k1\n",
     }
     menu_of(tmp_path, functions + "save_default=true\nblscfg\n", texts=texts)
@@ -132,20 +134,87 @@ def test_the_entries_of_blscfg_save_themselves_where_that_is_wanted(tmp_path: Pa
     assert reading.writes == (Write(Path("/boot/grub/grubenv"), "saved_entry", "x-1"),)
 
 
-@pytest.mark.parametrize("module", ["blscfg", "blsuki"])
-def test_blscfg_of_another_make_is_not_decided(tmp_path: Path, module: str) -> None:
-    """GRUB 2.14's own command reads the same files in another way than Fedora's."""
-    texts = {
-        "boot/loader/entries/x-1.conf": "title X\nlinux /k1\n",
-        "boot/grub/x86_64-efi/{}.mod".format(module): "",
-        "proc/cmdline": "BOOT_IMAGE=(hd0,gpt1)/k1\n",
-    }
-    menu = menu_of(tmp_path, "function load_video {\ntrue\n}\nblscfg\n", texts=texts)
-    if module == "blsuki":
-        assert menu.default is None
-        assert "blscfg of GRUB 2.14 or newer" in (menu.problem or "")
-    else:
-        assert (menu.default, menu.problem) == (0, None)
+UNKNOWN_MAKE = "whose blscfg this GRUB has cannot be known"
+
+
+@pytest.mark.parametrize(
+    "modules, system, image",
+    [
+        (["i386-pc/blscfg"], "debian", "(hd0,gpt1)/k1"),
+        (["i386-pc/blsuki"], "debian", "/k1"),
+        (["i386-pc/blsuki", "x86_64-efi/blscfg"], "debian", None),
+        (["i386-pc/blsuki"], "fedora", None),
+        (["i386-pc/blsuki"], "suse", None),
+        ([], "fedora", "(hd0,gpt1)/k1"),
+        ([], "debian", None),
+    ],
+)
+def test_the_make_of_blscfg_is_told_by_its_module(
+    tmp_path: Path, modules: List[str], system: str, image: Optional[str]
+) -> None:
+    """Fedora's own command names a kernel with its device, that of 2.14 does not."""
+    texts = {"boot/grub/{}.mod".format(module): "" for module in modules}
+    texts["etc/os-release"] = "ID=x\nID_LIKE={}\n".format(system)
+    texts["boot/loader/entries/x-1.conf"] = "title X\nlinux /k1\n"
+    texts["proc/cmdline"] = "BOOT_IMAGE=(hd0,gpt1)/k1\n"
+    menu = menu_of(tmp_path, "blscfg\n", texts=texts)
+    entries = [offered.entry for offered in menu.offered]
+    assert [entry.cmdline if entry else None for entry in entries] == (["BOOT_IMAGE=" + image] if image else [])
+    assert menu.problem == (None if image else UNKNOWN_MAKE)
+
+
+def upstream(tmp_path: Path, command: str, names: List[str]) -> Menu:
+    """Read a host whose GRUB is 2.14, with entries for /k1 by their paths below /boot."""
+    texts = {"boot/" + name: "linux /k1 {}\n".format(name) for name in names}
+    return menu_of(tmp_path, command + "\n", texts={"boot/grub/i386-pc/blsuki.mod": "", **texts})
+
+
+@pytest.mark.parametrize(
+    "command, ids",
+    [
+        ("blscfg", ["b-10", "b-9", ".h"]),
+        ("blscfg --path /other", ["c"]),
+        ("blscfg -p ($root)/other -f", ["c"]),
+        ("blscfg --path=/none --enable-fallback", ["b-10", "b-9", ".h"]),
+        ("blscfg --path other", ["b-10", "b-9", ".h"]),
+        ("blscfg --path /none", []),
+        ("blscfg x", []),
+    ],
+)
+def test_where_upstream_finds_its_entries(tmp_path: Path, command: str, ids: List[str]) -> None:
+    names = ["loader/entries/" + name for name in ("b-9.conf", "b-10.conf", ".h.conf", "c.conf~")]
+    menu = upstream(tmp_path, command, [*names, "other/c.conf"])
+    assert [offered.id for offered in menu.offered] == ids
+    assert menu.problem == (None if ids else "the menu is empty")
+
+
+@pytest.mark.parametrize(
+    "command, names, problem",
+    [
+        (
+            "blscfg",
+            ["b-9.conf", "b-09.conf"],
+            "/boot/loader/entries/b-09.conf and /boot/loader/entries/b-9.conf are the ",
+        ),
+        ("blscfg", ["b-9.conf", "b-8.conf/x"], "/boot/loader/entries/b-8.conf is no regular file"),
+        ("blscfg -d", ["b.conf"], "blscfg that shows some of its entries only"),
+        ("blscfg --entry b.conf", ["b.conf"], "blscfg that shows some of its entries only"),
+        ("blscfg --path /loader/entries/b.conf", ["b.conf"], "blscfg with a file"),
+        ("blscfg --path '(hd0,1)'", ["b.conf"], "blscfg with the path (hd0,1)"),
+        ("blscfg --path (hd7,1)/x", ["b.conf"], "which device hd7,1 is cannot be known"),
+        ("blscfg --other", ["b.conf"], "the option --other"),
+        ("smbios --set blsuki_save_default; blscfg", ["b.conf"], "the value of blsuki_save_default"),
+    ],
+)
+def test_what_of_upstreams_blscfg_is_not_decided(tmp_path: Path, command: str, names: List[str], problem: str) -> None:
+    menu = upstream(tmp_path, command, ["loader/entries/" + name for name in names])
+    assert menu.default is None and problem in (menu.problem or "")
+
+
+def test_two_files_of_one_version_are_not_decided_with_fedoras_blscfg_either(tmp_path: Path) -> None:
+    texts = {"boot/loader/entries/b-1-{}.conf".format(release): "linux /k1\n" for release in ("1", "01")}
+    menu = menu_of(tmp_path, "blscfg\n", texts={"boot/grub/i386-pc/blscfg.mod": "", **texts})
+    assert menu.default is None and "are the same version" in (menu.problem or "")
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kexec_initd.bootloader.grub2 import read, read_menu
-from kexec_initd.bootloader.grub2.blscfg import expand
 from kexec_initd.bootloader.grub2.blscfg import parse as parse_fragment
+from kexec_initd.bootloader.grub2.blsuki import parse as parse_upstream
 from kexec_initd.bootloader.grub2.defaults import Level, Line, choose
+from kexec_initd.bootloader.grub2.fragments import expand
 from kexec_initd.bootloader.grub2.grubenv import SIGNATURE, SIZE, parse, with_changes
 from kexec_initd.bootloader.grub2.images import command_line
 from kexec_initd.bootloader.grub2.values import Undecidable
@@ -195,6 +196,23 @@ def test_values_of_fragments(value: str, text: Optional[str]) -> None:
 def test_a_fragment_ends_where_grub_stops_reading() -> None:
     text = "# x\n title  A b\nlinux\t/k\ninitrd /a\ninitrd /b c\n\nversion 1\n"
     assert parse_fragment(text) == {"title": ["A b"], "linux": ["/k"], "initrd": ["/a", "/b c"]}
+    assert parse_upstream(text) == parse_fragment(text)
+
+
+@pytest.mark.parametrize(
+    "text, fedora, upstream",
+    [
+        ("title\tA b\n", {"title\tA": ["b"]}, {"title": ["A b"]}),
+        ("linux /k\noptions  \ninitrd /a\n", {"linux": ["/k"], "options": [""], "initrd": ["/a"]}, {"linux": ["/k"]}),
+        ("title A \t\nlinux /k", {"title": ["A \t"], "linux": ["/k"]}, {"title": ["A \t"], "linux": ["/k"]}),
+        (" \nlinux /k", {}, {}),
+        ("linux\nlinux /k", {}, {}),
+    ],
+)
+def test_the_makes_of_blscfg_read_a_fragment_each_in_its_way(
+    text: str, fedora: Dict[str, List[str]], upstream: Dict[str, List[str]]
+) -> None:
+    assert (parse_fragment(text), parse_upstream(text)) == (fedora, upstream)
 
 
 MOUNTS = "/dev/mapper/vg-root / ext4 rw 0 0\n/dev/nvme0n1p2 /boot ext4 rw 0 0\n/dev/sdb1 /data\\040x ext4 rw 0 0\n"

@@ -4,61 +4,65 @@ GRUB makes of each file in loader/entries a menu entry with a script of its own,
 and release of the file's name, the newest first. Its reading has peculiarities that are followed here: a file ends at
 the first line that is no "key value", for one.
 
-GRUB 2.14 has a command of the same name of its own, in its module blsuki: it names kernels without a device, sorts in
-another way and knows fewer variables. With that one nothing is decided.
+GRUB 2.14 has a command of the same name of its own, see `blsuki`. Which of them a host has is told by its modules.
 """
 
-import string
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
+from kexec_initd.bootloader.grub2 import blsuki
 from kexec_initd.bootloader.grub2.disk import Kind, Spot
+from kexec_initd.bootloader.grub2.fragments import DIRECTORY, Fragment, expand, identity, item, newest_first, read_text
 from kexec_initd.bootloader.grub2.interpreter import Interpreter, Status
-from kexec_initd.bootloader.grub2.machine import Item
 from kexec_initd.bootloader.grub2.parser import Command
-from kexec_initd.bootloader.grub2.script import read_script
+from kexec_initd.bootloader.grub2.start import FEDORA, distribution
 from kexec_initd.bootloader.grub2.values import Undecidable
 from kexec_initd.bootloader.grub2.variables import look
 from kexec_initd.bootloader.versions import rpm_key
 
-DIRECTORY = "/loader/entries"
-MAX_BYTES = 65536
-UPSTREAM = "/blsuki.mod"
 _TRIES = 10
-_NAME = frozenset(string.ascii_letters + string.digits + "_")
-
-
-class Fragment(NamedTuple):
-    """A file in loader/entries: its name without ".conf", the host's path, and the lines by key."""
-
-    id: str
-    path: str
-    fields: Dict[str, List[str]]
 
 
 def blscfg(run: Interpreter, arguments: List[str], node: Command) -> Status:
-    """`blscfg`: add an entry for each file."""
+    """`blscfg`, and `bls_import` as Fedora's was called first: add an entry for each file, by the rules of its make."""
+    if _is_upstream(run):
+        return blsuki.blscfg(run, arguments, node)
     if arguments:
         raise Undecidable("blscfg with an argument")
     variables = run.machine.variables
-    if _is_upstream(run, variables.get("prefix", "")):
-        raise Undecidable("blscfg of GRUB 2.14 or newer")
     root, boot = variables.get("root", ""), variables.get("boot")
     if boot is not None and boot != root and variables.get("grub_platform") != "efi":
         raise Undecidable("blscfg with `boot` on another device than `root`")
     spot = _find(run, variables.get("blsdir"))
     if spot is None:
         return False
-    fragments = [_read(run, spot.path + "/" + name) for name in run.machine.disk.names(spot) if _is_fragment(name)]
-    for fragment in sorted(fragments, key=lambda one: _order(one.id), reverse=True):
+    paths = [spot.path + "/" + name for name in run.machine.disk.names(spot) if _is_fragment(name)]
+    for path in newest_first(paths, lambda path: _order(identity(path))):
+        fragment = Fragment(identity(path), path, parse(read_text(run, path)))
         if "linux" in fragment.fields:
-            run.machine.add(_item(run, fragment, root))
+            run.machine.add(item(run, fragment, _script(run, fragment, root)))
     return True
 
 
-def _is_upstream(run: Interpreter, prefix: str) -> bool:
-    """Tell whether one of the platforms' modules that grub-install has laid down is 2.14's."""
-    platforms = run.machine.disk.names(look(run.machine, prefix))
-    return any(look(run.machine, prefix + "/" + name + UPSTREAM).kind is Kind.FILE for name in platforms if "-" in name)
+def _is_upstream(run: Interpreter) -> bool:
+    """Tell whether `blscfg` is 2.14's own, by the module that grub-install has laid down, and not that of Fedora.
+
+    Fedora's images for EFI hold all of their modules. Raises Undecidable where that does not say whose it is.
+    """
+    prefix = run.machine.variables.get("prefix", "")
+    platforms = [name for name in run.machine.disk.names(look(run.machine, prefix)) if "-" in name]
+    modules = [_has_module(run, prefix, platforms, name) for name in ("blsuki", "blscfg")]
+    names = distribution(run.machine.disk.tree)
+    is_fedora = any(name in FEDORA for name in names)
+    if modules == [True, False] and not is_fedora and "suse" not in names:
+        return True
+    if modules == [False, True] or (modules == [False, False] and is_fedora):
+        return False
+    raise Undecidable("whose blscfg this GRUB has cannot be known")
+
+
+def _has_module(run: Interpreter, prefix: str, platforms: List[str], name: str) -> bool:
+    paths = ["{}/{}/{}.mod".format(prefix, platform, name) for platform in platforms]
+    return any(look(run.machine, path).kind is Kind.FILE for path in paths)
 
 
 def _find(run: Interpreter, named: Optional[str]) -> Optional[Spot]:
@@ -73,14 +77,6 @@ def _find(run: Interpreter, named: Optional[str]) -> Optional[Spot]:
 
 def _is_fragment(name: str) -> bool:
     return name.endswith(".conf") and len(name) > len(".conf") and not name.startswith(".")
-
-
-def _read(run: Interpreter, path: str) -> Fragment:
-    text = run.machine.disk.tree.read_text(path, MAX_BYTES)
-    if text is None or "\0" in text:
-        raise Undecidable("{} cannot be read".format(path))
-    run.machine.budget.read(path, 8 * len(text))
-    return Fragment(path.rpartition("/")[2][: -len(".conf")], path, parse(text))
 
 
 def parse(text: str) -> Dict[str, List[str]]:
@@ -108,27 +104,6 @@ def _order(name: str) -> Tuple[object, ...]:
     return (not exhausted, *(rpm_key(part) for part in parts))
 
 
-def _item(run: Interpreter, fragment: Fragment, root: str) -> Item:
-    fields = fragment.fields
-    kernel = fields["linux"][0]
-    parameters = fields.get("title", [kernel])[:1] + fields.get("grub_arg", [])
-    script = read_script(fragment.path, _script(run, fragment, root), run.machine.lexer)
-    if script.parsed.rejected:
-        raise Undecidable("{}: {}".format(fragment.path, script.parsed.rejected.reason))
-    users = expand(fields["grub_users"][0], run.machine.variables) if "grub_users" in fields else None
-    return Item(
-        title=parameters[0],
-        id=fragment.id,
-        parameters=tuple(parameters),
-        submenu=False,
-        unrestricted=users is None,
-        certain=True,
-        script=script,
-        body=script.parsed.block,
-        line=0,
-    )
-
-
 def _script(run: Interpreter, fragment: Fragment, root: str) -> str:
     """Write the script that GRUB makes of a file; its values go into it as they are."""
     fields, variables = fragment.fields, run.machine.variables
@@ -146,35 +121,3 @@ def _script(run: Interpreter, fragment: Fragment, root: str) -> str:
     if fields.get("devicetree") or variables.get("devicetree"):
         lines.append("devicetree")
     return "\n".join(lines)
-
-
-def expand(value: str, variables: Dict[str, str]) -> Optional[str]:
-    """Put variables into a value of a file; None where GRUB ends up with nothing.
-
-    Each variable is followed by a space, in place of the one behind its name. A text of a single character is lost, and
-    so is all of the value when an unset variable comes first and another variable, or nothing, directly behind it.
-    """
-    result: Optional[str] = None
-    is_name = False
-    start = last = 0
-    for at, char in enumerate(value):
-        if char == "$":
-            if start != last:
-                result = _append(result, value[start : last + 1], is_name, variables)
-                if result is None:
-                    return None
-            is_name, start = True, at + 1
-        elif is_name and char not in _NAME:
-            result = _append(result, value[start : last + 1], True, variables)
-            is_name, start = False, at + 1 if char == " " else at
-        last = at
-    if start != last:
-        result = _append(result, value[start : last + 1], is_name, variables)
-    return result
-
-
-def _append(result: Optional[str], text: str, is_name: bool, variables: Dict[str, str]) -> Optional[str]:
-    if not is_name:
-        return (result or "") + text
-    found = variables.get(text)
-    return result if found is None else (result or "") + found + " "

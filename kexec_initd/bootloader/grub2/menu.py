@@ -22,7 +22,6 @@ MAX_LEVELS = 20
 PASSWORD = "it asks for a password"
 STEPS = 20000
 WISHES = ("next_entry", "prev_saved_entry")
-FEDORA = ("fedora", "rhel")
 
 
 class Reading(NamedTuple):
@@ -65,7 +64,7 @@ class _Run:
 
     def __init__(self, tree: Tree, config: str) -> None:
         self._config = config
-        self._fedora = any(name in FEDORA for name in start.distribution(tree))
+        self._fedora = any(name in start.FEDORA for name in start.distribution(tree))
         self._actions: Actions = actions()
         self._machine = Machine(Disk(tree), Budget(STEPS), Lexer())
         self._machine.variables.update(start.variables(self._machine.disk, config))

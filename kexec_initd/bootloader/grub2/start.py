@@ -12,6 +12,7 @@ from kexec_initd.bootloader.grub2.values import Undecidable, unknown
 from kexec_initd.bootloader.tree import Tree
 
 DIRECTORIES = ("/boot/grub", "/boot/grub2")
+FEDORA = ("fedora", "rhel")  # ids of the distributions with the GRUB of Fedora
 SYSTEM_PARTITIONS = ("/boot/efi", "/efi", "/boot")
 FEATURES = (
     "chainloader_bpb",
