@@ -6,6 +6,7 @@ sees them, for instance below /boot.
 
 import errno
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Dict, FrozenSet, List, NamedTuple, Optional, Tuple
@@ -16,6 +17,13 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_NAMES = 10000
 MAX_LINKS = 40
 MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+# What has the header of a Linux kernel, or is started in its place, but would find no BIOS behind a kexec.
+NOT_LINUX = (
+    (re.compile("memtest|mt86"), "it is a memory test"),
+    (re.compile("memdisk"), "it is memdisk, which starts the image of a disk"),
+    (re.compile(r"ipxe|undionly|.*\.lkrn\Z"), "it is a network boot program"),
+    (re.compile("xen"), "it is the Xen hypervisor"),
+)
 READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -200,9 +208,7 @@ def _read(descriptor: int, limit: int) -> bytes:
 def not_linux(path: str) -> Optional[str]:
     """Say what a file is that boot loaders start like a kernel, by its name; None for what may be a kernel."""
     name = path.rpartition("/")[2].lower()
-    if name.startswith("memtest"):
-        return "it is a memory test"
-    return "it is the Xen hypervisor" if name.startswith("xen") else None
+    return next((what for pattern, what in NOT_LINUX if pattern.match(name)), None)
 
 
 def _tells(error: Exception, path: str, expected: Tuple[int, ...]) -> bool:

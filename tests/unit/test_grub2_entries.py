@@ -16,7 +16,9 @@ from tests.unit.grub2_hosts import cmdline_of, menu_of, two_entries
     "body, obstacle",
     [
         ("chainloader +1", "chainloader"),
-        ("linux16 /memtest86+.bin", "memtest (linux16 image)"),
+        ("linux16 /memtest86+.bin", "it is a memory test"),
+        ("linux16 /memdisk iso raw; initrd16 /i1", "it is memdisk, which starts the image of a disk"),
+        ("linux16 /ipxe.lkrn", "it is a network boot program"),
         ("multiboot /k1; module /k2", "multiboot"),
         ("cryptomount -u 1; linux /k1", "encrypted (cryptomount)"),
         ("halt", "halt"),

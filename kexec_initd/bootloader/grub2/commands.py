@@ -44,7 +44,7 @@ def actions() -> Actions:
     table.update(dict.fromkeys(QUESTIONS.split(), variables.ask))
     table.update(dict.fromkeys(KEYS, _false))
     table.update({name: images.refuse(name) for name in OTHER_SYSTEMS.split()})
-    table.update({name: images.load_linux(name) for name in ("linux", "linux16", "linuxefi")})
+    table.update(dict.fromkeys(("linux", "linux16", "linuxefi"), images.load_linux))
     table.update(dict.fromkeys(("initrd", "initrd16", "initrdefi"), images.load_initrd))
     table.update(dict.fromkeys(("[", "test"), variables.test))
     table.update(dict.fromkeys(("source", "."), sources.source))

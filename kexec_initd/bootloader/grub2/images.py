@@ -10,9 +10,9 @@ from kexec_initd.bootloader.grub2.machine import Boot
 from kexec_initd.bootloader.grub2.parser import Command
 from kexec_initd.bootloader.grub2.values import is_unknown, shown, why_unknown
 from kexec_initd.bootloader.grub2.variables import look
+from kexec_initd.bootloader.tree import not_linux
 
 _ESCAPED = re.compile(r"(\\x[0-9A-Fa-f]{2})|([\\'\"])")
-_MEMTEST = re.compile(r"(?i)\A(mt86|mt86plus|memtest)")
 
 
 def command_line(arguments: List[str]) -> str:
@@ -28,29 +28,25 @@ def _quoted(word: str) -> str:
     return '"{}"'.format(text) if " " in word else text
 
 
-def load_linux(name: str) -> Action:
-    """Make `linux`, `linux16` or `linuxefi`: the first argument is the kernel, all of them are its command line."""
-
-    def action(run: Interpreter, arguments: List[str], node: Command) -> Status:
-        machine = run.machine
-        spot = look(machine, arguments[0] if arguments else "")
-        # A kernel takes the place of the one before, with its initrds.
-        machine.boot = Boot(obstacle=machine.boot.obstacle, gone=machine.boot.gone)
-        if arguments and _MEMTEST.match(arguments[0].rpartition("/")[2]):
-            machine.fail("memtest ({} image)".format(name))
-        if spot.kind is not Kind.FILE:
-            path = spot.path or shown(arguments[0] if arguments else "")
-            machine.fail(
-                spot.obstacle or "the kernel {} is {}".format(path, spot.kind.value), spot.kind is Kind.MISSING
-            )
-            return None if spot.kind is Kind.UNKNOWN else False
-        cmdline = "BOOT_IMAGE=" + command_line(arguments)
-        if is_unknown(cmdline):
-            machine.fail(_unknown_cmdline(cmdline))
-        machine.boot = machine.boot._replace(kernel=spot.path, cmdline=cmdline)
-        return True
-
-    return action
+def load_linux(run: Interpreter, arguments: List[str], node: Command) -> Status:
+    """`linux`, `linux16` and `linuxefi`: the first argument is the kernel, all of them are its command line."""
+    machine = run.machine
+    name = arguments[0] if arguments else ""
+    spot = look(machine, name)
+    # A kernel takes the place of the one before, with its initrds.
+    machine.boot = Boot(obstacle=machine.boot.obstacle, gone=machine.boot.gone)
+    stranger = not_linux(name)
+    if stranger:
+        machine.fail(stranger)
+    if spot.kind is not Kind.FILE:
+        path = spot.path or shown(name)
+        machine.fail(spot.obstacle or "the kernel {} is {}".format(path, spot.kind.value), spot.kind is Kind.MISSING)
+        return None if spot.kind is Kind.UNKNOWN else False
+    cmdline = "BOOT_IMAGE=" + command_line(arguments)
+    if is_unknown(cmdline):
+        machine.fail(_unknown_cmdline(cmdline))
+    machine.boot = machine.boot._replace(kernel=spot.path, cmdline=cmdline)
+    return True
 
 
 def _unknown_cmdline(cmdline: str) -> str:
