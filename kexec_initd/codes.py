@@ -27,6 +27,8 @@ class Code(str, enum.Enum):
     LIMIT_DAYS = "limit-days"
     TRIAL = "trial"
     FAILED = "failed"
+    LOST = "lost"
+    UNDECIDED = "undecided"
     NOT_INSTALLED = "not-installed"
 
     def __str__(self) -> str:

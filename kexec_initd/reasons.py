@@ -1,7 +1,10 @@
-"""Why the last reboot went through firmware: one line that outlives it, "CODE SENTENCE", for `status` to show.
+"""Why the running boot came through firmware: one line that outlives a reboot, "CODE SENTENCE", for `status` to show.
 
-Written early in a shutdown, by plain shell, too, and removed where the decision is kexec; what then becomes of that, `attempts`
-knows. Best effort both ways: a disk that is full takes nothing away from a reboot.
+The file PATH holds what will be true of the next boot if no more is said. At the end of a boot that is UNDECIDED; a shutdown,
+plain shell among its ways, writes the reason of its decision over it. What becomes of a kexec, the record of attempts knows: its
+arrival is none of this, and an attempt that was lost is the reason itself, whether the jump or the new kernel failed. The
+first look of a boot moves what holds for it into the state directory. Best effort: a disk that is full takes nothing away
+from a reboot.
 """
 
 import contextlib
@@ -9,33 +12,39 @@ import os
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from kexec_initd import stamp
+from kexec_initd.codes import Code
 from kexec_initd.errors import Refused, one_line
 from kexec_initd.files import open_trusted, write_atomic
+from kexec_initd.guard import Outcome, Record
 from kexec_initd.integration.records import STATE_DIR
 from kexec_initd.policy import Decision
 
 PATH = Path(STATE_DIR) / "last-cold"
+SHOWN = "last-cold"  # in the state directory: that of the running boot, empty for a kexec
 LIMIT = 4096
 
 
 class LastCold(NamedTuple):
-    """The last reboot, which was cold: the code and the sentence of its decision, in seconds since 1970 when."""
+    """The code and the sentence of a reboot that was cold."""
 
     code: str
     reason: str
-    time: int
+
+
+UNDECIDED = LastCold(
+    Code.UNDECIDED.value,
+    "nothing was decided: the machine was switched off or reset, lost its power, or its shutdown was cut short",
+)
 
 
 def keep(root: Path, decision: Decision) -> None:
-    """Write down why the reboot that is under way is cold, or that it is not."""
-    if decision.kexec:
+    """Write down why the reboot that is under way is cold. Of a kernel that was loaded by hand nothing is to be said."""
+    if not decision.kexec:
+        with contextlib.suppress(OSError):
+            _write(root / PATH.relative_to("/"), LastCold(str(decision.code), decision.reason))
+    elif decision.code is Code.BY_HAND:
         forget(root)
-        return
-    place = root / PATH.relative_to("/")
-    with contextlib.suppress(OSError):
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        line = "{} {}\n".format(decision.code, one_line(decision.reason))
-        write_atomic(place, line.encode("utf-8", "backslashreplace")[:LIMIT], 0o600)
 
 
 def forget(root: Path) -> None:
@@ -44,13 +53,46 @@ def forget(root: Path) -> None:
         (root / PATH.relative_to("/")).unlink()
 
 
-def read(root: Path) -> Optional[LastCold]:
-    """Return why the last reboot was cold; None where it was not, or where nothing of ours says so."""
+def take_over(root: Path, record: Record, attempt: Optional[str]) -> None:
+    """Once a boot, `record` being judged and `attempt` on the command line: move why it came so, begin anew for the next."""
+    place = stamp.state_dir(root) / SHOWN
+    with contextlib.suppress(OSError):
+        if not os.path.lexists(str(place)):
+            why = _derive(root, record, attempt)
+            stamp.make_state_dir(root)
+            _write(place, why)
+            _write(root / PATH.relative_to("/"), UNDECIDED)
+
+
+def find(root: Path, record: Record, attempt: Optional[str]) -> Optional[LastCold]:
+    """Return why the running boot came through firmware; None where it did not, or where nothing of ours says so."""
+    place = stamp.state_dir(root) / SHOWN
+    return read(place) if os.path.lexists(str(place)) else _derive(root, record, attempt)
+
+
+def read(place: Path) -> Optional[LastCold]:
+    """Return what the file `place` says; None where it says nothing, or is none of ours."""
     try:
-        fd = open_trusted(root / PATH.relative_to("/"), os.O_NOFOLLOW)
+        fd = open_trusted(place, os.O_NOFOLLOW)
     except Refused:
         return None
     with os.fdopen(fd, "rb") as file:
-        text, written = file.read(LIMIT).decode("utf-8", "backslashreplace"), int(os.fstat(fd).st_mtime)
+        text = file.read(LIMIT).decode("utf-8", "backslashreplace")
     code, _, reason = text.partition("\n")[0].partition(" ")
-    return LastCold(one_line(code), one_line(reason), written) if reason else None
+    return LastCold(one_line(code), one_line(reason)) if reason else None
+
+
+def _derive(root: Path, record: Record, attempt: Optional[str]) -> Optional[LastCold]:
+    last, closed = record.last, record.guard
+    if last is not None and last.attempt.id == attempt:
+        return None
+    # A guard that has seen no boot since was closed by this one.
+    if closed is not None and closed.boots == 0 and last is not None and last.outcome is Outcome.LOST:
+        return LastCold(Code.LOST.value, "{}: the jump failed, or what it started did not come up".format(closed))
+    return read(root / PATH.relative_to("/"))
+
+
+def _write(place: Path, why: Optional[LastCold]) -> None:
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    line = "{} {}\n".format(why.code, one_line(why.reason)) if why else ""
+    write_atomic(place, line.encode("utf-8", "backslashreplace")[:LIMIT], 0o600)

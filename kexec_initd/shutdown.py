@@ -13,6 +13,7 @@ from typing import Iterator, Optional, Tuple
 from kexec_initd import arrival, attempts, consuming, guard, kexec, loading, reasons, stamp, watchdog
 from kexec_initd.assessment import ATTENDED, assess
 from kexec_initd.bootloader import Change
+from kexec_initd.cmdline import find_attempt
 from kexec_initd.codes import Code
 from kexec_initd.errors import Error, Refused, one_line
 from kexec_initd.files import write_atomic
@@ -30,8 +31,10 @@ def preload(host: Host, settings: Settings) -> str:
     """
     failure = check_arrival(host, settings)
     with lock(host.root):
+        record = guard.Record()
         with contextlib.suppress(attempts.Damaged):  # what a damaged record means is the decision's to say
-            attempts.settle(host, settings.guard_boots, failure)
+            record = attempts.settle(host, settings.guard_boots, failure)
+        reasons.take_over(host.root, record, find_attempt(host.cmdline or ""))
         watchdog.take_over(host.root)
         if not settings.preload:
             return "nothing is loaded at boot: PRELOAD=no in the settings"

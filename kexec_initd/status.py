@@ -6,6 +6,7 @@ from typing import List, NamedTuple, Optional
 
 from kexec_initd import attempts, guard, reasons, stamp, watchdog
 from kexec_initd.assessment import assess, with_files_read
+from kexec_initd.cmdline import find_attempt
 from kexec_initd.codes import Code
 from kexec_initd.errors import one_line
 from kexec_initd.files import read_text
@@ -23,7 +24,7 @@ class Status(NamedTuple):
     `last_attempt` is the id of the last kexec, `last_outcome` "arrived", "lost", "failed" or "under-way", `last_time` in
     seconds since 1970, `kexecs` how many have arrived since the last boot through firmware, `kexecs_total` how many ever,
     `firmware_days` how many days ago that boot was. `guard` says why the guard is closed; it is None where it is open.
-    `last_reboot` is "kexec" or "cold" as it was decided, with the code and the sentence of a cold one; None before the first.
+    `last_reboot` is "kexec" or "cold", with the code and the sentence of a cold one; None before the first.
     `watchdog` says whether one will watch the jump, and why not; it is None where none is wanted.
     """
 
@@ -63,7 +64,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
     goes = found.decision.kexec and installed
     record, last = found.record, found.record.last
     days = guard.days_since_firmware(record, time.time(), attempts.read_uptime(host.root))
-    cold = reasons.read(host.root)
+    cold = reasons.find(host.root, record, find_attempt(host.cmdline or ""))
     return Status(
         installed=installed,
         init=host.init.value,

@@ -66,17 +66,11 @@ go_cold () {
 	say "reboot will go through firmware: $2"
 }
 
-go_through_kexec () {
-	decide kexec
-	if [ -e "$cold" ]; then
-		bounded 10 rm -f "$cold"
-	fi
-}
-
 # Python could not answer: a kernel without our stamp was loaded by the admin's own hand and is his wish.
 decide_alone () {
 	if is_loaded && [ ! -e "$state/stamp" ]; then
-		go_through_kexec
+		decide kexec
+		bounded 10 rm -f "$cold" "$cold.new"
 	else
 		go_cold failed "nothing fit is loaded, and the program that would load it failed (code $1)"
 	fi
@@ -128,7 +122,7 @@ prepare () {
 		rm -f /no-kexec-reboot
 		go_cold cold-once "asked for by /no-kexec-reboot"
 	elif is_loaded && is_unchanged && begin_attempt; then
-		go_through_kexec
+		decide kexec
 	else
 		bounded 60 load_and_decide
 		if [ ! -s "$state/decision" ]; then

@@ -247,7 +247,7 @@ load_and_decide () {
 	failure=
 	settle_attempts || unsettled=$reason
 	if may_kexec && { is_by_hand || load_and_begin; }; then
-		go_through_kexec
+		decide kexec
 	else
 		go_cold "$code" "$reason"
 	fi

@@ -105,7 +105,14 @@ FAULTS = (
         47,
         "the new kernel is up, without its network or the end of its boot",
         "the next one is cold",
-        {},
+        {
+            "arrival-that-fails-its-check": Scenario(
+                "d=/etc/kexec-initd/arrival.d && mkdir -p $d && printf '#!/bin/sh\\nexit 4\\n' >$d/network && "
+                "chmod 755 $d/network && echo CHECK_SECONDS=1 >>/etc/default/kexec-initd",
+                after="(for i in $(seq 50); do kexec-initd status | grep 'guard: *closed: .*exit code 4' && exit; "
+                "sleep 1; done; exit 1)",
+            ),
+        },
         tests(
             "unit/test_attempts.py",
             "another_boot_closes_the_guard_for_that_target_only",

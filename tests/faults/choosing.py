@@ -1,10 +1,21 @@
 """Faults of the choice: which kernel is next, what the boot loader and the firmware are asked for, while others write it."""
 
 from tests.faults.loading import KERNEL
-from tests.faults.model import EITHER, Fault, Scenario, cold, tests
+from tests.faults.model import EITHER, UNLOAD, Fault, Scenario, cold, tests
 
 # One more parameter of that many bytes in every entry.
 LONGER = "sed -i \"s|^[[:space:]]*linux.*|& long=$(head -c {} /dev/zero | tr '\\0' x)|\" /boot/grub/grub.cfg"
+
+
+def variable(name: str, value: bytes) -> str:
+    """Return what sets a variable of the firmware's; before its value come its attributes: kept, for boot and run time."""
+    octal = "".join("\\{:03o}".format(byte) for byte in b"\7\0\0\0" + value)
+    return (
+        "cd /sys/firmware/efi/efivars; mountpoint -q . || mount -t efivarfs none . && cd /sys/firmware/efi/efivars && "
+        "f={}-8be4df61-93ca-11d2-aa0d-00e098032b8c && {{ [ ! -e $f ] || chattr -i $f; }} && "
+        "printf '{}' >/root/value && cat /root/value >$f".format(name, octal)
+    )
+
 
 FAULTS = (
     Fault(
@@ -103,7 +114,13 @@ FAULTS = (
         22,
         "the command line asks for single-user mode, another init, a rescue",
         "not carried on; what the entry says",
-        {},
+        {
+            "single-typed-at-the-boot-menu": Scenario(
+                UNLOAD + 'echo "$(cat /proc/cmdline) single init=/bin/false" >/root/line && '
+                "mount --bind /root/line /proc/cmdline",
+                after="! grep -E 'single|init=/bin/false' /proc/cmdline",
+            ),
+        },
         tests("unit/test_editing.py", "words_for_one_boot", "find_one_off")
         + tests(
             "unit/test_wishes.py",
@@ -152,7 +169,12 @@ FAULTS = (
         26,
         "the firmware is asked for something: BootNext, OsIndications, a capsule",
         "cold",
-        {},
+        {
+            "boot-next": cold(variable("BootNext", bytes(2)), "BootNext", "preloaded_uefi"),
+            "firmware-setup-asked-for": cold(
+                variable("OsIndications", b"\1" + bytes(7)), "OsIndications", "preloaded_uefi"
+            ),
+        },
         tests("unit/test_loading.py", "what_the_firmware_is_asked_for_after_the_preload_means_cold")
         + tests("bootloader/test_fixtures.py", "host"),
     ),

@@ -1,8 +1,25 @@
-"""Faults of installing, upgrading and removing, and of files that others may write. All of them are shown without a guest."""
+"""Faults of installing, upgrading and removing, and of files that others may write. Most of them are shown without a guest."""
 
-from tests.faults.model import Fault, tests
+from tests.faults.model import UNLOAD, Fault, Scenario, cold, tests
 
 TRANSACTION = "unit/test_integration_transaction.py"
+SETTINGS = "/etc/default/kexec-initd"
+# Whatever we would take from here leaves a file behind.
+TRAP = (
+    "mkdir /root/trap && cd /root/trap && for name in kexec python3 stat sh; do "
+    "printf '#!/bin/sh\\n: >/var/canary-program\\n' >$name; chmod 755 $name; done; "
+    'for name in jinja2 distro sh json kexec_initd sitecustomize; do echo \'open("/var/canary-" + __name__, "w")\' '
+    ">$name.py; done; echo ': >/var/canary-shell' >profile"
+)
+HOSTILE = (
+    *(
+        "PYTHONPATH=/root/trap",
+        "PYTHONSTARTUP=/root/trap/jinja2.py",
+        "ENV=/root/trap/profile",
+        "BASH_ENV=/root/trap/profile",
+    ),
+    *("IFS=/", "LD_PRELOAD=/root/trap/none.so"),
+)
 CRASHES = "install/test_crashes.py"
 PACKAGE = "install/test_package.py"
 
@@ -121,7 +138,11 @@ FAULTS = (
         61,
         "settings that others can write, that are a link, a FIFO, huge",
         "ignored, and cold",
-        {},
+        {
+            "settings-writable-by-others": cold("chmod 666 " + SETTINGS, "can be written by others"),
+            "settings-of-another-user": cold("chown daemon " + SETTINGS, "belongs to user 1"),
+            "settings-are-a-fifo": cold("f={0}; rm $f; mkfifo $f".format(SETTINGS), "is not a regular file"),
+        },
         tests(
             "unit/test_settings.py",
             "a_file_that_others_can_write_is_ignored",
@@ -136,7 +157,14 @@ FAULTS = (
         62,
         "a user has made links or directories in our place",
         "not followed",
-        {},
+        {
+            "state-files-are-links": cold(
+                UNLOAD + "cp /etc/passwd /root; cd /var/lib/kexec-initd && ln -sf /etc/passwd attempts && "
+                "ln -sf /etc/passwd last-cold && ln -sf /etc/passwd attempts.new && ln -sf /etc/passwd last-cold.new",
+                "attempts",
+                comes_back=True,
+            )._replace(after="cmp /etc/passwd /root/passwd"),
+        },
         tests(TRANSACTION, "a_link_in_place_of_the_lock_is_not_followed")
         + tests("unit/test_odd_files.py", "each_file_that_is_read_is_among_them")
         + tests("unit/test_attempts.py", "whatever_is_in_place_of_the_record_means_cold_once")
@@ -146,7 +174,15 @@ FAULTS = (
         63,
         "a hostile environment: PATH, PYTHONPATH, LD_PRELOAD, IFS, closed descriptors",
         "no effect",
-        {},
+        {
+            # What init is given, it gives to every script of the shutdown.
+            "hostile-environment": Scenario(
+                TRAP + " && telinit {} && sleep 1".format(" ".join("-e " + word for word in HOSTILE)),
+                start="installed",
+                command="PATH=/root/trap:$PATH /sbin/reboot",
+                after="test -z \"$(find / -xdev -name 'canary*')\"",
+            ),
+        },
         tests(
             "unit/test_commands.py",
             "environment_and_directory_are_fixed",

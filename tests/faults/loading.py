@@ -1,6 +1,6 @@
 """Faults of what kexec needs, and of what it is to load: programs, kernel, images."""
 
-from tests.faults.model import REFUSED, Fault, Scenario, cold, tests
+from tests.faults.model import REFUSED, UNDER_WAY, UNLOAD, Fault, Scenario, cold, tests
 
 KERNEL = "/boot/vmlinuz-$(uname -r)"
 INITRD = "/boot/initrd.img-$(uname -r)"
@@ -23,17 +23,28 @@ def flip(path: str, at: int) -> str:
     return "printf x | dd of={} bs=1 seek={} conv=notrunc status=none".format(path, at)
 
 
+# What a program of Hyper-V's firmware would show, in the place of what QEMU's does.
+HYPER_V = (
+    UNLOAD
+    + "cd /sys/class/dmi/id && echo Microsoft Corporation >/root/vendor && mount --bind /root/vendor sys_vendor && "
+    "echo Virtual Machine >/root/product && mount --bind /root/product product_name"
+)
+
 FAULTS = (
     Fault(
         1,
         "kexec is missing, cannot be run, is for another machine, crashes",
         "cold",
         {
-            "no-kexec-program": cold("rm /sbin/kexec", "the program kexec is missing", comes_back=True),
-            "kexec-not-executable": cold("chmod -x /sbin/kexec", "the program kexec is missing", smoke=True),
+            "no-kexec-program": cold("rm /sbin/kexec", "the program kexec is missing", comes_back=True, kept=UNDER_WAY),
+            "kexec-not-executable": cold(
+                "chmod -x /sbin/kexec", "the program kexec is missing", smoke=True, kept=UNDER_WAY
+            ),
             "kexec-of-another-machine": cold("head -c 4096 /dev/urandom >/sbin/kexec", "kexec", "installed"),
             "kexec-crashes-at-loading": cold(SCRIPT.format("kill -SEGV $$", "/sbin/kexec"), "kexec", "installed"),
-            "kexec-crashes-at-the-jump": cold(SCRIPT.format("kill -SEGV $$", "/sbin/kexec"), "kexec", smoke=True),
+            "kexec-crashes-at-the-jump": cold(
+                SCRIPT.format("kill -SEGV $$", "/sbin/kexec"), "kexec", smoke=True, kept=UNDER_WAY
+            ),
         },
         tests("scripts/test_standalone_load.py", "no_kexec_program"),
     ),
@@ -43,7 +54,7 @@ FAULTS = (
         "cold within the limit",
         {
             "kexec-hangs-at-loading": cold(SCRIPT.format("sleep 1000", "/sbin/kexec"), "kexec", "installed"),
-            "kexec-hangs-at-the-jump": cold(SCRIPT.format("sleep 1000", "/sbin/kexec"), "kexec"),
+            "kexec-hangs-at-the-jump": cold(SCRIPT.format("sleep 1000", "/sbin/kexec"), "kexec", kept=UNDER_WAY),
         },
         tests("scripts/test_standalone_load.py", "a_load_that_hangs_has_a_limit")
         + tests("unit/test_runtime.py", "a_step_that_hangs_is_cut_and_means_cold"),
@@ -132,7 +143,10 @@ FAULTS = (
         8,
         "a hypervisor or cloud on which kexec is known to fail",
         "cold unless forced",
-        {},
+        {
+            "hyper-v": cold(HYPER_V, "this is Microsoft Hyper-V or Azure"),
+            "hyper-v-forced": Scenario(HYPER_V + " && echo FORCE_PLATFORM=yes >>/etc/default/kexec-initd"),
+        },
         tests(
             "unit/test_platforms.py",
             "a_known_platform_is_named_and_a_reboot_goes_cold_unless_forced",

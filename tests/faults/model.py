@@ -10,6 +10,14 @@ SINGLE = "single-user mode"
 STAYS = "no reboot"
 RESET = "kexec, then a reset by the new kernel"
 
+# What the state on the disk has of a cold reboot: the sentence of the console, or less where that could not be written.
+SAME = "the same"
+UNDER_WAY = "the attempt, under way: the next boot finds that it never arrived"
+UNDECIDED = "nothing was decided"
+
+# Leaves nothing loaded in a guest that is otherwise at the end of a boot.
+UNLOAD = "kexec -u; (cd /run/kexec-initd && rm stamp loaded.json attempt); "
+
 
 class Scenario(NamedTuple):
     """What is done to a guest, what is typed then, and what has to come of it.
@@ -17,7 +25,8 @@ class Scenario(NamedTuple):
     `harm` and `after` are shell text; `harm` has to succeed, `after` in the boot that comes next (where it comes back).
     `reason` is part of what the console gives as the one reason of a cold reboot, or of a refusal. `start` is a fixture,
     the snapshot to start from. A cold reboot is over with the reset, unless `comes_back`: then the guest boots from its
-    own disk, cleanly. `expect` is one of the words above. `smoke`: every run has it, not only the long ones.
+    own disk, cleanly, and `status` tells why. `kept` is what the state on the disk has of it, before any other boot.
+    `expect` is one of the words above. `smoke`: every run has it, not only the long ones.
     """
 
     harm: str
@@ -28,6 +37,7 @@ class Scenario(NamedTuple):
     after: str = ""
     comes_back: bool = False
     smoke: bool = False
+    kept: str = SAME
 
 
 class Fault(NamedTuple):
@@ -43,9 +53,11 @@ class Fault(NamedTuple):
     tests: Tuple[str, ...] = ()
 
 
-def cold(harm: str, reason: str, start: str = "preloaded", comes_back: bool = False, smoke: bool = False) -> Scenario:
+def cold(
+    harm: str, reason: str, start: str = "preloaded", comes_back: bool = False, smoke: bool = False, kept: str = SAME
+) -> Scenario:
     """Return a scenario that has to go through firmware for `reason`."""
-    return Scenario(harm, COLD, reason, start, comes_back=comes_back, smoke=smoke)
+    return Scenario(harm, COLD, reason, start, comes_back=comes_back, smoke=smoke, kept=kept)
 
 
 def tests(file: str, *names: str) -> Tuple[str, ...]:

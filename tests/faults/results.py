@@ -24,12 +24,16 @@ FAILED = "FAILED"
 
 
 class Result(NamedTuple):
-    """The outcome that a test saw (or "passed", or "FAILED"), its seconds, the day of the run, what the console gave as why."""
+    """The outcome that a test saw (or "passed", or "FAILED"), its seconds, the day of the run.
+
+    `said` is what the console gave as the reason of a cold reboot, `kept` what the state on the disk has of it.
+    """
 
     outcome: str
     seconds: float
     day: str
     said: str = ""
+    kept: str = ""
 
 
 Results = Dict[str, Result]
@@ -63,7 +67,8 @@ class Recorder:
         if before.outcome == FAILED:
             outcome = FAILED
         seconds = before.seconds + report.duration
-        self.seen[name] = Result(outcome, seconds, time.strftime("%Y-%m-%d"), str(told.get("said", "")))
+        said, kept = (str(told.get(word, "")) for word in ("said", "kept"))
+        self.seen[name] = Result(outcome, seconds, time.strftime("%Y-%m-%d"), said, kept)
         if report.duration > 1.0:
             merge(self.path, self.seen)
 
@@ -118,10 +123,14 @@ Written by `$(scripts/venv) -m tests.faults`, never by hand. A row is what was s
 
 Each begins with a guest that has our package installed and, unless "nothing loaded" is said, its kernel loaded; then
 something is done to it, and `reboot` typed. "cold" was seen as the reset of the machine, with the reason on its console in
-exactly one line; "kexec" as a boot that shows a fresh attempt, with no reset in between, and file systems that were clean.
+exactly one line, the reason in the state, and a disk whose file systems are clean; "kexec" as a boot that shows a fresh
+attempt, with no reset in between, and file systems that were clean.
 
-| scenario | expected | outcome | seconds | reason on the console |
-|---|---|---|---|---|
+The state is read from the disk as the reset left it. It has the code and the same sentence, unless it says something else;
+what that is, is asserted too.
+
+| scenario | expected | outcome | seconds | reason on the console | in the state |
+|---|---|---|---|---|---|
 {scenarios}
 
 ## Other tests that show a row
@@ -170,7 +179,9 @@ def render_scenario(name: str, results: Results) -> str:
     """Return the row of one scenario."""
     scenario = SCENARIOS[name]
     result = results.get(node_of(name))
-    seen = [result.outcome, "{:.0f}".format(result.seconds), result.said] if result else [NOT_RUN, "", ""]
+    seen = [NOT_RUN, "", "", ""]
+    if result:
+        seen = [result.outcome, "{:.0f}".format(result.seconds), result.said, result.kept]
     loaded = ", nothing loaded" if scenario.start == "installed" and "nothing-loaded" not in name else ""
     cells = [name.replace("-", " ") + loaded, scenario.expect, *seen]
     return "| {} |".format(" | ".join(cells))

@@ -1,13 +1,14 @@
 """Faults of the shutdown itself: scripts, Python, file systems, the verbs."""
 
 from tests.faults.loading import SCRIPT
-from tests.faults.model import COLD, EITHER, SINGLE, STAYS, Fault, Scenario, cold, tests
+from tests.faults.model import COLD, EITHER, SINGLE, STAYS, UNDECIDED, UNDER_WAY, UNLOAD, Fault, Scenario, cold, tests
 
 EARLY = "/etc/init.d/kexec-initd"
 # An unreadable line, an end, a function in the place of ours, something that cannot be changed any more.
 HOSTILE = (
     "printf '%s\\n' 'NETDOWN=\"no' 'exit 0' 'set -e' 'reboot() {{ :; }}' 'readonly PATH=/nowhere state=/nowhere' >>{}"
 )
+FULL = "head -c 4G /dev/zero >/var/full 2>/dev/null; sync; df / | tail -1"
 LARGE = "head -c 10000000 /dev/zero | tr '\\0' x >{}"
 DEAD_MAN = tests("vm/test_dead_man.py", "the_dead_man_resets_what_does_not_end") + tests(
     "scripts/test_dead_man.py", "a_shutdown_that_has_ended_without_a_reboot_is_noticed"
@@ -71,10 +72,15 @@ FAULTS = (
         "cold, or the whole decision",
         {
             "early-step-killed-at-once": cold(
-                f"sed -i '2i kill -9 $$' {EARLY}", "the early shutdown step left no decision", smoke=True
+                f"sed -i '2i kill -9 $$' {EARLY}",
+                "the early shutdown step left no decision",
+                smoke=True,
+                kept=UNDECIDED,
             ),
             "early-step-killed-before-its-decision": cold(
-                f"sed -i 's/^decide () {{/&\\nkill -9 $$/' {EARLY}", "the early shutdown step left no decision"
+                f"sed -i 's/^decide () {{/&\\nkill -9 $$/' {EARLY}",
+                "the early shutdown step left no decision",
+                kept=UNDECIDED,
             ),
             "early-step-killed-after-its-decision": Scenario(
                 f"sed -i 's/^prepare () {{/&\\ntrap \"kill -9 $$\" EXIT/' {EARLY}"
@@ -140,22 +146,21 @@ FAULTS = (
         "/ or /var is read-only or full, /run is full, /tmp runs no programs",
         "kexec, or cold with its reason",
         {
-            "root-read-only": cold("sync; echo u >/proc/sysrq-trigger; sleep 2", "attempts: Read-only file system"),
-            "disk-full": cold(
-                "head -c 4G /dev/zero >/var/full 2>/dev/null; sync; df / | tail -1", "attempts: No space left on device"
+            "root-read-only": cold(
+                "sync; echo u >/proc/sysrq-trigger; sleep 2", "attempts: Read-only file system", kept=UNDECIDED
             ),
-            "disk-full-nothing-loaded": cold(
-                "head -c 4G /dev/zero >/var/full 2>/dev/null; sync; df / | tail -1",
-                "attempts: No space left on device",
-                "installed",
-            ),
+            "disk-full": cold(FULL, "attempts: No space left on device", kept=UNDECIDED),
+            "disk-full-nothing-loaded": cold(UNLOAD + FULL, "attempts: No space left on device", kept=UNDECIDED),
             "state-read-only": cold(
                 "mkdir -p /var/lib/kexec-initd && mount --bind /var/lib/kexec-initd /var/lib/kexec-initd && "
                 "mount -o remount,ro,bind /var/lib/kexec-initd",
                 "attempts: Read-only file system",
+                kept=UNDECIDED,
             ),
             # Other scripts make room again before ours runs, or they do not.
-            "run-full": Scenario("head -c 4G /dev/zero >/run/full 2>/dev/null; df /run | tail -1", EITHER),
+            "run-full": Scenario(
+                "head -c 4G /dev/zero >/run/full 2>/dev/null; df /run | tail -1", EITHER, kept=UNDER_WAY
+            ),
             "run-full-nothing-loaded": cold(
                 "head -c 4G /dev/zero >/run/full 2>/dev/null; df /run | tail -1", "No space left on device", "installed"
             ),

@@ -12,6 +12,7 @@ from tests.scripts.jail import WHOLE, Jail
 
 WATCHED = (Path("/boot/vmlinuz-1 with space"), Path("/boot/initrd.img-1"), Path("/etc/default/kexec-initd"), PATH)
 RECORD = "var/lib/kexec-initd/attempts"
+COLD = "var/lib/kexec-initd/last-cold"
 SYNCED = "sync /{}.new".format(RECORD)
 
 
@@ -161,6 +162,28 @@ def test_a_change_without_python_means_cold_and_unloaded(early: Jail, change: Ca
     assert early.calls() == ["python3 -I -m kexec_initd prepare", "kexec -u"]
     assert decision(early).startswith("cold ")
     assert said.startswith("kexec-initd: reboot will go through firmware: ")
+
+
+def test_the_reason_of_a_cold_reboot_outlives_it(early: Jail) -> None:
+    early.write("no-kexec-reboot", "")
+    early.write(COLD, "undecided as nothing has been said so far\n")
+    early.run("kexec-initd", "stop")
+    assert (early.root / COLD).read_text() == "cold-once asked for by /no-kexec-reboot\n"
+
+
+def test_what_holds_where_a_kexec_does_not_come_to_it_stays(early: Jail) -> None:
+    early.write(COLD, "undecided as nothing has been said so far\n")
+    early.run("kexec-initd", "stop")
+    assert decision(early) == "kexec\n"
+    assert (early.root / COLD).read_text() == "undecided as nothing has been said so far\n"
+
+
+def test_without_python_nothing_is_said_of_a_kernel_loaded_by_hand(early: Jail) -> None:
+    early.write(COLD, "undecided as nothing has been said so far\n")
+    (early.root / "run/kexec-initd/stamp").unlink()
+    early.run("kexec-initd", "stop")
+    assert decision(early) == "kexec\n"
+    assert not (early.root / COLD).exists()
 
 
 def test_without_python_a_kernel_loaded_by_hand_is_kept(early: Jail) -> None:

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Callable, List, Optional
+from typing import Callable, List, Optional, Tuple
 
 import pytest
 
@@ -47,7 +47,7 @@ def reboot(fake: FakeHost, settings: Settings) -> Optional[str]:
 
 
 def code(fake: FakeHost) -> Optional[str]:
-    last = reasons.read(fake.root)
+    last = kept(fake.root)
     return last.code if last else None
 
 
@@ -62,7 +62,7 @@ def test_after_so_many_kexecs_one_reboot_goes_through_firmware(ready: FakeHost) 
     assert code(ready) == "limit-kexecs"
     boot(ready, None, settings)
     assert reboot(ready, settings) is not None
-    assert code(ready) is None
+    assert code(ready) == "undecided"
 
 
 def test_after_so_many_days_a_reboot_goes_through_firmware_whatever_was_loaded(ready: FakeHost) -> None:
@@ -126,6 +126,7 @@ def test_an_arrival_that_fails_its_checks_closes_the_guard(ready: FakeHost) -> N
     assert "attempt {} ".format(lost) in said and "failed: there is no default route; kexec again after" in said
     assert reboot(ready, settings) is None
     assert code(ready) == "guard"
+    boot(ready, None, settings)
     found = status.gather_status(gather(ready.root), settings, [])
     assert (found.last_outcome, found.last_code, found.kexecs_total) == ("failed", "guard", 0)
     assert "last reboot: through firmware: attempt {} ".format(lost) in status.as_text(found)
@@ -183,13 +184,52 @@ def test_default_route(fake: FakeHost, four: str, six: str, there: bool) -> None
     assert arrival.has_default_route(fake.root) is there
 
 
-def test_the_reason_of_a_cold_reboot_is_kept_until_a_kexec(tmp_path: Path) -> None:
-    assert reasons.read(tmp_path) is None
+def test_the_reason_of_a_cold_reboot_is_kept_for_the_next_boot(tmp_path: Path) -> None:
+    assert kept(tmp_path) is None
     reasons.keep(tmp_path, cold(Code.NO_TARGET, "a name with\na newline"))
-    found = reasons.read(tmp_path)
-    assert found is not None and (found.code, found.reason) == ("no-target", "a name with\\na newline")
-    reasons.keep(tmp_path, Decision(True, Code.TARGET, "x"))
-    assert reasons.read(tmp_path) is None
+    assert kept(tmp_path) == reasons.LastCold("no-target", "a name with\\na newline")
+    reasons.keep(tmp_path, Decision(True, Code.BY_HAND, "x"))
+    assert kept(tmp_path) is None
+
+
+def test_each_boot_is_told_of_by_what_led_to_it(ready: FakeHost) -> None:
+    boot(ready, None, Settings())
+    assert came(ready) == (None, None)
+    assert kept(ready.root) == reasons.UNDECIDED
+    assert reboot(ready, Settings(kexec=False)) is None
+    assert came(ready) == (None, None), "what is to come is no word about what has been"
+    boot(ready, None, Settings())
+    assert came(ready) == ("cold", "switched-off")
+    shown = reboot(ready, Settings())
+    boot(ready, shown, Settings())
+    assert came(ready) == ("kexec", None)
+    reboot(ready, Settings())
+    boot(ready, None, Settings())
+    assert came(ready) == ("cold", "lost")
+    boot(ready, None, Settings())
+    assert came(ready) == ("cold", "undecided"), "the power failed"
+    reboot(ready, Settings())
+    boot(ready, None, Settings())
+    assert came(ready) == ("cold", "guard")
+
+
+def test_before_the_end_of_a_boot_the_same_is_told_of_it(ready: FakeHost) -> None:
+    boot(ready, None, Settings())
+    shown = reboot(ready, Settings())
+    for attempt, told in (shown, ("kexec", None)), (None, ("cold", "lost")):
+        ready.boot(os.urandom(16).hex())
+        ready.write("proc/cmdline", "kexec_initd.attempt={} ro\n".format(attempt) if attempt else "ro\n")
+        assert came(ready) == told
+
+
+def kept(root: Path) -> Optional[reasons.LastCold]:
+    return reasons.read(root / "var/lib/kexec-initd/last-cold")
+
+
+def came(fake: FakeHost) -> Tuple[Optional[str], Optional[str]]:
+    """Tell how `status` says that the running boot came."""
+    found = status.gather_status(gather(fake.root), Settings(), [])
+    return found.last_reboot, found.last_code
 
 
 def as_directory(place: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Callable, Generator, Iterator, List, Tuple
 
 import pytest
 
+from tests.vm import uefi
 from tests.vm.image import CMDLINE, MIB, PACKAGES, STOCK, Image, build
 from tests.vm.kernels import INSTALL_NEWER
 from tests.vm.packages import build_newer_rpm, find_deb, find_rpm
@@ -72,6 +73,12 @@ def two_kernels(image: Image, debs: Tuple[Path, ...]) -> Snapshot:
 def boot_partition(debs: Tuple[Path, ...]) -> Snapshot:
     """Return the guest with our package and a /boot of its own, its kernel loaded as at the end of a boot."""
     return take(build(STOCK._replace(boot_partition=True)), debs, PRELOAD)
+
+
+@pytest.fixture(scope="session")
+def preloaded_uefi(debs: Tuple[Path, ...]) -> Snapshot:
+    """Return the guest with UEFI and systemd-boot and our package, the kernel loaded that its loader has booted: the newest."""
+    return take(uefi.build(), debs, PRELOAD, variables=uefi.VARIABLES)
 
 
 @pytest.fixture

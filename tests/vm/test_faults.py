@@ -1,17 +1,33 @@
 """The faults that a guest can have: what is done to it, what is typed, and what came of it, from the table in tests/faults."""
 
+import json
 import re
 from typing import Callable, Dict, Union
 
 import pytest
 
-from tests.faults.model import COLD, EITHER, KEXEC, REFUSED, RESET, SINGLE, STAYS, Scenario
+from kexec_initd import attempts, reasons
+from kexec_initd.codes import Code
+from kexec_initd.guard import Outcome
+from tests.faults.model import (
+    COLD,
+    EITHER,
+    KEXEC,
+    REFUSED,
+    RESET,
+    SINGLE,
+    STAYS,
+    UNDECIDED,
+    UNDER_WAY,
+    Scenario,
+)
 from tests.faults.table import SCENARIOS
 from tests.vm.conftest import StartMachine
-from tests.vm.evidence import assert_came_by_kexec, gather
+from tests.vm.evidence import assert_came_by_kexec, assert_came_cold, gather
+from tests.vm.offline import read_disk
 from tests.vm.qemu import EndReason, Machine, Setup
 from tests.vm.reboots import COLD as WENT_COLD
-from tests.vm.reboots import assert_goes_cold, assert_said_why, reboot_by_kexec, reboot_cold
+from tests.vm.reboots import assert_goes_cold, assert_said_why, reboot_by_kexec
 from tests.vm.snapshot import Snapshot
 
 HARM_LIMIT = 200.0
@@ -24,8 +40,39 @@ def by_kexec(machine: Machine, scenario: Scenario) -> str:
 
 
 def through_firmware(machine: Machine, scenario: Scenario) -> str:
-    (reboot_cold if scenario.comes_back else assert_goes_cold)(machine, scenario.reason, scenario.command)
+    before = gather(machine)
+    assert_goes_cold(machine, scenario.reason, scenario.command)
+    code = assert_kept(machine, scenario.kept)
+    if scenario.comes_back:
+        machine.restart()
+        machine.wait_login()
+        assert_came_cold(before, gather(machine))
+        if machine.run("test -e /usr/bin/python3").status == 0:
+            found = json.loads(machine.check("kexec-initd status --json"))
+            assert (found["last_reboot"], found["last_code"]) == ("cold", code)
     return COLD
+
+
+def assert_kept(machine: Machine, kept: str) -> str:
+    """Fail unless the disk is clean and its state has of a cold reboot what is `kept`; return the code that is told of it."""
+    *others, root = read_disk(machine)
+    assert all(volume.is_clean() for volume in (*others, root))
+    code, _, sentence = root.read(str(reasons.PATH)).rstrip("\n").partition(" ")
+    if kept == UNDER_WAY:
+        last = attempts.parse_record(root.read(str(attempts.PATH)).encode("ascii")).last
+        assert last is not None and last.outcome is Outcome.UNDER_WAY
+        return str(Code.LOST)
+    if kept == UNDECIDED:
+        assert (code, sentence) == reasons.UNDECIDED
+    else:
+        assert sentence == find_said(machine)
+    assert code in [str(known) for known in Code]
+    return code
+
+
+def find_said(machine: Machine) -> str:
+    """Return what the console has given as the reason of cold reboots."""
+    return "; ".join(re.findall("^" + WENT_COLD + "(.*)", machine.log_text(), re.MULTILINE))
 
 
 def either(machine: Machine, scenario: Scenario) -> str:
@@ -34,6 +81,7 @@ def either(machine: Machine, scenario: Scenario) -> str:
     end = machine.wait_end()
     if end is EndReason.RESET:
         assert_said_why(machine, old, scenario.reason)
+        assert_kept(machine, scenario.kept)
         return COLD
     assert end is EndReason.LOGIN
     machine.talk().greet(60.0)
@@ -74,6 +122,7 @@ def reset_by_the_next(machine: Machine, scenario: Scenario) -> str:
     assert "kexec-initd: starting the loaded kernel" in said
     assert scenario.reason in said
     assert WENT_COLD not in said, "the new kernel was never started"
+    assert_kept(machine, UNDER_WAY)
     return RESET
 
 
@@ -93,7 +142,10 @@ def test_fault(
     given: Union[Snapshot, Setup] = request.getfixturevalue(scenario.start)
     machine = start(given.setup() if isinstance(given, Snapshot) else given)
     machine.check(scenario.harm, limit=HARM_LIMIT)
-    record_property("outcome", ACTS[scenario.expect](machine, scenario))
-    record_property("said", "; ".join(re.findall("^" + WENT_COLD + "(.*)", machine.log_text(), re.MULTILINE)))
+    outcome = ACTS[scenario.expect](machine, scenario)
+    record_property("outcome", outcome)
+    record_property("said", find_said(machine))
+    if outcome in (COLD, RESET):
+        record_property("kept", scenario.kept)
     if scenario.after:
         machine.check(scenario.after)

@@ -1,17 +1,16 @@
 """With systemd-boot a plain `reboot` starts what the loader boots: itself the judge, on the same disk and variables."""
 
-from pathlib import Path
 from typing import Dict, NamedTuple, Tuple
 
 import pytest
 
 from tests.vm import uefi
-from tests.vm.conftest import PRELOAD, StartMachine
+from tests.vm.conftest import StartMachine
 from tests.vm.evidence import Boot, own_words
 from tests.vm.kernels import Kernels, find_kernels
 from tests.vm.qemu import Machine
 from tests.vm.reboots import reboot_by_kexec, reboot_cold
-from tests.vm.snapshot import Snapshot, take
+from tests.vm.snapshot import Snapshot
 
 BY_HAND = "asked for by /no-kexec-reboot"
 MARK = "initrd=\\"
@@ -57,12 +56,6 @@ SETTINGS: Dict[str, Setting] = {
         word=f"initrd=\\{uefi.TOKEN}\\",
     ),
 }
-
-
-@pytest.fixture(scope="module", name="preloaded_uefi")
-def _preloaded_uefi(debs: Tuple[Path, ...]) -> Snapshot:
-    """Return the guest with our package, the kernel loaded that its loader has booted: the newest."""
-    return take(uefi.build(), debs, PRELOAD, variables=uefi.VARIABLES)
 
 
 def kernels_of(machine: Machine) -> Kernels:
