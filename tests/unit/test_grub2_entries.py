@@ -1,12 +1,14 @@
 """GRUB's entries: what they load, why they cannot be loaded, what they see; and what is too much to read."""
 
 from pathlib import Path
-from typing import List, Optional
+from typing import List, Optional, Sequence
 
 import pytest
 
 from kexec_initd.bootloader import Menu
 from kexec_initd.bootloader.grub2 import Write, read, read_menu
+from kexec_initd.bootloader.grub2.interpreter import Interpreter
+from kexec_initd.bootloader.grub2.lexer import Word
 from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Refused
 from tests.unit.grub2_hosts import cmdline_of, menu_of, two_entries
@@ -225,6 +227,7 @@ def test_two_files_of_one_version_are_not_decided_with_fedoras_blscfg_either(tmp
         ("x=1;" * 400000, "the configuration takes too many steps"),
         ("[ 1 ]\n" * 400000, "/boot/grub/grub.cfg:150001: the end of what is read where the end of the line should be"),
         ("'" * 1000000, "/boot/grub/grub.cfg:1: a word of more than 65536 characters where a command should be"),
+        ("\\a" * 300000, "/boot/grub/grub.cfg:1: a word of more than 65536 characters where a command should be"),
         ("function f {\nsubmenu a { f }\nsubmenu b { f }\n}\nf\n", "submenus are nested too deep"),
         ("while true; do load_env; done", "the configuration takes too many steps"),
         ("while true; do source $prefix/x.cfg; done", "the configuration takes too many steps"),
@@ -236,6 +239,24 @@ def test_what_is_too_much_is_not_read_to_the_end(config: str, problem: str, tmp_
     block = "# GRUB Environment Block\n".ljust(1024, "#")
     menu = menu_of(tmp_path, config, texts={"boot/grub/x.cfg": "# x\n" * 99999, "boot/grub/grubenv": block})
     assert menu.default is None and menu.problem == problem
+
+
+def test_a_command_of_many_words_takes_as_many_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expanded: List[int] = []
+    expand = Interpreter.expand
+
+    def counting(run: Interpreter, words: Sequence[Word]) -> List[str]:
+        expanded.append(len(words))
+        return expand(run, words)
+
+    monkeypatch.setattr(Interpreter, "expand", counting)
+    assert menu_of(tmp_path, "while true; do\ntrue {}\ndone\n".format("a " * 20000)).default is None
+    assert sum(expanded) < 2000000
+
+
+def test_a_path_to_the_configuration_that_is_too_long_is_not_decided(tmp_path: Path) -> None:
+    menu = menu_of(tmp_path, two_entries(), texts={"proc/cmdline": "BOOT_IMAGE=({})/k1\n".format("a" * 100000)})
+    assert menu.default is None and menu.problem == "the value of config_directory is too long"
 
 
 def test_braces_among_the_words_of_a_kernel_are_not_guessed_at(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, cast
 from kexec_initd.bootloader import Source
 from kexec_initd.bootloader.grub2 import lexer
 from kexec_initd.bootloader.grub2.disk import expand_glob
-from kexec_initd.bootloader.grub2.machine import Function, Machine
+from kexec_initd.bootloader.grub2.machine import COPIED, Function, Machine
 from kexec_initd.bootloader.grub2.parser import Block, Command, For, If, Node, While
 from kexec_initd.bootloader.grub2.parser import Function as Definition
 from kexec_initd.bootloader.grub2.script import Script
@@ -213,6 +213,7 @@ class Interpreter:
 
     def expand(self, words: Sequence[lexer.Word]) -> List[str]:
         """Return the arguments that `words` are with the variables' values."""
+        self.machine.budget.spend(len(words) // COPIED)
         if tuple not in map(type, words):
             return list(cast("Sequence[str]", words))
         arguments: List[str] = []

@@ -23,8 +23,8 @@ _NAME = r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[?#*@]"
 _DOUBLE = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _TOKEN = re.compile(
     r"[ \t]*(?:(?P<comment>\#[^\n]*|(?<=[ \t])\Z)|(?P<operator>\n|\|\||&&|;;|[|&;<>{{}}])"
-    r"|(?P<word>(?:[^{{}}|&$;<> \t\n'\"\\]+|{double}|'[^']*'|\\.|\$(?:{name}|\{{(?:{name})\}}|{double}))+)"
-    r"|(?P<bad>.))".format(double=_DOUBLE, name=_NAME),
+    r"|(?P<word>(?:[^{{}}|&$;<> \t\n'\"\\]+|{double}|'[^']*'|\\.|\$(?:{name}|\{{(?:{name})\}}|{double})){{1,{most}}})"
+    r"|(?P<bad>.))".format(double=_DOUBLE, name=_NAME, most=MAX_WORD + 1),  # each piece costs memory while it matches
     re.DOTALL,
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_./=:,-]+\Z")

@@ -15,7 +15,7 @@ from kexec_initd.bootloader.grub2.values import Undecidable, unknown
 
 MAX_VALUE = 65536
 MAX_ITEMS = 20000
-COPIED = 32  # variables are copied in the time of a step
+COPIED = 32  # variables or words are copied in the time of a step
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 Write = Tuple[str, str]  # path of an environment block, name of the variable

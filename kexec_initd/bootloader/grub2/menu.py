@@ -75,8 +75,8 @@ class _Run:
 
     def configure(self) -> None:
         """Run the configuration; what it leaves in the machine is the menu."""
-        enter(self._machine, self._config)
         try:
+            enter(self._machine, self._config)
             script = load_script(self._machine, self._config)
             if script is None:
                 raise Undecidable("{} cannot be read".format(self._config))
