@@ -301,8 +301,11 @@ def run_preload(args: argparse.Namespace, host: Host) -> None:
 
 
 def run_prepare(args: argparse.Namespace, host: Host) -> None:
-    """Decide the reboot that is under way; called by the init script."""
+    """Decide the reboot that is under way, or settle how this boot came when it is to go off; called by the init script."""
     require_root()
+    if host.runlevel == "0":
+        shutdown.settle(host, read_settings(host))
+        return
     if host.runlevel != "6":
         raise Refused("the runlevel is {}, not 6".format(host.runlevel or "unknown"))
     decision = shutdown.prepare(host, read_settings(host))

@@ -148,6 +148,12 @@ def _settle(host: Host, settings: Settings) -> Optional[str]:
     return None
 
 
+def settle(host: Host, settings: Settings) -> None:
+    """Settle how this boot came before the machine goes off: it shall not count as lost. Raises Error."""
+    with lock(host.root):
+        attempts.settle(host, settings.guard_boots)
+
+
 def _unload(root: Path) -> None:
     """Leave nothing loaded that a later script could execute; the decision stands even when that fails."""
     with contextlib.suppress(Error, OSError):

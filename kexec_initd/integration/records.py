@@ -127,7 +127,7 @@ DEBIAN_SYSVINIT = Integration(
     ),
     blocks=(Block("/etc/rc.local", "common/rc.local", FINAL_EXIT, optional=True),),
     service=NAME,
-    links=(("/etc/rc6.d/K01kexec-initd", "../init.d/kexec-initd"),),
+    links=tuple(("/etc/rc{}.d/K01kexec-initd".format(level), "../init.d/kexec-initd") for level in "06"),
     debian_tools=True,
 )
 
@@ -135,7 +135,7 @@ RHEL_SCRIPT = Script("/etc/rc.d/init.d/kexec-initd", "rhel/kexec-initd", Presenc
 RHEL_PRELOAD = Block("/etc/rc.d/rc.local", "common/rc.local", FINAL_EXIT, optional=True)
 RHEL_LINKS = tuple(
     ("/etc/rc.d/rc{}.d/{}kexec-initd".format(level, place), "../init.d/kexec-initd")
-    for level, place in (("2", "S99"), ("3", "S99"), ("4", "S99"), ("5", "S99"), ("6", "K01"))
+    for level, place in (("0", "K01"), ("2", "S99"), ("3", "S99"), ("4", "S99"), ("5", "S99"), ("6", "K01"))
 )
 
 RHEL_HALT_EXECUTES = Integration(

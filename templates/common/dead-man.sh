@@ -13,16 +13,18 @@ spare () {
 
 # dead_man LIMIT: beside the shutdown, see that it ends. It waits until the shutdown has taken LIMIT seconds, or until init's
 # rc is gone for a minute, as when /etc/init.d/reboot is missing or broken and init asks for the root password instead.
-# What counts is the time since the boot: a sleep that is killed ends nothing early. Without /proc it gives up.
+# What counts is the time since the boot: a sleep that is killed ends nothing early. It stands in /proc, whose files it then
+# reaches even when that is unmounted, which can only be lazily; where there is none at the beginning, it gives up.
 dead_man () {
 	trap '' HUP INT QUIT TERM PIPE ALRM
-	cd / || return
-	read -r self _ _ _ _ rc _ </proc/self/stat || return
+	cd /proc || return
+	proc=.
+	read -r self _ _ _ _ rc _ <self/stat || return
 	spare "$self"
 	end=
 	gone=
 	why=
-	while [ -z "$why" ] && read -r now _ </proc/uptime; do
+	while [ -z "$why" ] && read -r now _ <uptime; do
 		now=${now%%.*}
 		end=${end:-$((now + $1))}
 		kill -0 "$rc" || gone=${gone:-$now}

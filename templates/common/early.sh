@@ -131,6 +131,14 @@ prepare () {
 	fi
 }
 
+# The machine goes off: a boot that nobody has confirmed yet has arrived as far as it was let to.
+settle () {
+	if is_unsettled; then
+		make_state_dir
+		bounded 30 settle_attempts
+	fi
+}
+
 # Not while the boot still reads its last programs from the disk; a reboot before then loads for itself.
 preload () {
 	make_state_dir

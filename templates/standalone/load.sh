@@ -15,6 +15,8 @@
 
 {% include "standalone/initrd.sh" %}
 
+{% include "standalone/pending.sh" %}
+
 # One load at a time, so that a reboot right after the boot waits for the preload and finds its work done. The lock is a
 # symbolic link to the process that holds it: made in one step, and known to be stale when that process is gone.
 lock_loading () {
@@ -177,6 +179,7 @@ run_kexec () {
 
 # Load the running kernel in place of what is loaded. The stamp is taken before anything is read.
 load_running () {
+	is_nothing_pending || return 1
 	code=no-target
 	find_files || return 1
 	stamp=$(
@@ -187,8 +190,11 @@ load_running () {
 		identity "$settings"
 		identity "$state/changed"
 		identity "$attempts"
+		for file in $(pending_files); do
+			identity "$file"
+		done
 		# Time passes without a trace on the disk.
-		if [ "$max_days" -gt 0 ] || [ "$total" -lt "$trial" ]; then
+		if [ "$max_days" -gt 0 ] || [ "$total" -lt "$trial" ] || is_silent; then
 			printf '? /\n'
 		fi
 		printf 'end\n'
@@ -233,7 +239,12 @@ may_kexec () {
 		reason="KEXEC=no in the settings"
 		return 1
 	fi
-	is_whole_machine && is_fit_platform && can_kexec
+	is_whole_machine && is_fit_platform && can_kexec || return 1
+	# Its time is set by an ioctl, which no shell can make: a jump that was to be watched would not be.
+	if [ "$watchdog" -gt 0 ]; then
+		reason="WATCHDOG is set, and only Python can set a watchdog"
+		return 1
+	fi
 }
 
 load_and_decide () {

@@ -195,6 +195,19 @@ is_secure_boot () {
 	[ -f "$variable" ] && [ "$(number "$variable" 4 1)" = 1 ]
 }
 
+# Does IMA verify what is loaded, by its policy, or by the command line where the kernel does not show that?
+is_appraised () {
+	if grep -q -e '^appraise .*func=KEXEC_KERNEL_CHECK' -e '^appraise .*func=KEXEC_INITRAMFS_CHECK' \
+		/sys/kernel/security/ima/policy 2>/dev/null; then
+		return 0
+	fi
+	case " $(cat /proc/cmdline) " in
+	*" ima_appraise=off "* | *" ima_appraise=log "* | *" ima_appraise=fix "*) return 1 ;;
+	*" ima_policy="*secure_boot* | *" ima_policy="*appraise_tcb*) return 0 ;;
+	esac
+	return 1
+}
+
 # Sets $signed_only to the reason.
 takes_signed_only () {
 	if is_locked_down; then
@@ -203,6 +216,8 @@ takes_signed_only () {
 		signed_only="the kernel takes signed kernels only (CONFIG_KEXEC_SIG_FORCE)"
 	elif is_secure_boot; then
 		signed_only="Secure Boot is on"
+	elif is_appraised; then
+		signed_only="IMA appraises what is loaded"
 	else
 		return 1
 	fi

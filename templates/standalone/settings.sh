@@ -13,6 +13,7 @@ read_settings () {
 	check_seconds=60
 	doubt=
 	panic=30
+	watchdog=0
 	append=
 	remove=
 	newline=$(printf '\n.')
@@ -64,7 +65,7 @@ read_line () {
 	name=${value%%=*}
 	case $value in
 	KEXEC=* | PRELOAD=* | PURGATORY_CHECKS=* | GUARD_BOOTS=* | PANIC=* | CMDLINE_APPEND=* | CMDLINE_REMOVE=*) value=${value#*=} ;;
-	MAX_KEXECS=* | MAX_DAYS=* | TRIAL=* | FORCE_PLATFORM=* | CHECK_ROUTE=* | CHECK_SECONDS=*) value=${value#*=} ;;
+	MAX_KEXECS=* | MAX_DAYS=* | TRIAL=* | FORCE_PLATFORM=* | CHECK_ROUTE=* | CHECK_SECONDS=* | WATCHDOG=*) value=${value#*=} ;;
 	*) return ;;
 	esac
 	split_value
@@ -88,6 +89,7 @@ read_line () {
 	GUARD_BOOTS,[1-9] | GUARD_BOOTS,[1-9][0-9] | GUARD_BOOTS,[1-9][0-9][0-9]) guard_boots=$value ;;
 	CHECK_SECONDS,[1-9] | CHECK_SECONDS,[1-9][0-9] | CHECK_SECONDS,[1-9][0-9][0-9]) check_seconds=$value ;;
 	MAX_KEXECS,* | MAX_DAYS,* | TRIAL,*) read_limit ;;
+	WATCHDOG,[3-9][0-9] | WATCHDOG,[1-9][0-9][0-9]) watchdog=$value ;;
 	PANIC,[1-9] | PANIC,[1-9][0-9] | PANIC,[1-9][0-9][0-9]) panic=$value ;;
 	esac
 	case $value in
@@ -165,5 +167,6 @@ assign () {
 	FORCE_PLATFORM,?*) force=$2 ;;
 	CHECK_ROUTE,?*) check_route=$2 ;;
 	PANIC,no) panic=0 ;;
+	WATCHDOG,no) watchdog=0 ;;
 	esac
 }

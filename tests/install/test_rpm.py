@@ -53,7 +53,8 @@ def state(host: RpmHost) -> Dict[str, str]:
 
 def hooks(host: RpmHost) -> Dict[str, Tuple[int, int]]:
     """Return inode and time of the last change of what hooks the host: equal means never touched."""
-    links = ["etc/rc.d/rc{}.d/S99kexec-initd".format(level) for level in "2345"] + ["etc/rc.d/rc6.d/K01kexec-initd"]
+    links = ["etc/rc.d/rc{}.d/S99kexec-initd".format(level) for level in "2345"]
+    links += ["etc/rc.d/rc{}.d/K01kexec-initd".format(level) for level in "06"]
     last = HALT if BEGIN in host.read(HALT) else "sbin/halt.local"
     facts = [(path, (host.tree / path).lstat()) for path in [SCRIPT, RC_LOCAL, last, *links]]
     return {path: (found.st_ino, found.st_ctime_ns) for path, found in facts}
@@ -66,7 +67,7 @@ def check_hooked(host: RpmHost) -> None:
     if executes:
         assert b"Written by kexec-initd" in host.read("sbin/halt.local")
     assert (host.tree / LOCK).is_file()
-    assert len(hooks(host)) == 8
+    assert len(hooks(host)) == 9
     # Nothing is missing or changed, and Python has left nothing behind.
     assert host.rpm("-V", "kexec-initd") == ""
     assert not list((host.tree / "usr/share/kexec-initd").rglob("*.pyc"))

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import List, Optional
 
 from kexec_initd import attempts, stamp
+from kexec_initd.bootloader import firmware, fwupd, updates
+from kexec_initd.bootloader.efivars import DIRECTORY
 from kexec_initd.host import gather
 from kexec_initd.integration.records import DEBIAN_SYSVINIT
 from kexec_initd.integration.render import fill_script
@@ -41,6 +43,13 @@ case $1 in
     ;;
 esac
 """
+# What the shell looks at besides the files that it loads.
+PENDING = (
+    *(firmware.BOOT_NEXT, firmware.INDICATIONS, fwupd.HISTORY, *fwupd.JOURNALS, *firmware.CAPSULES),
+    *("{}Mok{}{}".format(DIRECTORY, name, firmware.SHIM) for name in firmware.KEY_REQUESTS),
+    *updates.GRUB_BLOCKS,
+    *updates.U_BOOT_FILES,
+)
 MOUNTED = 'mount -t proc -o ro proc "$1/realproc" && chroot "$@"; exit $?'
 
 
@@ -126,7 +135,7 @@ class StandaloneJail(Jail):
     def stamp(self) -> str:
         """Return the stamp that the Python side would write for the jail's files as they are."""
         names = ("boot/vmlinuz-" + RELEASE, "boot/initrd.img-" + RELEASE, "etc/default/kexec-initd")
-        paths = [*(Path("/") / name for name in names), stamp.mark_file(self.root), attempts.PATH]
+        paths = [*(Path("/") / name for name in names), stamp.mark_file(self.root), attempts.PATH, *map(Path, PENDING)]
         return stamp.text_for(self.root, paths)
 
 

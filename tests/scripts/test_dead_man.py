@@ -92,6 +92,21 @@ def test_sleeps_that_end_early_end_nothing(shutdown: Jail, harm: Callable[[Jail]
     assert fires(shutdown)
 
 
+def test_without_proc_it_goes_on_with_what_it_stands_in(shutdown: Jail) -> None:
+    shutdown.write("etc/default/kexec-initd", "SHUTDOWN_LIMIT=40\n")
+    shutdown.run("kexec-initd", "stop")
+    time.sleep(0.2)
+    (shutdown.root / "proc").rename(shutdown.root / "detached")
+    (shutdown.root / "proc").mkdir()
+    for name in ("uptime", "sysrq-trigger"):
+        (shutdown.root / "proc" / name).symlink_to("../detached/" + name)  # where the test looks, out of its reach
+    (shutdown.root / "detached/uptime.new").write_text("141.0 1.0\n")
+    (shutdown.root / "detached/uptime.new").rename(shutdown.root / "detached/uptime")
+    (shutdown.root / "proc/uptime").unlink()
+    assert fires(shutdown)
+    (shutdown.root / "proc/uptime").write_text("")
+
+
 def test_in_another_runlevel_nothing_is_reset(shutdown: Jail) -> None:
     shutdown.write("etc/default/kexec-initd", "SHUTDOWN_LIMIT=40\n")
     shutdown.fake("runlevel", "echo 6 2")

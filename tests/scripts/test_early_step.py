@@ -218,6 +218,14 @@ def test_a_cold_reboot_before_anyone_has_confirmed_the_boot_has_python_do_it(ear
     assert not (early.root / "no-kexec-reboot").exists()
 
 
+def test_a_machine_that_goes_off_before_anyone_has_confirmed_the_boot_has_python_do_it(early: Jail) -> None:
+    early.write(RECORD, "kexec-initd attempts 1\nlast under-way 0 0 0 0\n")
+    early.fake("../usr/bin/python3", "echo noise")
+    assert early.run("kexec-initd", "stop", runlevel="0").said == ""
+    assert early.calls() == ["python3 -I -m kexec_initd prepare"]
+    assert not (early.root / "run/kexec-initd/decision").exists()
+
+
 @pytest.mark.parametrize("runlevel", ["0", "1", "2", ""])
 def test_nothing_happens_in_another_runlevel(early: Jail, runlevel: str) -> None:
     done = early.run("kexec-initd", "stop", runlevel=runlevel)

@@ -52,6 +52,13 @@ def test_preload_leaves_the_lock_and_loads_later(six: Jail) -> None:
     assert (six.root / LOCK).exists()
 
 
+def test_a_machine_that_goes_off_before_anyone_has_confirmed_the_boot_has_the_program_do_it(six: Jail) -> None:
+    six.write("var/lib/kexec-initd/attempts", "kexec-initd attempts 1\nlast under-way 0 0 0 0\n")
+    six.fake("../usr/sbin/kexec-initd", "")
+    six.run(SCRIPT, "stop", runlevel="0")
+    assert six.calls() == ["kexec-initd prepare"]
+
+
 @pytest.mark.parametrize("runlevel", ["0", "1", "3"])
 def test_outside_of_a_reboot_nothing_is_decided(six: Jail, runlevel: str) -> None:
     for verb in ("stop", "hooks", "jump"):

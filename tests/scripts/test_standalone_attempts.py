@@ -66,6 +66,17 @@ def test_one_that_never_arrives_closes_the_guard_until_enough_boots_were_good(ja
     assert jail.decision == "kexec\n"
 
 
+def test_a_machine_that_goes_off_before_the_end_of_its_boot_has_arrived(jail: StandaloneJail) -> None:
+    boot(jail, 0)
+    jail.run("kexec-initd", "stop")
+    jail.write("proc/sys/kernel/random/boot_id", BOOTS[1] + "\n")
+    jail.write("proc/cmdline", "kexec_initd.attempt={} {}\n".format(ATTEMPT, CMDLINE))
+    jail.run("kexec-initd", "stop", runlevel="0")
+    record = read(jail)
+    assert record.last is not None and record.last.outcome is Outcome.ARRIVED
+    assert boot(jail, 2).startswith("kexec-initd: loaded kernel")
+
+
 def removed(jail: StandaloneJail) -> None:
     (jail.root / RECORD).unlink()
 

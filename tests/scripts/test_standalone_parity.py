@@ -34,6 +34,7 @@ SETTINGS_PARTS = (
         "CHECK_ROUTE=",
         "CHECK_SECONDS=",
         "FORCE_PLATFORM=",
+        "WATCHDOG=",
         "OTHER=",
         "export ",
         "export\t",
@@ -74,7 +75,28 @@ SETTINGS_PARTS = (
     ),
 )
 SETTINGS_WORDS = (
-    *("yes", "no", "maybe", "", "No", "$x", "a b", "1 ", "`x`", "\\", "7", "12", "1000", "09", "?", " a  b ", "-n"),
+    *(
+        "yes",
+        "no",
+        "maybe",
+        "",
+        "No",
+        "$x",
+        "a b",
+        "1 ",
+        "`x`",
+        "\\",
+        "7",
+        "12",
+        "29",
+        "30",
+        "300",
+        "1000",
+        "09",
+        "?",
+        " a  b ",
+        "-n",
+    ),
     *("x" * 1024, "x" * 1025, "a=b -- c", "--=", "kexec_initd.x=1", 'a="b -- c"', 'a="b'),
 )
 CMDLINE_PARTS = (
@@ -150,13 +172,14 @@ def test_settings(jail: StandaloneJail) -> None:
     chance = random.Random(1)
     corpus = ["".join(chance.choice(SETTINGS_PARTS) for _ in range(chance.randint(0, 14))) for _ in range(1500)]
     keys = ("KEXEC", "PRELOAD", "GUARD_BOOTS", "PANIC", "CMDLINE_APPEND", "TRIAL", "MAX_DAYS", "MAX_KEXECS", "CHECK_ROUTE",
-            "CHECK_SECONDS", "FORCE_PLATFORM")  # fmt: skip
+            "CHECK_SECONDS", "FORCE_PLATFORM", "WATCHDOG")  # fmt: skip
     corpus += ["{}={}{}{}".format(*parts) for key in keys for quote in ('"', "'", "")
                for parts in [(key, quote, word, quote) for word in SETTINGS_WORDS]]  # fmt: skip
     lines = """
     settings=$file
     if read_settings; then
         printf '%s ' $kexec $preload $checks $guard_boots $panic $max_kexecs $max_days $trial $force $check_route $check_seconds
+        printf "%s " $watchdog
         printf '[%s][%s]\\n' "$append" "$remove"
     else
         printf '%s\\n' "$reason"
@@ -171,7 +194,14 @@ def test_settings(jail: StandaloneJail) -> None:
             continue
         values = [
             *(found.kexec, found.preload, found.purgatory_checks, found.guard_boots, found.panic, found.max_kexecs),
-            *(found.max_days, found.trial, found.force_platform, found.check_route, found.check_seconds),
+            *(
+                found.max_days,
+                found.trial,
+                found.force_platform,
+                found.check_route,
+                found.check_seconds,
+                found.watchdog,
+            ),
         ]
         words = [("no", "yes")[value] if isinstance(value, bool) else str(value) for value in values]
         words.append("[{}][{}]".format(found.cmdline_append, found.cmdline_remove))

@@ -27,7 +27,9 @@ HOSTS = {
 HALT = "etc/rc.d/init.d/halt"
 HALT_LOCAL = "sbin/halt.local"
 RC_LOCAL = "etc/rc.d/rc.local"
-LINKS = {"etc/rc.d/rc{}.d/S99kexec-initd".format(level) for level in "2345"} | {"etc/rc.d/rc6.d/K01kexec-initd"}
+LINKS = {"etc/rc.d/rc{}.d/S99kexec-initd".format(level) for level in "2345"} | {
+    "etc/rc.d/rc{}.d/K01kexec-initd".format(level) for level in "06"
+}
 
 
 def make(name: str, root: Path) -> Path:
