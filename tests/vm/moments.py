@@ -21,6 +21,8 @@ ARRIVED = "not held, arrived"
 
 STOPPED = "the power may fail"
 IN_THE_SHUTDOWN = "[ -e /run/power-cut ]"  # gone with the next boot
+IN_A_SCRIPT = IN_THE_SHUTDOWN + ' && [ "$RUNLEVEL" = 6 ]'
+READ_ONLY = IN_THE_SHUTDOWN + " && grep -q ' / ext4 ro,' /proc/mounts"
 AFTER_THE_JUMP = "grep -q kexec_initd.attempt /proc/cmdline"
 
 
@@ -60,6 +62,8 @@ def stopped(guard: str, program: str, words: str, after: bool = False, lost: boo
 BRAKE = stopping("cp", "*attempts.new")
 # Something has changed since the load: Python decides, loads, and writes the record.
 CHANGED = "echo '# changed' >>/etc/default/kexec-initd; "
+# Here the reboots are made that the guard holds, and the one after them.
+TWO_BOOTS = "echo GUARD_BOOTS=2 >>/etc/default/kexec-initd; "
 # The new kernel says what it does before init, which the guest's own command line keeps quiet.
 TALKATIVE = (
     "echo 'CMDLINE_APPEND=\"earlyprintk=serial,ttyS0,115200 loglevel=7\"' >>/etc/default/kexec-initd; kexec-initd load"
@@ -86,10 +90,10 @@ MOMENTS: Dict[str, Moment] = {
     "early step: the record is renamed - what is not flushed is lost": stopped(EITHER, "mv", "*attempts.new*", True, True),
     "early step - Python: before the load": stopped(NOTHING, "kexec", "-l*", lost=True, first=CHANGED),
     "early step - Python: after the load": stopped(NOTHING, "kexec", "-l*", True, first=CHANGED),
-    "early step - Python: the record is written": Moment("Stopping hotplug events", HELD, True, prepare=CHANGED + "true"),
-    "K scripts": Moment("Stopping hotplug events", HELD, prepare=CHANGED + "true"),
+    "early step - Python: the record is written": stopped(HELD, "sync", "''", lost=True, first=CHANGED, when=IN_A_SCRIPT),
+    "K scripts": Moment("Stopping hotplug events", EITHER),
     "K scripts - a moment later": Moment("Stopping hotplug events", EITHER, True, 0.2),
-    "K scripts: the hardware clock": Moment("Hardware Clock updated", HELD, prepare=CHANGED + "true"),
+    "K scripts: the hardware clock": Moment("Hardware Clock updated", EITHER),
     "killall begins": Moment("Asking all remaining processes", HELD, prepare=CHANGED + "true"),
     "killall - a moment later": Moment("Asking all remaining processes", EITHER, True, 0.3),
     "killall is over": Moment("All processes ended", HELD, prepare=CHANGED + "true"),
@@ -99,10 +103,10 @@ MOMENTS: Dict[str, Moment] = {
     "/ is read-only": stopped(HELD, "mount", "*remount*", True, True),
     "last step": Moment(r"Will now restart\.", HELD, True),
     "last step: the kernel is to be started": Moment("kexec-initd: starting the loaded kernel", HELD),
-    "last step: before the sync": stopped(HELD, "sync", "''", lost=True),
+    "last step: before the sync": stopped(HELD, "sync", "''", lost=True, when=READ_ONLY),
     "last step: before umount": stopped(HELD, "umount", "'-a '*", lost=True),
     "last step: after umount": stopped(HELD, "umount", "'-a '*", True),
-    "last step: before kexec -e": stopped(HELD, "kexec", "-e*", lost=True),
+    "last step: before kexec -e": stopped(HELD, "kexec", "-e*", lost=True, first=TWO_BOOTS),
     "the jump": Moment("kexec-initd: starting the loaded kernel", HELD, True, 3.0),
     "new kernel: its first line": Moment("Linux version ", HELD, True, prepare=TALKATIVE),
     "new kernel: the initramfs is unpacked": Moment("unpack rootfs image as initramfs", HELD, prepare=TALKATIVE),

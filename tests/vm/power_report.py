@@ -1,6 +1,7 @@
-"""$(scripts/venv) -m tests.vm.power_report [-n N] [-k WORDS]: cut the power at every moment, and write docs/power-cuts.md.
+"""$(scripts/venv) -m tests.vm.power_report [-n N] [--missing]: cut the power at every moment, and write docs/power-cuts.md.
 
-What was seen adds up in build/power-cuts.json from run to run. `--write` only writes. Exit status: that of the tests.
+What was seen adds up in build/power-cuts.json from run to run. With `--missing` only what has not passed yet is run, with
+`--write` nothing. Exit status: that of the tests.
 """
 
 import argparse
@@ -14,7 +15,8 @@ import pytest
 from tests.vm.cache import CHECKOUT
 from tests.vm.moments import MOMENTS
 
-TESTS = CHECKOUT / "tests" / "vm" / "test_power_cuts.py"
+TEST = f"{CHECKOUT}/tests/vm/test_power_cuts.py::test_after_a_power_cut_the_machine_is_sound_and_the_guard_is_right"
+FAILED = "FAILED"
 RESULTS = CHECKOUT / "build" / "power-cuts.json"
 DOCUMENT = CHECKOUT / "docs" / "power-cuts.md"
 # For each moment: what the guard was, how many writes were lost (or none could be), the journal, seconds, day.
@@ -35,8 +37,8 @@ torn in two, are not shown by this.
 After each cut, e2fsck -f found nothing in the file system once its journal was recovered, and the machine came up to its
 login through firmware. Then: no error of a file system in the kernel's ring; the package as it was before; no file of
 ours empty or unfinished, but for the one that the next write begins anew; `status` without a warning; the guard as below.
-"Held" means that the next reboot is cold because an attempt never arrived, for three more good boots. After {followed}
-of the cuts those reboots were made: cold with the reason as often as that, and then kexec, or kexec at once.
+"Held" means that the next reboot is cold because an attempt never arrived, until so many good boots (GUARD_BOOTS). After
+{followed} of the cuts those reboots were made: cold with the reason as often as that, and then kexec, or kexec at once.
 
 | | the power fails | the guard should be | it was | writes lost | journal | seconds |
 |---|---|---|---|---|---|---|
@@ -55,8 +57,9 @@ class Recorder:
         name = report.nodeid.partition("[")[2][:-1]
         if report.when == "call" or report.failed:
             seen = dict(report.user_properties).get("seen")
-            told = seen if report.passed and isinstance(seen, list) else ["FAILED", "", ""]
+            told = seen if report.passed and isinstance(seen, list) else [FAILED, "", ""]
             self.seen[name] = [*told, f"{report.duration:.0f}", time.strftime("%Y-%m-%d")]
+            RESULTS.write_text(json.dumps({**read(), **self.seen}, indent=1), encoding="utf-8")
 
 
 def read() -> Results:
@@ -83,16 +86,16 @@ def main() -> int:
 
     parser = argparse.ArgumentParser(prog="python -m tests.vm.power_report", description="Cut the power at every moment.")
     parser.add_argument("--write", action="store_true", help="run nothing, write what was seen so far")
-    parser.add_argument("-n", default="1", metavar="N", help="how many guests run at a time (default: %(default)s)")
-    parser.add_argument("-k", default="", metavar="WORDS", help="only the moments that pytest finds by these")
+    parser.add_argument("-n", default="0", metavar="N", help="processes of pytest-xdist (default: one guest after the other)")
+    parser.add_argument("--missing", action="store_true", help="only the moments that have not passed yet")
     options = parser.parse_args()
     recorder, code = Recorder(), 0
     if not options.write:
-        args = ["-p", "no:cacheprovider", "-v", "-n", options.n, "-k", options.k, "--rootdir", str(CHECKOUT), str(TESTS)]
+        passed = {name for name, row in read().items() if options.missing and row[0] != FAILED}
+        wanted = [f"{TEST}[{name}]" for name in MOMENTS if name not in passed]
+        args = ["-p", "no:cacheprovider", "-v", "-n", options.n, "--rootdir", str(CHECKOUT), *wanted]
         code = int(pytest.main(args, plugins=[recorder]))
-    results = {**read(), **recorder.seen}
-    RESULTS.write_text(json.dumps(results, indent=1), encoding="utf-8")
-    DOCUMENT.write_text(render(results, len(FOLLOWED)), encoding="utf-8")
+    DOCUMENT.write_text(render({**read(), **recorder.seen}, len(FOLLOWED)), encoding="utf-8")
     print(f"written: {DOCUMENT.relative_to(CHECKOUT)}")
     return code
 
