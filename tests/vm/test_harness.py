@@ -4,6 +4,7 @@ import pytest
 
 from tests.vm.conftest import StartMachine
 from tests.vm.evidence import assert_came_by_kexec, gather
+from tests.vm.offline import read_disk
 from tests.vm.power import check_file_system, cut_power
 from tests.vm.qemu import EndReason, Setup
 from tests.vm.snapshot import Snapshot
@@ -30,6 +31,7 @@ def test_power_cut_is_not_taken_for_clean_or_for_kexec(stock: Snapshot, start: S
     machine.check("mkdir /var/tmp/dirty && sync && touch /var/tmp/dirty/file")
     machine.send("echo b >/proc/sysrq-trigger")
     assert machine.wait_end() is EndReason.RESET
+    assert not read_disk(machine)[-1].is_clean()
     machine.restart()
     machine.wait_login()
     after = gather(machine)
