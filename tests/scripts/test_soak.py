@@ -39,10 +39,10 @@ SOUND = parse_sample(ANSWER, 4.5, 50.0)
 
 def test_an_answer_is_read() -> None:
     warnings = frozenset(["ACPI: something odd at ,  times"])
-    assert parse_sample(ANSWER, 4.5, 50.0) == Sample(4.5, 50.0, 738548, 520816, 61240, 20, 7, 38, 4, 150, warnings)
+    assert parse_sample(ANSWER, 4.5, 50.0) == Sample(4.5, 50.0, 738548, 600000, 61240, 20, 7, 38, 4, 150, warnings)
 
 
-@pytest.mark.parametrize("missing", ["MemTotal", "61240K reserved", ": Reserved", "e820", "meminfo", "kernel\n"])
+@pytest.mark.parametrize("missing", ["MemTotal", "MemFree", "61240K reserved", ": Reserved", "e820", "meminfo", "kernel\n"])
 def test_an_answer_that_is_not_whole_is_none(missing: str) -> None:
     with pytest.raises(ValueError):
         parse_sample(ANSWER.replace(missing, "-"), 4.5, 50.0)
@@ -64,7 +64,7 @@ def test_what_stays_as_it_is_passes() -> None:
     [
         {"uptime": 5.0},
         {"total": 737000},
-        {"available": 510000},
+        {"free": 510000},
         {"reserved": 62000},
         {"iomem": 24},
         {"ranges": 8},

@@ -20,7 +20,7 @@ class Gate(NamedTuple):
 GATES = (
     Gate("boot time: the guest's uptime at login, s", lambda sample: sample.uptime, 0.10),
     Gate("MemTotal, KiB", lambda sample: sample.total, 0.001, False),
-    Gate("MemAvailable, KiB", lambda sample: sample.available, 0.01, False),
+    Gate("MemFree without caches, KiB", lambda sample: sample.free, 0.01, False),
     Gate("reserved by the kernel's line Memory:, KiB", lambda sample: sample.reserved, 0.01),
     Gate("reserved in /proc/iomem, KiB", lambda sample: sample.iomem, 0.0),
     Gate("ranges in the memory map", lambda sample: sample.ranges, 0.0),
@@ -89,12 +89,12 @@ def render(report: Report) -> str:
     lines += [f"    {line}" for line in report.warnings]
     lines += [
         "",
-        "| reboot | uptime at login | wall | MemTotal | MemAvailable | reserved | iomem | files | bytes |",
+        "| reboot | uptime at login | wall | MemTotal | MemFree | reserved | iomem | files | bytes |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for turn, sample in enumerate(report.samples, 1):
         lines.append(
-            f"| {turn} | {sample.uptime:.2f} | {sample.wall:.0f} | {sample.total} | {sample.available} "
+            f"| {turn} | {sample.uptime:.2f} | {sample.wall:.0f} | {sample.total} | {sample.free} "
             f"| {sample.reserved} | {sample.iomem} | {sample.files} | {sample.files_bytes} |"
         )
     return "\n".join(lines)

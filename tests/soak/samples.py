@@ -4,7 +4,10 @@ import re
 from typing import FrozenSet, NamedTuple
 
 # One call, since each costs as much as all together. /proc/iomem and dmesg show addresses and all lines to root only.
+# Free memory is counted without caches. MemAvailable would not do: it leaves out what the kernel holds back at the moment,
+# which its watermark boost changes by tens of megabytes from boot to boot (mm/page_alloc.c, si_mem_available).
 QUESTION = r"""
+sync; echo 3 >/proc/sys/vm/drop_caches
 echo meminfo; cat /proc/meminfo
 echo iomem; cat /proc/iomem
 echo memory; dmesg | grep -o 'Memory: .*'
@@ -22,15 +25,16 @@ CHANGING = re.compile(r"^\[ *[0-9.]+\] |\b0x[0-9a-f]+\b|\b[0-9a-f]{8,}\b|[0-9]+(
 class Sample(NamedTuple):
     """One boot: sizes in KiB but for `files_bytes` and `cmdline_bytes`, times in seconds.
 
-    `uptime` is the guest's own when its shell answers, `wall` ours from typing `reboot` to login. `reserved` is what the
-    kernel's line "Memory:" calls so, `iomem` the sum of the ranges that /proc/iomem calls reserved, `ranges` the number of lines
-    of the memory map that the kernel was given. `warnings` are the messages of level warning and worse, without numbers.
+    `uptime` is the guest's own when its shell answers, `wall` ours from typing `reboot` to login. `free` is MemFree without
+    caches, `reserved` what the kernel's line "Memory:" calls so, `iomem` the sum of the ranges that /proc/iomem calls reserved,
+    `ranges` the number of lines of the memory map that the kernel was given. `warnings` are the messages of level warning and
+    worse, without numbers.
     """
 
     uptime: float
     wall: float
     total: int
-    available: int
+    free: int
     reserved: int
     iomem: int
     ranges: int
@@ -51,7 +55,7 @@ def parse_sample(answer: str, uptime: float, wall: float) -> Sample:
         uptime=uptime,
         wall=wall,
         total=number(r"^MemTotal: +(\d+) kB", found["meminfo"]),
-        available=number(r"^MemAvailable: +(\d+) kB", found["meminfo"]),
+        free=number(r"^MemFree: +(\d+) kB", found["meminfo"]),
         reserved=number(r"(\d+)K reserved", found["memory"]),
         iomem=sum_reserved(found["iomem"]),
         ranges=int(found["e820"]),
