@@ -109,6 +109,7 @@ def root_directory(text: str) -> Path:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command line and return its exit code; an error is one line on standard error."""
     gc.set_threshold(COLLECT_AFTER)
+    open_standard_files()
     try:
         args = make_parser().parse_args(argv)
         host = gather(root_directory(getattr(args, "root", "/")))
@@ -124,6 +125,17 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except KeyboardInterrupt:
         return fail("interrupted", FAILED)
     return DONE
+
+
+def open_standard_files() -> None:
+    """Have all three descriptors open that a caller may have closed: what is opened next would take their places."""
+    fd = os.open(os.devnull, os.O_RDWR)
+    while fd <= 2:
+        os.set_inheritable(fd, True)
+        fd = os.open(os.devnull, os.O_RDWR)
+    os.close(fd)
+    sys.stdout = sys.stdout or os.fdopen(os.dup(1), "w")
+    sys.stderr = sys.stderr or os.fdopen(os.dup(2), "w")
 
 
 def fail(text: str, code: int) -> int:

@@ -57,7 +57,7 @@ def make_tree(root: Path) -> Path:
         "etc/init.d/kexec-load": (KEXEC_LOAD, 0o755),
         "etc/rc.local": (RC_LOCAL, 0o755),
     }
-    for directory in ("etc/rc0.d", "etc/rc6.d", "var/lib", "var/backups", "run"):
+    for directory in ("etc/rc6.d", "var/lib", "var/backups", "run"):
         (root / directory).mkdir(parents=True, mode=0o755)
     for name, (text, mode) in files.items():
         put(root / name, text.encode(), mode)

@@ -171,8 +171,7 @@ def _plan_links(site: Site, record: Integration) -> List[Change]:
     if record.debian_tools and root == Path("/") and commands.find(root, "update-rc.d") is not None:
         entry = Entry("/etc/rc6.d", Kind.LINKS, None, (record.service,))
         complete = site.found is not None and site.found.state is State.INSTALLED
-        wanted = {os.path.dirname(path) for path, _ in record.links}  # an older version had fewer
-        done = complete and wanted <= {str(path.parent) for path in find_links(root, record.service)}
+        done = complete and bool(find_links(root, record.service))
         return [Change(entry, None, None, () if done else (Step(Action.ADD_LINKS, entry.path, record.service),))]
     return [_plan_link(root, path, target) for path, target in record.links]
 

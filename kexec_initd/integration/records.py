@@ -127,7 +127,7 @@ DEBIAN_SYSVINIT = Integration(
     ),
     blocks=(Block("/etc/rc.local", "common/rc.local", FINAL_EXIT, optional=True),),
     service=NAME,
-    links=tuple(("/etc/rc{}.d/K01kexec-initd".format(level), "../init.d/kexec-initd") for level in "06"),
+    links=(("/etc/rc6.d/K01kexec-initd", "../init.d/kexec-initd"),),
     debian_tools=True,
 )
 

@@ -57,8 +57,8 @@ esac
 UPDATE_RC_D = """#!/bin/sh
 PATH=/real:/bin
 case $2 in
-defaults) for level in 0 6; do ln -s ../init.d/"$1" /etc/rc$level.d/K01"$1"; done ;;
-remove) rm -f /etc/rc[06].d/K01"$1" ;;
+defaults) ln -s ../init.d/"$1" /etc/rc6.d/K01"$1" ;;
+remove) rm -f /etc/rc6.d/K01"$1" ;;
 esac
 """
 # Counts the calls of changing programs, and does to the one with the number in /limit what /harm says.

@@ -6,7 +6,7 @@ from typing import Callable, List, Optional, Tuple
 
 import pytest
 
-from kexec_initd import arrival, attempts, reasons, shutdown, stamp, status
+from kexec_initd import arrival, attempts, guard, reasons, shutdown, stamp, status
 from kexec_initd.assessment import is_attended
 from kexec_initd.codes import Code
 from kexec_initd.errors import Refused
@@ -72,6 +72,7 @@ def test_after_so_many_days_a_reboot_goes_through_firmware_whatever_was_loaded(r
     ready.write("proc/uptime", "172900.00 50.00\n")
     assert reboot(ready, settings) is None
     assert code(ready) == "limit-days"
+    assert guard.days_reached(2.0, 2) and guard.days_reached(1.99, 2) is None, "at the end of the last day, not after it"
     ready.write("proc/uptime", "100.00 50.00\n")
     boot(ready, None, settings)
     assert reboot(ready, settings) is not None
@@ -86,6 +87,7 @@ def test_on_trial_only_what_is_watched_goes_through_kexec_until_enough_have_arri
         assert code(ready) == "trial"
         boot(ready, None, settings)
         assert shutdown.attend(gather(ready.root), settings).endswith("({} of 2 have arrived)".format(number))
+        assert (ready.root / "run/kexec-initd/stamp").read_text().endswith("\n? /\nend\n"), "an hour passes unseen"
         shown = reboot(ready, settings)
         assert shown is not None
     boot(ready, shown, settings)
@@ -172,6 +174,9 @@ def test_a_program_that_fails_is_named(ready: FakeHost) -> None:
         (LOCAL, "", False),
         (DEFAULT.replace("0003", "0200"), "", False),
         (DEFAULT.replace("0003", "zz"), "", False),
+        (DEFAULT.replace("0003", "0201"), "", False),
+        ("", SIX.format(NONE, "00", NONE, NONE, "00000001", "lo"), False),
+        ("", SIX.format(NONE, "00", NONE, NONE, "00000201", "eth0"), False),
         ("", SIX.format(NONE, "00", NONE, NONE, "00000003", "eth0"), True),
         ("", SIX.format(NONE, "00", NONE, NONE, "00200200", "lo"), False),
         ("", SIX.format(NONE, "40", NONE, NONE, "00000001", "eth0"), False),

@@ -27,6 +27,7 @@ GOOD = [
     {DMI + "sys_vendor": "Microsoft Corporation\n", DMI + "product_name": "Surface\n"},
     {"proc/cpuinfo": "model name : tdx_guest\nflags : fpu\n"},
     {"sys/hypervisor/type": "kvm\n"},
+    {"sys/hypervisor/type": "no xen\n"},
 ]
 
 

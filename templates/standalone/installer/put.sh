@@ -123,11 +123,10 @@ put_service () {
 	if ! is_ordered; then
 		return 0
 	fi
-	for level in 0 6; do
-		set -- "$1" "/etc/rc$level.d/K"[0-9][0-9]"$1"
-		if [ ! -L "$2" ]; then
-			step "add the links of $1 with update-rc.d" update-rc.d "$1" defaults
-			return
+	for place in /etc/rc6.d/K[0-9][0-9]"$1"; do
+		if [ -L "$place" ]; then
+			return 0
 		fi
 	done
+	step "add the links of $1 with update-rc.d" update-rc.d "$1" defaults
 }
