@@ -42,7 +42,9 @@ def test_an_answer_is_read() -> None:
     assert parse_sample(ANSWER, 4.5, 50.0) == Sample(4.5, 50.0, 738548, 600000, 61240, 20, 7, 38, 4, 150, warnings)
 
 
-@pytest.mark.parametrize("missing", ["MemTotal", "MemFree", "61240K reserved", ": Reserved", "e820", "meminfo", "kernel\n"])
+@pytest.mark.parametrize(
+    "missing", ["MemTotal", "MemFree", "61240K reserved", ": Reserved", "e820", "meminfo", "kernel\n"]
+)
 def test_an_answer_that_is_not_whole_is_none(missing: str) -> None:
     with pytest.raises(ValueError):
         parse_sample(ANSWER.replace(missing, "-"), 4.5, 50.0)
