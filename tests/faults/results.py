@@ -126,8 +126,10 @@ something is done to it, and `reboot` typed. "cold" was seen as the reset of the
 exactly one line, the reason in the state, and a disk whose file systems are clean; "kexec" as a boot that shows a fresh
 attempt, with no reset in between, and file systems that were clean.
 
-The state is read from the disk as the reset left it. It has the code and the same sentence, unless it says something else;
-what that is, is asserted too.
+The state is read from the disk as the reset left it. It has the code and the same sentence, unless the last column of its row
+says what it has instead, which is asserted as well. "nothing was decided" was put there at the end of the boot and stays where
+no more can be written: / is full or read-only, or what would have written was killed. A jump that fails comes after the last
+write; the attempt that is then under way was written before it, and the next boot tells that it never arrived.
 
 | scenario | expected | outcome | seconds | reason on the console | in the state |
 |---|---|---|---|---|---|
