@@ -108,7 +108,7 @@ MOMENTS: Dict[str, Moment] = {
     "last step: after umount": stopped(HELD, "umount", "'-a '*", True),
     "last step: before kexec -e": stopped(HELD, "kexec", "-e*", lost=True, first=TWO_BOOTS),
     "the jump": Moment("kexec-initd: starting the loaded kernel", HELD, True, 3.0),
-    "new kernel: its first line": Moment("Linux version ", HELD, True, prepare=TALKATIVE),
+    "new kernel: its first line": Moment("NX .Execute Disable. protection", HELD, True, prepare=TALKATIVE),
     "new kernel: the initramfs is unpacked": Moment("unpack rootfs image as initramfs", HELD, prepare=TALKATIVE),
     "new kernel: before init": Moment("Freeing unused kernel image", HELD, True, prepare=TALKATIVE),
     "initramfs": Moment("Loading, please wait", HELD),

@@ -95,7 +95,9 @@ def main() -> int:
         wanted = [f"{TEST}[{name}]" for name in MOMENTS if name not in passed]
         args = ["-p", "no:cacheprovider", "-v", "-n", options.n, "--rootdir", str(CHECKOUT), *wanted]
         code = int(pytest.main(args, plugins=[recorder]))
-    DOCUMENT.write_text(render({**read(), **recorder.seen}, len(FOLLOWED)), encoding="utf-8")
+    results = {**read(), **recorder.seen}
+    followed = sum(name in results for name in FOLLOWED)
+    DOCUMENT.write_text(render(results, followed), encoding="utf-8")
     print(f"written: {DOCUMENT.relative_to(CHECKOUT)}")
     return code
 
