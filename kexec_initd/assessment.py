@@ -7,18 +7,18 @@ import time
 from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
-from kexec_initd import attempts, guard, kexec, loading, platforms, stamp
+from kexec_initd import attempts, guard, kexec, loading, platforms, sealing, stamp, state
 from kexec_initd.bootloader import BootEntry, Change
 from kexec_initd.errors import Error
-from kexec_initd.files import exists, read_text
+from kexec_initd.files import exists
 from kexec_initd.host import Host
 from kexec_initd.policy import Decision, Facts, cold, decide
 from kexec_initd.settings import Settings
+from kexec_initd.state import Damaged, Volatile
 from kexec_initd.wishes import Wish, find_again, find_next
 
 COLD_ONCE = "no-kexec-reboot"
-ATTENDED = "attended"  # in the state directory: the uptime at which `trial` was called
-ATTENTION = 3600.0  # seconds for which that holds
+ATTENTION = 3600.0  # seconds for which the call of `trial` holds
 
 
 class Assessment(NamedTuple):
@@ -96,8 +96,8 @@ def _read_record(host: Host, settings: Settings) -> Tuple[guard.Record, Optional
 def is_attended(root: Path, uptime: float) -> bool:
     """Tell whether the admin has said within the last hour that he watches the next reboot."""
     try:
-        since = float(read_text(stamp.state_dir(root) / ATTENDED) or "")
-    except ValueError:
+        since = float(sealing.single(state.read(root, Volatile.ATTENDED) or b""))
+    except (Damaged, ValueError):
         return False
     return 0 <= uptime - since <= ATTENTION
 
@@ -116,8 +116,8 @@ def with_files_read(host: Host, assessment: Assessment) -> Assessment:
 
 def _find_wish(host: Host, settings: Settings, is_ours: bool) -> Wish:
     """Return what is to be loaded: what the admin has named, else what the boot loader would boot."""
-    loaded = stamp.read_loaded(host.root) if is_ours else None
     try:
+        loaded = stamp.read_loaded(host.root) if is_ours else None
         return find_next(host, settings) if loaded is None else find_again(host, settings, loaded)
     except Error as error:
         return Wish(None, (), "", str(error))

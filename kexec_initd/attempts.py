@@ -9,23 +9,21 @@ BOOTS ID TIME TARGET RELEASE", "why SENTENCE"; "-" stands for nothing. Plain she
 that of the file: what is loaded leaves its record ready in the state directory, to be put in place when the jump nears.
 """
 
-import os
 import time
-import zlib
 from pathlib import Path
 from typing import Optional
 
-from kexec_initd import stamp
+from kexec_initd import sealing, state
 from kexec_initd.bootloader import BootEntry
 from kexec_initd.bootloader.naming import below
 from kexec_initd.cmdline import find_attempt, without_own_words
-from kexec_initd.errors import Error, Refused, one_line
-from kexec_initd.files import identity, open_trusted, read_bytes, read_text, write_atomic
+from kexec_initd.errors import Error, one_line
+from kexec_initd.files import identity, read_text
 from kexec_initd.guard import NOTHING, Attempt, Boot, Guard, Last, Outcome, Record, is_arriving, judge, when_began
 from kexec_initd.host import Host
-from kexec_initd.integration.records import STATE_DIR
+from kexec_initd.state import LASTING, Damaged, Lasting, Volatile
 
-PATH = Path(STATE_DIR) / "attempts"
+PATH = Path(LASTING) / Lasting.ATTEMPTS.value
 HEADER = "kexec-initd attempts 1"
 FIELDS = ("boot", "kexecs", "total", "firmware", "last", "guard", "why")
 LIMIT = 4096
@@ -33,15 +31,11 @@ RELEASE_LENGTH = 100
 WHY_LENGTH = 300
 
 
-class Damaged(Refused):
-    """The record is not what we have written. A reboot goes cold once, and begins a new one."""
-
-
 def target_key(host: Host, entry: BootEntry) -> str:
     """Return what is the same for the same kernel, initrds and command line, also after another boot."""
     paths = [entry.kernel, *entry.initrds]
     lines = ["{} {}".format(_lasting_identity(below(host.root, path)), path) for path in paths]
-    return _crc("\n".join([*lines, without_own_words(entry.cmdline)]))
+    return sealing.crc("\n".join([*lines, without_own_words(entry.cmdline)]).encode("utf-8", "surrogateescape"))
 
 
 def _lasting_identity(path: Path) -> str:
@@ -65,11 +59,8 @@ def _printable(text: str, length: int) -> str:
 
 def begin(root: Path) -> None:
     """Put the record that the load has prepared in place: the jump is near. Raises Error."""
-    path = stamp.state_dir(root) / stamp.ATTEMPT
-    try:
-        data = read_bytes(path, LIMIT)
-    except OSError as error:
-        raise Error("cannot read the record of the attempt: {}".format(error))
+    path = state.path_of(root, Volatile.ATTEMPT)
+    data = state.read(root, Volatile.ATTEMPT, LIMIT)
     if data is None:
         raise Error("the record of the attempt, {}, is missing".format(path))
     try:
@@ -125,38 +116,29 @@ def trust(host: Host, limit: int) -> str:
 
 def forget(root: Path) -> None:
     """Remove the record, or what is in its place. Raises Error where that is a directory with something in it."""
-    place = locate(root)
     try:
-        if place.is_dir() and not place.is_symlink():
-            place.rmdir()
-        else:
-            place.unlink()
-    except FileNotFoundError:
-        pass
+        state.remove(root, Lasting.ATTEMPTS)
     except OSError as error:
-        raise Error("cannot remove {}: {}".format(place, error.strerror))
+        raise Error("cannot remove {}: {}".format(PATH, error.strerror))
 
 
 def locate(root: Path) -> Path:
     """Return where the record of the host below `root` is."""
-    return root / PATH.relative_to("/")
+    return state.place_of(root, Lasting.ATTEMPTS)
 
 
 def read(root: Path) -> Record:
     """Return the record; an empty one where there is none. Raises Damaged."""
-    place = locate(root)
-    if not os.path.lexists(str(place)):
-        return Record()
     hint = "kexec-initd trust begins a new one"
     try:
-        fd = open_trusted(place, os.O_NOFOLLOW)
-        with os.fdopen(fd, "rb") as file:
-            data, written = file.read(LIMIT + 1), int(os.fstat(fd).st_mtime)
-        return _dated(parse_record(data), written)
-    except Refused as error:
-        raise Damaged("the record of attempts cannot be trusted: {}".format(error.message), hint)
+        data = state.read(root, Lasting.ATTEMPTS, LIMIT)
+        if data is None:
+            return Record()
+        return _dated(parse_record(data), state.modified(root, Lasting.ATTEMPTS))
+    except Damaged as error:
+        raise Damaged("the record of attempts cannot be used: {}".format(error.message), hint)
     except (OSError, ValueError) as error:
-        raise Damaged("the record of attempts {} is damaged: {}".format(place, error), hint)
+        raise Damaged("the record of attempts {} is damaged: {}".format(PATH, error), hint)
 
 
 def _dated(record: Record, written: int) -> Record:
@@ -179,20 +161,16 @@ def format_record(record: Record) -> bytes:
         NOTHING if guard is None or guard.why is None else guard.why,
     )
     text = "".join("{}\n".format(line) for line in (HEADER, *map(" ".join, zip(FIELDS, values))))
-    return "{}end {}\n".format(text, _crc(text)).encode("ascii")
+    return sealing.seal(text.encode("ascii"))
 
 
 def parse_record(data: bytes) -> Record:
     """Return the record in `data`. Raises ValueError for anything but a whole one."""
     if len(data) > LIMIT:
         raise ValueError("it is larger than {} bytes".format(LIMIT))
-    text = data.decode("ascii")
-    body, _, end = text.rpartition("end ")
-    if not text.startswith(HEADER + "\n"):
+    if not data.startswith(HEADER.encode("ascii") + b"\n"):
         raise ValueError("it is of another version, or none of ours")
-    if end != _crc(body) + "\n":
-        raise ValueError("its checksum does not fit")
-    lines = body.split("\n")[1:-1]
+    lines = sealing.unseal(data).decode("ascii").split("\n")[1:-1]
     if len(lines) != len(FIELDS):
         raise ValueError("it has {} fields".format(len(lines)))
     boot, kexecs, total, firmware, last, guard, why = [_value(line, word) for line, word in zip(lines, FIELDS)]
@@ -229,17 +207,13 @@ def _parse_attempt(text: str) -> Attempt:
     return Attempt(name, int(seconds), target, release)
 
 
-def _crc(text: str) -> str:
-    return "{:08x}".format(zlib.crc32(text.encode("utf-8", "surrogateescape")) & 0xFFFFFFFF)
-
-
 def _write(root: Path, data: bytes) -> None:
-    place = locate(root)
     try:
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_atomic(place, data, 0o600)
+        state.write(root, Lasting.ATTEMPTS, data)
+    except Error as error:
+        raise Error("cannot write the record of attempts {}: {}".format(PATH, error.message))
     except OSError as error:
-        raise Error("cannot write the record of attempts {}: {}".format(place, error.strerror))
+        raise Error("cannot write the record of attempts {}: {}".format(PATH, error.strerror))
 
 
 def _judge_boot(host: Host, record: Record, limit: int, failure: Optional[str] = None) -> Record:

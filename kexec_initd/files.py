@@ -12,20 +12,23 @@ from pathlib import Path
 from typing import Optional
 
 from kexec_initd.errors import Refused
+from kexec_initd.ways import locate
 
 UNTRUSTED = stat.S_IWGRP | stat.S_IWOTH
 # Of open(2), for a file that is missing, that is none, or that is not for us; ENXIO: a socket.
 MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EINVAL, errno.ENXIO)
 
 
-def open_trusted(path: Path, flags: int = 0) -> int:
-    """Open a regular file that only its owner, root or ourselves, can write, and return a descriptor to read it.
+def open_trusted(root: Path, path: Path, follow: bool = True) -> int:
+    """Open a regular file, `path` on the host below `root`, that only root or ourselves can write, replace or move.
 
-    Symbolic links are followed, as /vmlinuz is one, unless `flags` of open(2) say otherwise. Raises Refused for anything
-    else: a FIFO, a directory, a device, a file of another user, one that others may write, one that is not there.
+    Returns a descriptor to read it. A symbolic link is followed, as /vmlinuz is one, where `follow` says so. Raises Refused
+    for anything else: a FIFO, a directory, a device, a file of another user, one that others may write, one that is not
+    there, one in a directory that others may change.
     """
     try:
-        fd = os.open(str(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
+        place = locate(root, str(path), follow)
+        fd = os.open(str(place), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except (OSError, ValueError) as error:
         raise Refused("cannot open {}: {}".format(path, getattr(error, "strerror", None) or error))
     reason = distrust(os.fstat(fd))

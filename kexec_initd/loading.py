@@ -37,7 +37,7 @@ class Checked(NamedTuple):
 def checked(host: Host, entry: BootEntry) -> Iterator[Checked]:
     """Open and validate the files of `entry`; they stay open inside the `with`. Raises Refused."""
     with contextlib.ExitStack() as stack:
-        kernel_fd = _open(stack, below(host.root, entry.kernel))
+        kernel_fd = _open(stack, host.root, entry.kernel)
         info, release = _check_kernel(host, entry.kernel, kernel_fd)
         initrd_fd = _open_initrd(stack, host, entry, release) if entry.initrds else None
         yield Checked(kernel_fd, initrd_fd, info, release or "of unknown release")
@@ -57,7 +57,7 @@ def _check_kernel(host: Host, path: Path, fd: int) -> Tuple[KernelInfo, Optional
 
 def _open_initrd(stack: contextlib.ExitStack, host: Host, entry: BootEntry, release: Optional[str]) -> int:
     """Open and validate the initrds of `entry`, and return them as one file. Raises Refused."""
-    files = [(str(path), _open(stack, below(host.root, path))) for path in entry.initrds]
+    files = [(str(path), _open(stack, host.root, path)) for path in entry.initrds]
     fd, parts = stack.enter_context(as_one(host.root, files))
     found = check_initrd(fd, host.root, parts=parts)
     if release is not None:
@@ -126,8 +126,8 @@ def _load(
     return loaded
 
 
-def _open(stack: contextlib.ExitStack, path: Path) -> int:
-    fd = open_trusted(path)
+def _open(stack: contextlib.ExitStack, root: Path, path: Path) -> int:
+    fd = open_trusted(root, path)
     stack.callback(os.close, fd)
     return fd
 

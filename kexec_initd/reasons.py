@@ -1,6 +1,6 @@
 """Why the running boot came through firmware: one line that outlives a reboot, "CODE SENTENCE", for `status` to show.
 
-The file PATH holds what will be true of the next boot if no more is said. At the end of a boot that is UNDECIDED; a shutdown,
+The lasting file holds what will be true of the next boot if no more is said. At the end of a boot that is UNDECIDED; a shutdown,
 plain shell among its ways, writes the reason of its decision over it. What becomes of a kexec, the record of attempts knows: its
 arrival is none of this, and an attempt that was lost is the reason itself, whether the jump or the new kernel failed. The
 first look of a boot moves what holds for it into the state directory. Best effort: a disk that is full takes nothing away
@@ -8,20 +8,17 @@ from a reboot.
 """
 
 import contextlib
-import os
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from kexec_initd import stamp
+from kexec_initd import state
 from kexec_initd.codes import Code
-from kexec_initd.errors import Refused, one_line
-from kexec_initd.files import open_trusted, write_atomic
+from kexec_initd.errors import Error, one_line
 from kexec_initd.guard import Outcome, Record
-from kexec_initd.integration.records import STATE_DIR
 from kexec_initd.policy import Decision
+from kexec_initd.state import LASTING, Damaged, Lasting, StateFile, Volatile
 
-PATH = Path(STATE_DIR) / "last-cold"
-SHOWN = "last-cold"  # in the state directory: that of the running boot, empty for a kexec
+PATH = Path(LASTING) / Lasting.LAST_COLD.value
 LIMIT = 4096
 
 
@@ -41,8 +38,8 @@ UNDECIDED = LastCold(
 def keep(root: Path, decision: Decision) -> None:
     """Write down why the reboot that is under way is cold. Of a kernel that was loaded by hand nothing is to be said."""
     if not decision.kexec:
-        with contextlib.suppress(OSError):
-            _write(root / PATH.relative_to("/"), LastCold(str(decision.code), decision.reason))
+        with contextlib.suppress(Error, OSError):
+            _write(root, Lasting.LAST_COLD, LastCold(str(decision.code), decision.reason))
     elif decision.code is Code.BY_HAND:
         forget(root)
 
@@ -50,34 +47,29 @@ def keep(root: Path, decision: Decision) -> None:
 def forget(root: Path) -> None:
     """Remove what was written down, if there is something."""
     with contextlib.suppress(OSError):
-        (root / PATH.relative_to("/")).unlink()
+        state.remove(root, Lasting.LAST_COLD)
 
 
 def take_over(root: Path, record: Record, attempt: Optional[str]) -> None:
     """Once a boot, `record` being judged and `attempt` on the command line: move why it came so, begin anew for the next."""
-    place = stamp.state_dir(root) / SHOWN
-    with contextlib.suppress(OSError):
-        if not os.path.lexists(str(place)):
-            why = _derive(root, record, attempt)
-            stamp.make_state_dir(root)
-            _write(place, why)
-            _write(root / PATH.relative_to("/"), UNDECIDED)
+    with contextlib.suppress(Error, OSError):
+        if not state.is_there(root, Volatile.LAST_COLD):
+            _write(root, Volatile.LAST_COLD, _derive(root, record, attempt))
+            _write(root, Lasting.LAST_COLD, UNDECIDED)
 
 
 def find(root: Path, record: Record, attempt: Optional[str]) -> Optional[LastCold]:
     """Return why the running boot came through firmware; None where it did not, or where nothing of ours says so."""
-    place = stamp.state_dir(root) / SHOWN
-    return read(place) if os.path.lexists(str(place)) else _derive(root, record, attempt)
+    shown = state.is_there(root, Volatile.LAST_COLD)
+    return read(root, Volatile.LAST_COLD) if shown else _derive(root, record, attempt)
 
 
-def read(place: Path) -> Optional[LastCold]:
-    """Return what the file `place` says; None where it says nothing, or is none of ours."""
+def read(root: Path, file: StateFile = Lasting.LAST_COLD) -> Optional[LastCold]:
+    """Return what `file` says; None where it says nothing, or is none of ours."""
     try:
-        fd = open_trusted(place, os.O_NOFOLLOW)
-    except Refused:
+        text = (state.read(root, file, LIMIT) or b"").decode("utf-8", "backslashreplace")
+    except Damaged:
         return None
-    with os.fdopen(fd, "rb") as file:
-        text = file.read(LIMIT).decode("utf-8", "backslashreplace")
     code, _, reason = text.partition("\n")[0].partition(" ")
     return LastCold(one_line(code), one_line(reason)) if reason else None
 
@@ -89,10 +81,9 @@ def _derive(root: Path, record: Record, attempt: Optional[str]) -> Optional[Last
     # A guard that has seen no boot since was closed by this one.
     if closed is not None and closed.boots == 0 and last is not None and last.outcome is Outcome.LOST:
         return LastCold(Code.LOST.value, "{}: the jump failed, or what it started did not come up".format(closed))
-    return read(root / PATH.relative_to("/"))
+    return read(root)
 
 
-def _write(place: Path, why: Optional[LastCold]) -> None:
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _write(root: Path, file: StateFile, why: Optional[LastCold]) -> None:
     line = "{} {}\n".format(why.code, one_line(why.reason)) if why else ""
-    write_atomic(place, line.encode("utf-8", "backslashreplace")[:LIMIT], 0o600)
+    state.write(root, file, line.encode("utf-8", "backslashreplace")[:LIMIT])

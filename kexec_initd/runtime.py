@@ -12,17 +12,17 @@ import time
 from pathlib import Path
 from typing import Callable, List, Optional, Sequence
 
-from kexec_initd import commands
+from kexec_initd import commands, sealing, state
 from kexec_initd.errors import Error, Refused, one_line
 from kexec_initd.files import distrust, read_text
+from kexec_initd.state import Volatile
 from kexec_initd.surroundings import (
-    WATCHDOG,
     confinement,
     find_container,
     find_runlevel,
-    find_state_directory,
     is_chroot,
 )
+from kexec_initd.ways import locate
 
 HOOKS = "etc/kexec-initd/pre-jump.d"
 STEP_TIMEOUT = 12.0
@@ -162,7 +162,7 @@ def find_hooks(root: Path, say: Say, directory: str = HOOKS) -> List[Path]:
         return []
     hooks = []
     for path in [root / directory / name for name in names if re.match(r"[A-Za-z0-9_-]+\Z", name)]:
-        reason = _unfit(path)
+        reason = _unfit(root, path)
         if reason:
             say("hook {} left out: {}".format(path, reason))
         else:
@@ -170,16 +170,23 @@ def find_hooks(root: Path, say: Say, directory: str = HOOKS) -> List[Path]:
     return hooks
 
 
-def _unfit(path: Path) -> Optional[str]:
-    found = path.stat()
+def _unfit(root: Path, path: Path) -> Optional[str]:
+    try:
+        found = locate(root, "/" + str(path.relative_to(root)), follow=True).lstat()
+    except Refused as error:
+        return "may be another one by now: {}".format(error.message)
     return distrust(found) or (None if found.st_mode & 0o111 else "is not executable")
 
 
 def start_watchdog(root: Path) -> Optional[str]:
     """Start the timer that the load has made ready, if it has, and leave it running; return the device's name."""
-    name = read_text(root / find_state_directory(root).lstrip("/") / WATCHDOG)
-    if not name:
+    data = state.read(root, Volatile.WATCHDOG)
+    if data is None:
         return None
+    try:
+        name = sealing.single(data)
+    except ValueError as error:
+        raise Cold("{} is damaged: {}".format(state.path_of(root, Volatile.WATCHDOG), error))
     try:
         os.close(os.open(str(root / "dev" / name), os.O_WRONLY | os.O_CLOEXEC))
     except OSError as error:

@@ -93,7 +93,7 @@ def read(root: Path, family: Family) -> Tuple[Settings, List[str]]:
     if not os.path.lexists(str(path)):
         return Settings(), []
     try:
-        data = _read_trusted(path)
+        data = _read_trusted(root, Path("/") / path.relative_to(root))
     except Refused as error:
         reason = "settings ignored: {}".format(error)
         return Settings(ignored=reason), [reason]
@@ -114,9 +114,9 @@ def parse(text: str) -> Tuple[Settings, List[str]]:
     return settings, warnings
 
 
-def _read_trusted(path: Path) -> bytes:
+def _read_trusted(root: Path, path: Path) -> bytes:
     """Return the content of `path`; raise Refused for a file that must not be trusted or cannot be settings."""
-    fd = open_trusted(path)
+    fd = open_trusted(root, path)
     try:
         with os.fdopen(fd, "rb") as file:
             data = file.read(LIMIT + 1)

@@ -10,16 +10,16 @@ import time
 from pathlib import Path
 from typing import Iterator, Optional, Tuple
 
-from kexec_initd import arrival, attempts, consuming, guard, kexec, loading, reasons, stamp, watchdog
-from kexec_initd.assessment import ATTENDED, assess
+from kexec_initd import arrival, attempts, consuming, guard, kexec, loading, reasons, sealing, stamp, state, watchdog
+from kexec_initd.assessment import assess
 from kexec_initd.bootloader import Change
 from kexec_initd.cmdline import find_attempt
 from kexec_initd.codes import Code
 from kexec_initd.errors import Error, Refused, one_line
-from kexec_initd.files import write_atomic
 from kexec_initd.host import Host
 from kexec_initd.policy import Decision, cold
 from kexec_initd.settings import Settings
+from kexec_initd.state import Damaged, Volatile
 
 LOCK_TIMEOUT = 15.0
 
@@ -32,7 +32,7 @@ def preload(host: Host, settings: Settings) -> str:
     failure = check_arrival(host, settings)
     with lock(host.root):
         record = guard.Record()
-        with contextlib.suppress(attempts.Damaged):  # what a damaged record means is the decision's to say
+        with contextlib.suppress(Damaged):  # what a damaged record means is the decision's to say
             record = attempts.settle(host, settings.guard_boots, failure)
         reasons.take_over(host.root, record, find_attempt(host.cmdline or ""))
         watchdog.take_over(host.root)
@@ -69,8 +69,7 @@ def attend(host: Host, settings: Settings) -> str:
         record = attempts.settle(host, settings.guard_boots)
         if guard.trial_left(record, settings.trial) is None:
             return "nothing to watch for: reboots go through kexec by themselves"
-        flag = stamp.make_state_dir(host.root) / ATTENDED
-        write_atomic(flag, "{}\n".format(attempts.read_uptime(host.root)).encode("ascii"), 0o600)
+        state.write(host.root, Volatile.ATTENDED, sealing.double(str(attempts.read_uptime(host.root))))
         try:
             found = assess(host, settings)
             if not found.decision.kexec:
@@ -79,7 +78,7 @@ def attend(host: Host, settings: Settings) -> str:
                 assert found.entry is not None
                 loading.load_entry(host, settings, found.entry, found.chosen, found.config)
         except Error:
-            flag.unlink()
+            state.remove(host.root, Volatile.ATTENDED)
             raise
     return "a reboot within the next hour goes through kexec: {} ({} of {} have arrived)".format(
         found.decision.reason, record.total, settings.trial
@@ -89,7 +88,7 @@ def attend(host: Host, settings: Settings) -> str:
 def prepare(host: Host, settings: Settings) -> Decision:
     """Decide the reboot that is under way, load or unload accordingly, and leave the decision for the last step.
 
-    What the boot loader would write is written last, when all else has succeeded. Raises OSError without a decision.
+    What the boot loader would write is written last, when all else has succeeded. Raises Error, OSError without a decision.
     """
     changes: Tuple[Change, ...] = ()
     try:
@@ -101,7 +100,7 @@ def prepare(host: Host, settings: Settings) -> Decision:
         _unload(host.root)
     try:
         _write(host.root, decision)
-    except OSError:
+    except (Error, OSError):
         consuming.restore(host.root, changes)
         raise
     reasons.keep(host.root, decision)
@@ -130,7 +129,7 @@ def _prepare(host: Host, settings: Settings) -> Tuple[Decision, Tuple[Change, ..
 
 def _write(root: Path, decision: Decision) -> None:
     word = "kexec" if decision.kexec else "cold {}".format(one_line(decision.reason))
-    write_atomic(stamp.make_state_dir(root) / "decision", (word + "\n").encode("utf-8", "backslashreplace"), 0o600)
+    state.write(root, Volatile.DECISION, (word + "\n").encode("utf-8", "backslashreplace"))
 
 
 def _settle(host: Host, settings: Settings) -> Optional[str]:
@@ -140,7 +139,7 @@ def _settle(host: Host, settings: Settings) -> Optional[str]:
     """
     try:
         attempts.settle(host, settings.guard_boots)
-    except attempts.Damaged:
+    except Damaged:
         with contextlib.suppress(Error):
             attempts.forget(host.root)
     except Error as error:
@@ -164,8 +163,11 @@ def _unload(root: Path) -> None:
 @contextlib.contextmanager
 def lock(root: Path, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
     """Hold the lock on loading; raise Error when another process keeps it too long. It ends with its holder."""
-    path = stamp.make_state_dir(root) / "lock"
-    fd = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    path = state.directory(root, Volatile.LOCK) / Volatile.LOCK.value
+    try:
+        fd = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Error("the lock {} cannot be opened: {}".format(path, error.strerror), "remove what is in its place")
     try:
         deadline = time.monotonic() + timeout
         while not _try_lock(fd):

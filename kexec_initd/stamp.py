@@ -1,24 +1,24 @@
 """What we have loaded, in a directory that lasts until the next boot: for the early shutdown script, and for `status`.
 
 `stamp` has a line for every file that the choice was made from, so that plain shell can see that nothing has changed:
-"DEVICE INODE SIZE MTIME CTIME PATH", or "- PATH" for one that is not there; its last line is "end". "? PATH" says that
-a change would not show there, so that the choice has to be made again. `loaded.json` says the rest, and `attempt` is what
-`attempts` keeps of a jump into this kernel, ready to be put in place by plain shell. All are gone with the next boot, as
-is the loaded kernel.
+"DEVICE INODE SIZE MTIME CTIME PATH", or "- PATH" for one that is not there; its last line is that of `sealing`. "? PATH"
+says that a change would not show there, so that the choice has to be made again. `loaded.json` says the rest, and `attempt`
+is what `attempts` keeps of a jump into this kernel, ready to be put in place by plain shell. All are gone with the next boot,
+as is the loaded kernel.
 
 `changed` grows by a byte whenever a kernel package or an initramfs has changed (templates/common/kernel-changed). It is
 one of the files in the stamp, so that a stamp from before, even of a load that is under way, never matches again.
 """
 
-import json
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence
 
-from kexec_initd.files import identity, read_text, write_atomic
-from kexec_initd.surroundings import find_state_directory
+from kexec_initd import sealing, state
+from kexec_initd.files import identity
+from kexec_initd.state import Damaged, Volatile
 
 UNSEEN = "? /"
-ATTEMPT = "attempt"
+RECORDS = (Volatile.STAMP, Volatile.LOADED, Volatile.ATTEMPT)
 
 
 class Loaded(NamedTuple):
@@ -37,28 +37,24 @@ class Loaded(NamedTuple):
     chosen: Optional[Sequence[str]]
 
 
-def state_dir(root: Path) -> Path:
-    """Return the directory of what lasts until the next boot."""
-    return root / find_state_directory(root).lstrip("/")
-
-
-def make_state_dir(root: Path) -> Path:
-    """Return the directory of what lasts until the next boot, made with mode 0700 where it is missing."""
-    directory = state_dir(root)
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return directory
-
-
 def mark_file(root: Path) -> Path:
     """Return the file, as the host sees it, that grows with each change of a kernel package or an initramfs."""
-    return Path(find_state_directory(root)) / "changed"
+    return state.path_of(root, Volatile.CHANGED)
 
 
 def is_overtaken(root: Path) -> bool:
     """Tell whether a kernel package or an initramfs has changed since the recorded stamp was taken."""
-    recorded = (read_text(state_dir(root) / "stamp") or "").split("\n")
     (now,) = lines_for(root, [mark_file(root)])
-    return not now.startswith("- ") and now not in recorded
+    return not now.startswith("- ") and now not in _read_lines(root)
+
+
+def _read_lines(root: Path) -> List[str]:
+    """Return the lines of the recorded stamp; none where there is none, and for one that is not whole: it fits nothing."""
+    try:
+        data = state.read(root, Volatile.STAMP)
+        return [] if data is None else sealing.unseal(data).decode("utf-8", "surrogateescape").split("\n")
+    except (Damaged, ValueError):
+        return []
 
 
 def lines_for(root: Path, paths: Sequence[Path]) -> List[str]:
@@ -68,47 +64,53 @@ def lines_for(root: Path, paths: Sequence[Path]) -> List[str]:
 
 def text_for(root: Path, paths: Sequence[Path], config: Sequence[str] = ()) -> str:
     """Return the stamp of `paths` as they are now, and of what they were chosen by, which has its lines already."""
-    return "\n".join([*lines_for(root, paths), *config, "end", ""])
+    body = "\n".join([*lines_for(root, paths), *config, ""])
+    return sealing.seal(body.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
 
 def write(root: Path, text: str, loaded: Loaded, attempt: bytes) -> None:
     """Record what was loaded, the record of its attempt, and the stamp `text` that was taken before it was read."""
-    directory = make_state_dir(root)
-    write_atomic(directory / "loaded.json", json.dumps(loaded._asdict(), indent=1).encode("ascii"), 0o600)
-    write_atomic(directory / ATTEMPT, attempt, 0o600)
-    write_atomic(directory / "stamp", text.encode("utf-8", "surrogateescape"), 0o600)
+    state.write(root, Volatile.LOADED, sealing.dump(loaded._asdict()))
+    state.write(root, Volatile.ATTEMPT, attempt)
+    state.write(root, Volatile.STAMP, text.encode("utf-8", "surrogateescape"))
 
 
 def remove(root: Path) -> None:
     """Forget what was loaded."""
-    for name in ("stamp", "loaded.json", ATTEMPT):
-        try:
-            (state_dir(root) / name).unlink()
-        except FileNotFoundError:
-            pass
+    for file in RECORDS:
+        state.remove(root, file)
 
 
 def exists(root: Path) -> bool:
-    """Tell whether what is loaded, if anything, was loaded by us."""
-    return identity(state_dir(root) / "stamp") != "-"
+    """Tell whether what is loaded, if anything, was loaded by us: something of what we have recorded is there."""
+    return any(state.is_there(root, file) for file in RECORDS)
 
 
 def is_fresh(root: Path, paths: Sequence[Path]) -> bool:
     """Tell whether the recorded stamp begins with that of `paths` now. By what they were chosen may have changed."""
-    recorded = (read_text(state_dir(root) / "stamp") or "").split("\n")
-    return recorded[: len(paths)] == lines_for(root, paths)
+    return _read_lines(root)[: len(paths)] == lines_for(root, paths)
 
 
 def read_loaded(root: Path) -> Optional[Loaded]:
-    """Return what was loaded; None where there is no record, or none of exactly this form."""
-    text = read_text(state_dir(root) / "loaded.json")
-    if text is None:
+    """Return what was loaded; None where nothing of ours is. Raises Damaged for a record that is not of exactly this form.
+
+    Without it, nobody knows what the admin may have chosen.
+    """
+    if not exists(root):
         return None
+    data = state.read(root, Volatile.LOADED)
     try:
-        loaded = Loaded(**json.loads(text))
-    except (ValueError, TypeError, RecursionError):
-        return None
-    return loaded if _is_sound(loaded) else None
+        if data is None:
+            raise ValueError("it is missing")
+        loaded = Loaded(**sealing.load(data))
+        if not _is_sound(loaded):
+            raise ValueError("it is of another version")
+    except (ValueError, TypeError) as error:
+        path = state.path_of(root, Volatile.LOADED)
+        raise Damaged(
+            "{}, which says what is loaded, is damaged: {}".format(path, error), "kexec-initd load makes it anew"
+        )
+    return loaded
 
 
 def _is_sound(loaded: Loaded) -> bool:

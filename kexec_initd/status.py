@@ -2,19 +2,18 @@
 
 import json
 import time
+from pathlib import Path
 from typing import List, NamedTuple, Optional
 
-from kexec_initd import attempts, guard, reasons, stamp, watchdog
+from kexec_initd import attempts, guard, reasons, stamp, state, watchdog
 from kexec_initd.assessment import assess, with_files_read
 from kexec_initd.cmdline import find_attempt
 from kexec_initd.codes import Code
 from kexec_initd.errors import one_line
-from kexec_initd.files import read_text
 from kexec_initd.host import Host
 from kexec_initd.integration.manifest import is_installed
 from kexec_initd.settings import Settings
-
-PRELOAD_LOG = "preload.log"
+from kexec_initd.state import Damaged, Volatile
 
 
 class Status(NamedTuple):
@@ -59,7 +58,7 @@ class Status(NamedTuple):
 def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status:
     """Return the status of `host`; reads the kernel and the initrd when a reboot would still have to load them."""
     found = with_files_read(host, assess(host, settings))
-    loaded = stamp.read_loaded(host.root) if found.is_ours else None
+    loaded = _read_loaded(host.root) if found.is_ours else None
     installed = is_installed(host.root)
     goes = found.decision.kexec and installed
     record, last = found.record, found.record.last
@@ -90,9 +89,26 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         reboot="kexec" if goes else "cold",
         code=(found.decision.code if installed else Code.NOT_INSTALLED).value,
         reason=found.decision.reason if installed else "kexec-initd is not installed: kexec-initd install",
-        preload=read_text(stamp.state_dir(host.root) / PRELOAD_LOG),
+        preload=_read_log(host.root),
         warnings=warnings,
     )
+
+
+def _read_loaded(root: Path) -> Optional[stamp.Loaded]:
+    """Return what is loaded, as far as that can be told; what else a damaged record means is the decision's to say."""
+    try:
+        return stamp.read_loaded(root)
+    except Damaged:
+        return None
+
+
+def _read_log(root: Path) -> Optional[str]:
+    """Return what the preload at the end of the boot has said."""
+    try:
+        data = state.read(root, Volatile.PRELOAD_LOG)
+    except Damaged as error:
+        return str(error)
+    return None if data is None else data.decode("utf-8", "surrogateescape").rstrip("\n")
 
 
 def as_json(status: Status) -> str:

@@ -17,7 +17,6 @@ UTMP_RECORD = 384
 UTMP_LIMIT = 1 << 20
 STATE_DIR = "/run/kexec-initd"
 OLD_STATE_DIR = "/dev/.kexec-initd"
-WATCHDOG = "watchdog"  # in there: the name of the device that the last step starts
 UTMP = ("run/utmp", "var/run/utmp")
 
 

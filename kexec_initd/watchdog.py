@@ -17,16 +17,14 @@ import struct
 from pathlib import Path
 from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence
 
-from kexec_initd import commands
+from kexec_initd import commands, sealing, state
 from kexec_initd.errors import Error
-from kexec_initd.files import read_text, write_atomic
-from kexec_initd.integration.records import STATE_DIR
-from kexec_initd.surroundings import WATCHDOG, find_state_directory
+from kexec_initd.files import read_text
+from kexec_initd.state import Damaged, Lasting, Volatile
 
 CLASS = "sys/class/watchdog"
 USERS = "sys/module/watchdog/holders"
 KEPT = "sys/module/watchdog/parameters/stop_on_reboot"
-MODULE = Path(STATE_DIR) / "watchdog"  # the driver of the device that is armed at the next jump, for the boot after it
 SOFTWARE = ("Software Watchdog", "softdog")
 SET_TIMEOUT = 3 << 30 | 4 << 16 | ord("W") << 8 | 6  # WDIOC_SETTIMEOUT of linux/watchdog.h
 MAGIC_CLOSE = b"V"
@@ -124,8 +122,8 @@ def make_ready(root: Path, seconds: int, setter: Setter = set_timeout) -> None:
             found = setter(fd, seconds)
         if found < seconds:
             raise Error("{} takes {} s instead of {}".format(device.name, found, seconds))
-        write_atomic(_module_file(root), "{}\n".format(device.module).encode(), 0o600)
-        write_atomic(_ready_file(root), (device.name + "\n").encode(), 0o600)
+        state.write(root, Lasting.WATCHDOG, sealing.double(device.module or ""))
+        state.write(root, Volatile.WATCHDOG, sealing.double(device.name))
     except OSError as error:
         raise Error("{} cannot be set to {} s: {}".format(device.name, seconds, error.strerror))
 
@@ -133,17 +131,17 @@ def make_ready(root: Path, seconds: int, setter: Setter = set_timeout) -> None:
 def forget(root: Path) -> None:
     """Let the next jump be an unwatched one."""
     with contextlib.suppress(OSError):
-        _ready_file(root).unlink()
+        state.remove(root, Volatile.WATCHDOG)
 
 
 def tell(root: Path, seconds: int) -> Optional[str]:
     """Say for a person whether the next jump will be watched; None where that is not wanted."""
     if not seconds:
         return None
-    name = read_text(_ready_file(root))
-    if name:
-        return "{} will watch the jump and the boot after it, {} s".format(name, seconds)
     try:
+        name = find_ready(root)
+        if name:
+            return "{} will watch the jump and the boot after it, {} s".format(name, seconds)
         device = look(root)
         reason = "{} ({}) has not been set to {} s, which a load does".format(device.name, device.identity, seconds)
     except Error as error:
@@ -151,12 +149,34 @@ def tell(root: Path, seconds: int) -> Optional[str]:
     return "the jump will not be watched: {}".format(reason)
 
 
+def find_ready(root: Path) -> Optional[str]:
+    """Return the name of the device that the last step is to start; None for none. Raises Damaged."""
+    return _read_word(root, Volatile.WATCHDOG)
+
+
+def _read_word(root: Path, file: state.StateFile) -> Optional[str]:
+    data = state.read(root, file)
+    try:
+        return None if data is None else sealing.single(data)
+    except ValueError as error:
+        raise Damaged("{} is damaged: {}".format(state.path_of(root, file), error))
+
+
 def take_over(root: Path) -> None:
     """Stop the timer that was started for the kexec that has led here. Raises Error.
 
     A driver that this boot has not loaded is: the timer runs all the same. One that a program holds is in good hands.
+    Where it cannot be told any more which one it is, each that nobody holds is stopped.
     """
-    module = read_text(_module_file(root))
+    try:
+        module = _read_word(root, Lasting.WATCHDOG)
+    except Damaged:
+        for device in find_devices(root):
+            if device.can_be_stopped and not device.is_used:
+                _stop(root, device)
+        with contextlib.suppress(OSError):
+            state.remove(root, Lasting.WATCHDOG)
+        raise
     if module is None:
         return
     if module and not [device for device in find_devices(root) if device.module == module]:
@@ -165,7 +185,7 @@ def take_over(root: Path) -> None:
         if device.module == module and not device.is_used:
             _stop(root, device)
     with contextlib.suppress(OSError):
-        _module_file(root).unlink()
+        state.remove(root, Lasting.WATCHDOG)
 
 
 def _stop(root: Path, device: Device) -> None:
@@ -195,11 +215,3 @@ def _running(root: Path, name: str) -> Iterator[int]:
 
 def _open(root: Path, name: str) -> int:
     return os.open(str(root / "dev" / name), os.O_WRONLY | os.O_CLOEXEC)
-
-
-def _module_file(root: Path) -> Path:
-    return root / MODULE.relative_to("/")
-
-
-def _ready_file(root: Path) -> Path:
-    return root / find_state_directory(root).lstrip("/") / WATCHDOG

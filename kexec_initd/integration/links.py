@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import List
 
 from kexec_initd import commands
-from kexec_initd.integration.tree import locate, remove
+from kexec_initd.integration.tree import remove
+from kexec_initd.ways import locate
 
 LINK_NAME = r"[SK][0-9]{{2}}{}"
 RUNLEVELS = "0123456S"

@@ -4,18 +4,21 @@ It is on the disk before the first change and leaves after the last. The parser 
 """
 
 import enum
-import json
 import stat
 from pathlib import Path
 from typing import Any, List, NamedTuple, Optional, Tuple
 
+from kexec_initd import sealing
 from kexec_initd.errors import Refused
 from kexec_initd.files import write_atomic
 from kexec_initd.integration.records import STATE_DIR
-from kexec_initd.integration.tree import check_path, locate, observe
+from kexec_initd.integration.tree import observe
+from kexec_initd.state import Lasting
+from kexec_initd.ways import check_path, locate
 
 VERSION = 1
-NAME = "manifest.json"
+NAME = Lasting.MANIFEST.value
+FIELDS = {"version", "state", "directories", "changes"}
 STAGED = ".kexec-initd-*"  # as files.write_atomic names them
 DAMAGED_HINT = "restore it from a backup, or reinstall initscripts by hand and remove the file"
 
@@ -106,12 +109,14 @@ def format_manifest(manifest: Manifest) -> bytes:
         "directories": list(manifest.directories),
         "changes": [dict(entry._asdict(), kind=entry.kind.value) for entry in manifest.entries],
     }
-    return (json.dumps(fields, indent=1, sort_keys=True) + "\n").encode("utf-8")
+    return sealing.dump(fields)
 
 
 def parse_manifest(data: bytes) -> Manifest:
     """Return the manifest in `data`. Raises ValueError, KeyError, TypeError or AttributeError for anything but a whole one."""
-    fields = json.loads(data.decode("utf-8"))
+    fields = sealing.load(data)
+    if set(fields) != FIELDS:
+        raise ValueError("it has other fields")
     if fields["version"] != VERSION:
         raise ValueError("version {} is not {}".format(fields["version"], VERSION))
     return Manifest(

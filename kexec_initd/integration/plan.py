@@ -29,7 +29,8 @@ from kexec_initd.integration.render import (
     render_block,
     render_script,
 )
-from kexec_initd.integration.tree import Observed, label_of, locate, missing_directories, observe, own
+from kexec_initd.integration.tree import Observed, label_of, missing_directories, observe, own
+from kexec_initd.ways import locate
 
 __all__ = ["describe", "plan_install", "plan_uninstall"]
 

@@ -9,12 +9,13 @@ import re
 from typing import NamedTuple, Pattern, Tuple
 
 from kexec_initd.integration.rc_local import FINAL_EXIT
+from kexec_initd.state import LASTING
 
 NAME = "kexec-initd"
 CONFIG_DIR = "/etc/kexec-initd"
 ORIGINALS_DIR = CONFIG_DIR + "/originals"
 STAGING_DIR = CONFIG_DIR + "/staging"
-STATE_DIR = "/var/lib/kexec-initd"
+STATE_DIR = LASTING
 BACKUP_DIR = "/var/backups/kexec-initd"
 PYTHON = "/usr/bin/python3"
 LAUNCHER = "/usr/sbin/kexec-initd"

@@ -18,7 +18,8 @@ from kexec_initd.integration.links import find_links
 from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, read_manifest
 from kexec_initd.integration.originals import is_ours, kept_path
 from kexec_initd.integration.records import INTEGRATIONS, ORIGINALS_DIR, STATE_DIR, Block, Integration, Presence
-from kexec_initd.integration.tree import Observed, locate, observe
+from kexec_initd.integration.tree import Observed, observe
+from kexec_initd.ways import locate
 
 
 def plan_uninstall(host: Host) -> Plan:

@@ -32,8 +32,9 @@ from kexec_initd.integration.records import (
     Presence,
     Script,
 )
-from kexec_initd.integration.tree import locate, observe
+from kexec_initd.integration.tree import observe
 from kexec_initd.settings import path_for
+from kexec_initd.ways import locate
 
 SCRIPT_MODE = 0o755
 HEADER_BEGIN = "### BEGIN INIT INFO"

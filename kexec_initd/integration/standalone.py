@@ -13,7 +13,7 @@ from kexec_initd.files import write_atomic
 from kexec_initd.integration.elsewhere import Rendition, write_rendition
 from kexec_initd.integration.records import RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC, Presence, Script
 from kexec_initd.integration.render import render_plain
-from kexec_initd.integration.tree import check_path
+from kexec_initd.ways import check_path
 
 LIST_HEADER = "kexec-initd standalone 1"
 SCRIPTS = ("install.sh", "uninstall.sh")

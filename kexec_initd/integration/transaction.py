@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 from typing import Iterator
 
-from kexec_initd import attempts, commands, reasons
+from kexec_initd import attempts, commands, reasons, state
 from kexec_initd.errors import Error, Refused
 from kexec_initd.files import fsync_dir
 from kexec_initd.integration import diversion, links
@@ -21,7 +21,9 @@ from kexec_initd.integration.manifest import NAME, Manifest, State, find_unfinis
 from kexec_initd.integration.originals import is_ours
 from kexec_initd.integration.records import BACKUP_DIR, CONFIG_DIR, ORIGINALS_DIR, STAGING_DIR, STATE_DIR
 from kexec_initd.integration.removal import plan_removal
-from kexec_initd.integration.tree import Observed, locate, make_directory, observe, put, remove, remove_directory, stage
+from kexec_initd.integration.tree import Observed, make_directory, observe, put, remove, remove_directory, stage
+from kexec_initd.state import Lasting
+from kexec_initd.ways import locate
 
 SHELL = "/bin/sh"
 SYNTAX_TIMEOUT = 20.0
@@ -205,7 +207,7 @@ def _open_lock(root: Path) -> int:
     """Return the locked descriptor; a lock file that a finished run removed under us is made anew."""
     for _ in range(LOCK_TRIES):
         make_directory(root, STATE_DIR, 0o700)
-        place = locate(root, STATE_DIR + "/lock")
+        place = locate(root, STATE_DIR + "/" + Lasting.LOCK.value)
         try:
             fd = os.open(str(place), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -247,8 +249,10 @@ def _remove_state(plan: Plan) -> None:
             remove_directory(plan.root, path)
     with contextlib.suppress(Error):
         attempts.forget(plan.root)
+    with contextlib.suppress(OSError):
+        state.remove(plan.root, Lasting.WATCHDOG)
     reasons.forget(plan.root)
-    remove(locate(plan.root, STATE_DIR + "/lock"))
+    remove(locate(plan.root, STATE_DIR + "/" + Lasting.LOCK.value))
     for path in sorted(set(plan.wanted.directories) | {STATE_DIR}, reverse=True):
         if (STATE_DIR + "/").startswith(path + "/"):
             remove_directory(plan.root, path)

@@ -14,9 +14,9 @@ from typing import List, NamedTuple, Optional, Tuple
 
 from kexec_initd.errors import Refused
 from kexec_initd.files import fsync_dir
+from kexec_initd.ways import locate
 
 SIZE_LIMIT = 1 << 20
-MAX_LINKS = 40
 FS_IOC_GETFLAGS = 0x80086601
 FS_FLAGS = {0x10: "immutable (chattr +i)", 0x20: "append-only (chattr +a)"}
 NO_XATTRS = (errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA)
@@ -34,50 +34,6 @@ class Observed(NamedTuple):
     gid: int
     mtime_ns: int
     xattrs: Xattrs
-
-
-def check_path(path: object) -> str:
-    """Return `path` if it is absolute, normal and stays where it says; raise ValueError otherwise."""
-    if not isinstance(path, str) or not path.startswith("/") or os.path.normpath(path) != path or "\0" in path:
-        raise ValueError("{!r} is not a plain absolute path".format(path))
-    return path
-
-
-def locate(root: Path, path: str) -> Path:
-    """Return where the host's `path` lies below `root`. Raises Refused where others may change a directory on the way."""
-    todo = list(reversed(check_path(path).strip("/").split("/")))
-    here: List[str] = []
-    links = 0
-    while len(todo) > 1:
-        name = todo.pop()
-        if name == "..":
-            here = here[:-1]
-            continue
-        step = root.joinpath(*here, name)
-        if step.is_symlink():
-            links += 1
-            target = os.readlink(str(step))
-            here = [] if target.startswith("/") else here
-            todo.extend(part for part in reversed(target.split("/")) if part not in ("", "."))
-        else:
-            _check_directory(step)
-            here.append(name)
-        if links > MAX_LINKS:
-            raise Refused("{} leads through a loop of symbolic links".format(path))
-    return root.joinpath(*here, todo[0])
-
-
-def _check_directory(path: Path) -> None:
-    try:
-        found = os.lstat(str(path))
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            return
-        raise
-    mine = found.st_uid in (0, os.geteuid())
-    shared = found.st_gid not in (0, os.getegid()) and found.st_mode & stat.S_IWGRP
-    if stat.S_ISDIR(found.st_mode) and (not mine or shared or found.st_mode & stat.S_IWOTH):
-        raise Refused("the directory {} can be changed by others than root".format(path))
 
 
 def observe(root: Path, path: str) -> Optional[Observed]:

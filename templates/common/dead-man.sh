@@ -46,7 +46,7 @@ dead_man () {
 # A kernel that is started, a reset, and the end of the machine end it, too. What is not understood leaves the default. The
 # subshell is there since for a function alone some shells would keep what they are to close.
 start_dead_man () {
-	dead_after=$(setting SHUTDOWN_LIMIT)
+	dead_after=$(setting SHUTDOWN_LIMIT) || dead_after=
 	case $dead_after in
 	[Nn][Oo] | [Ff][Aa][Ll][Ss][Ee] | [Oo][Ff][Ff] | 0) return ;;
 	[1-9][0-9] | [1-9][0-9][0-9] | [1-9][0-9][0-9][0-9] | [1-9][0-9][0-9][0-9][0-9]) ;;

@@ -10,35 +10,36 @@ say () {
 
 {% include "common/dead-man.sh" %}
 
+{% include "common/whole.sh" %}
+
 # Are the files from which the loaded kernel was chosen still the same? The stamp has a line for each,
-# "DEVICE INODE SIZE MTIME CTIME PATH", or "- PATH" for one that was not there, and ends with "end". All are looked at by
-# one call, since each costs as much as all together.
+# "DEVICE INODE SIZE MTIME CTIME PATH", or "- PATH" for one that was not there. All are looked at by one call, since each
+# costs as much as all together.
 is_unchanged () {
-	complete=
-	seen=
-	set --
-	if [ ! -f "$state/stamp" ]; then
+	if ! are_roots 5 "$state/stamp" || [ ! -f "$state/stamp" ] || ! read_whole <"$state/stamp"; then
 		return 1
 	fi
-	while IFS= read -r line; do
+	seen=
+	came=
+	set -f
+	IFS=$newline
+	set --
+	for line in $body; do
 		case $line in
-		end)
-			complete=yes
-			break
-			;;
 		"- /"*)
 			if [ -e "${line#- }" ]; then
-				return 1
+				came=yes
 			fi
 			;;
 		*)
 			set -- "$@" "/${line#* /}"
-			seen="$seen
-$line"
+			seen=$seen$newline$line
 			;;
 		esac
-	done <"$state/stamp"
-	[ "$complete" = yes ] && [ "$(printf '\n' && stat -L -c '%d %i %s %Y %Z %n' -- "$@" 2>/dev/null)" = "$seen" ]
+	done
+	set +f
+	unset IFS
+	[ -z "$came" ] && [ "$(printf '\n' && stat -L -c '%d %i %s %Y %Z %n' -- "$@" 2>/dev/null)" = "$seen" ]
 }
 
 decide () {
@@ -53,9 +54,12 @@ unload () {
 # The reason outlives the reboot for `status` to show it; a disk that is full or broken takes nothing away from that.
 cold=${attempts%/*}/last-cold
 
+make_lasting_dir () {
+	{ [ -d "${attempts%/*}" ] || mkdir -m 0700 "${attempts%/*}"; } && are_roots 9 "${attempts%/*}"
+}
+
 keep_reason () {
-	[ ! -d "$cold" ] && [ ! -d "$cold.new" ] && { [ -d "${cold%/*}" ] || mkdir -m 0700 "${cold%/*}"; } &&
-		printf '%s\n' "$1" >"$cold.new" && mv -f "$cold.new" "$cold"
+	[ ! -d "$cold" ] && make_lasting_dir && rm -f "$cold.new" && printf '%s\n' "$1" >"$cold.new" && mv -f "$cold.new" "$cold"
 } 2>/dev/null
 
 # go_cold CODE SENTENCE
@@ -66,9 +70,19 @@ go_cold () {
 	say "reboot will go through firmware: $2"
 }
 
-# Python could not answer: a kernel without our stamp was loaded by the admin's own hand and is his wish.
+# A kernel without any record of ours was loaded by the admin's own hand and is his wish.
+is_by_hand () {
+	for record in "$state/stamp" "$state/loaded.json" "$state/attempt"; do
+		if [ -e "$record" ] || [ -L "$record" ]; then
+			return 1
+		fi
+	done
+	is_loaded
+}
+
+# Python could not answer.
 decide_alone () {
-	if is_loaded && [ ! -e "$state/stamp" ]; then
+	if is_by_hand; then
 		decide kexec
 		bounded 10 rm -f "$cold" "$cold.new"
 	else
@@ -78,24 +92,19 @@ decide_alone () {
 
 # put_record FILE: have it where the next boot looks for what has become of an attempt; whole or not at all.
 put_record () {
-	[ ! -d "$attempts" ] && [ ! -d "$attempts.new" ] && { [ -d "${attempts%/*}" ] || mkdir -m 0700 "${attempts%/*}"; } &&
+	[ ! -d "$attempts" ] && make_lasting_dir && rm -f "$attempts.new" &&
 		cp "$1" "$attempts.new" && sync "$attempts.new" && mv -f "$attempts.new" "$attempts"
 } 2>/dev/null
 
 # What was loaded has left its record ready. Without one in place there is no jump: nobody could tell that it went wrong.
 begin_attempt () {
-	[ -f "$state/attempt" ] && is_record <"$state/attempt" && bounded 15 put_record "$state/attempt"
+	are_roots 4 "$state/attempt" && [ -f "$state/attempt" ] && is_record <"$state/attempt" && bounded 15 put_record "$state/attempt"
 }
 
-# Is this a record, and not cut? Whether its checksum fits is judged when it is read.
 is_record () {
-	read -r header
-	end=
-	while read -r line; do
-		end=$line
-	done
-	case $header,$end in
-	"kexec-initd attempts 1,end "????????) ;;
+	read_whole || return 1
+	case $body in
+	"kexec-initd attempts 1$newline"*) ;;
 	*) return 1 ;;
 	esac
 }
@@ -105,16 +114,23 @@ is_unsettled () {
 	[ -f "$attempts" ] && head -c 4096 "$attempts" | grep -q '^last under-way '
 }
 
+# A directory of somebody else, or a link to one, is nothing to believe or to write into.
 make_state_dir () {
-	[ -d "$state" ] || mkdir -m 0700 "$state"
+	{ [ -d "$state" ] || mkdir -m 0700 "$state" 2>/dev/null; } && are_roots 9 "$state"
 }
 
 {% include loader %}
 
 prepare () {
 	start_dead_man
-	make_state_dir
-	rm -f "$state/decision"
+	if ! make_state_dir; then
+		# Without a decision the last step goes cold.
+		unload
+		bounded 10 keep_reason "unfit $state is no directory that only root may change"
+		say "reboot will go through firmware: $state is no directory that only root may change; remove it"
+		return
+	fi
+	rm -rf "$state/decision"
 	if [ -e /no-kexec-reboot ] || [ -L /no-kexec-reboot ]; then
 		if is_unsettled; then
 			bounded 30 settle_attempts
@@ -133,15 +149,18 @@ prepare () {
 
 # The machine goes off: a boot that nobody has confirmed yet has arrived as far as it was let to.
 settle () {
-	if is_unsettled; then
-		make_state_dir
+	if is_unsettled && make_state_dir; then
 		bounded 30 settle_attempts
 	fi
 }
 
 # Not while the boot still reads its last programs from the disk; a reboot before then loads for itself.
 preload () {
-	make_state_dir
+	if ! make_state_dir; then
+		say "nothing is loaded at boot: $state is no directory that only root may change; remove it"
+		return
+	fi
+	rm -rf "$state/preload.log"
 	# shellcheck disable=SC2016 # the inner shell expands its own arguments
 	setsid sh -c 'sleep 5; exec nice -n 19 "$1" load' sh "$0" </dev/null >"$state/preload.log" 2>&1 &
 }

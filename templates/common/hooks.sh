@@ -4,15 +4,11 @@ run_hooks () {
 		case ${hook##*/} in
 		*[!A-Za-z0-9_-]*) continue ;;
 		esac
-		# -rwxr-xr-x: neither group nor others may write it, and root may run it.
-		# shellcheck disable=SC2012 # find(1) and stat(1) may be unmounted by now
-		case $(ls -ldnL "$hook" | { read -r mode _ owner _ && printf '%s %s' "$mode" "$owner"; }) in
-		-??[xs]?-??-*\ 0) ;;
-		*)
+		file=$(follow "$hook")
+		if ! are_roots 9 "$file" || [ ! -f "$file" ] || [ ! -x "$file" ]; then
 			say "hook $hook left out: it is no program of root that only root can write"
 			continue
-			;;
-		esac
+		fi
 		bounded 15 "$hook"
 		if [ "$result" -ne 0 ]; then
 			say "reboot goes through firmware: $hook failed with exit code $result"

@@ -1,6 +1,9 @@
 # The program takes the last step; where Python is gone, broken, killed or hung, the shell takes it by itself.
 jump () {
-	modules=$(setting REMOVE_MODULES)
+	if ! read_modules; then
+		say "reboot goes through firmware: $why_cold"
+		return
+	fi
 	bounded 60 {{ runtime | words }} ${no_ifdown:+"$no_ifdown"} ${modules:+-- "$modules"}
 	# 3: refused, 10: went cold; it has said why.
 	case $result in

@@ -1,8 +1,9 @@
 # The decision that the early shutdown step left, and whether a kernel is loaded. Sets why_cold.
 kexec_wanted () {
 	decision=
-	if [ -f "$state/decision" ]; then
-		IFS= read -r decision <"$state/decision"
+	if are_roots 5 "$state/decision" && [ -f "$state/decision" ]; then
+		# One whole line, and nothing behind it.
+		{ IFS= read -r decision && ! IFS= read -r rest && [ -z "$rest" ]; } <"$state/decision" || decision=
 	fi
 	case $decision in
 	kexec) why_cold="no kernel is loaded" ;;
@@ -37,16 +38,35 @@ still_writable () {
 # Start the hardware watchdog that the load has made ready, if it has: opening does, and only a "V" before the close would
 # stop it. In a subshell, since this one might end where the device cannot be opened.
 start_watchdog () {
-	if [ ! -s "$state/watchdog" ]; then
+	if [ ! -e "$state/watchdog" ] && [ ! -L "$state/watchdog" ]; then
 		return 0
 	fi
-	read -r watchdog <"$state/watchdog"
+	if ! are_roots 5 "$state/watchdog" || [ ! -f "$state/watchdog" ] || ! read_twice <"$state/watchdog"; then
+		why_cold="$state/watchdog is damaged"
+		return 1
+	fi
 	if [ -e "/dev/$watchdog" ] && (: >"/dev/$watchdog") 2>/dev/null; then
 		say "$watchdog watches the jump"
 	else
 		why_cold="$watchdog cannot be started"
 		return 1
 	fi
+}
+
+# Its name is there twice, which takes no program to see that it is whole.
+read_twice () {
+	read -r watchdog again && ! read -r rest && [ -z "$rest" ] || return 1
+	case $watchdog,$again in
+	*/*) return 1 ;;
+	watchdog*,"$watchdog") ;;
+	*) return 1 ;;
+	esac
+}
+
+# Sets $modules. Settings that others may have written may hide what would make this reboot cold.
+read_modules () {
+	why_cold="$settings is no file that only root can write"
+	modules=$(setting REMOVE_MODULES)
 }
 
 {% include "common/modules.sh" %}
@@ -79,7 +99,7 @@ unmount () {
 
 # Comes back only when it went cold, having said why.
 jump_alone () {
-	if ! remove_modules "$(setting REMOVE_MODULES)"; then
+	if ! read_modules || ! remove_modules "$modules"; then
 		say "reboot goes through firmware: $why_cold"
 		return
 	fi

@@ -1,9 +1,13 @@
+{% include "common/roots.sh" %}
+
 settings={{ settings | sh }}
 
-# setting NAME: print what the settings give NAME, without its quotes; the file is read, and never run.
+# setting NAME: print what the settings give NAME, without its quotes; the file is read, and never run. Fails where others than
+# root may have written it.
 setting () {
-	if [ -f "$settings" ]; then
-		head -c 65536 "$settings" | find_setting "$1"
+	if [ -e "$settings" ] || [ -L "$settings" ]; then
+		file=$(follow "$settings")
+		are_roots 5 "$file" && [ -f "$file" ] && find_setting "$1" <"$file"
 	fi
 }
 

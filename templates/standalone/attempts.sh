@@ -1,11 +1,6 @@
 # The record of attempts and the guard, by the rules of kexec_initd's modules attempts, which says what is in the record, and
 # guard.
 
-# The CRC-32 of what is read, which gzip writes behind its output.
-checksum () {
-	gzip -1c | tail -c 8 | od -A n -v -t x4 | tr -d ' \n' | cut -c 1-8
-}
-
 # Sets $seen (the boot that was judged last), $kexecs, $total, $firmware, $last, $guard and $why. A record that is not whole
 # is $damaged.
 read_record () {
@@ -29,16 +24,14 @@ read_record () {
 }
 
 take_record () {
-	if ! is_trusted 0 "$attempts" || ! size_of /proc/self/fd/0 4096 >/dev/null; then
+	if ! is_trusted 0 "$attempts" || ! size_of /proc/self/fd/0 4096 >/dev/null || ! is_record; then
 		return 1
 	fi
-	body=$(sed '$d' /proc/self/fd/0)
-	if [ "$(printf '%s\n' "$body" | head -n 1)" != "kexec-initd attempts 1" ] ||
-		! print_record | cmp -s - "$attempts"; then
-		return 1
-	fi
-	while read -r word rest; do
-		case $word in
+	set -f
+	IFS=$newline
+	for line in $body; do
+		rest=${line#* }
+		case ${line%% *} in
 		boot) seen=$rest ;;
 		kexecs) kexecs=$rest ;;
 		total) total=$rest ;;
@@ -48,6 +41,8 @@ take_record () {
 		why) why=$rest ;;
 		esac
 	done
+	set +f
+	unset IFS
 	boots=${guard%% *}
 	is_number "$kexecs" && is_number "$total" && is_number "$firmware" && { [ "$guard" = - ] || is_number "$boots"; }
 }
@@ -59,10 +54,6 @@ is_number () {
 	esac
 }
 
-print_record () {
-	printf '%s\nend %s\n' "$body" "$(printf '%s\n' "$body" | checksum)"
-}
-
 # write_record PATH: the record as the variables have it.
 write_record () {
 	body=$(
@@ -71,7 +62,8 @@ write_record () {
 	)
 	(
 		umask 077
-		print_record >"$1"
+		rm -rf "$1"
+		print_whole "$body$newline" >"$1"
 	)
 }
 
@@ -222,8 +214,12 @@ count_seconds () {
 # Has the admin said within the last hour that he watches the next reboot?
 is_attended () {
 	since=
-	if [ -f "$state/attended" ]; then
-		read -r since _ <"$state/attended"
+	again=
+	if are_roots 5 "$state/attended" && [ -f "$state/attended" ]; then
+		read -r since again <"$state/attended"
+	fi
+	if [ -n "$again" ] && [ "$again" != "$since" ]; then
+		return 1
 	fi
 	since=${since%%.*}
 	is_number "$since" && [ "$since" -le "$uptime" ] && [ $((uptime - since)) -le 3600 ]

@@ -22,10 +22,13 @@
 lock_loading () {
 	code=failed
 	if [ ! -e /proc/self/stat ] || ! make_state_dir; then
-		reason="/proc is not mounted, or $state cannot be made"
+		reason="/proc is not mounted, or $state is no directory that only root may change"
 		return 1
 	fi
 	read -r holder _ </proc/self/stat
+	if [ -d "$state/loading" ]; then
+		rm -rf "$state/loading"
+	fi
 	tries=15
 	while ! ln -s "$holder" "$state/loading" 2>/dev/null; do
 		other=$(readlink "$state/loading")
@@ -39,6 +42,7 @@ lock_loading () {
 			sleep 1
 		fi
 	done
+	rm -rf "$state/said" "$state/settled" "$state/stamp.new"
 }
 
 # identity PATH: what changes when a file is replaced or written, as the stamp has it.
@@ -51,8 +55,8 @@ identity () {
 write_stamp () {
 	(
 		umask 077
-		printf '%s\n' "$1" >"$state/stamp.new"
-	) && mv -f "$state/stamp.new" "$state/stamp"
+		printf '%s' "$1" >"$state/stamp.new"
+	) && { [ ! -d "$state/stamp" ] || rm -rf "$state/stamp"; } && mv -f "$state/stamp.new" "$state/stamp"
 }
 
 # The names of the running kernel's files: $kernel, and $initrd, empty where it was booted without one.
@@ -197,12 +201,11 @@ load_running () {
 		if [ "$max_days" -gt 0 ] || [ "$total" -lt "$trial" ] || is_silent; then
 			printf '? /\n'
 		fi
-		printf 'end\n'
 	)
 	write_stamp "a load is under way"
 	code=unfit
 	reason="cannot open $kernel $initrd"
-	if check_and_load 3<"$kernel" 4<"${initrd:-/dev/null}" && write_stamp "$stamp"; then
+	if check_and_load 3<"$kernel" 4<"${initrd:-/dev/null}" && write_stamp "$(print_whole "$stamp$newline")$newline"; then
 		return 0
 	fi
 	if is_loaded; then
@@ -210,11 +213,6 @@ load_running () {
 	fi
 	rm -f "$state/stamp" "$state/attempt"
 	return 1
-}
-
-# A kernel without our stamp was loaded by hand and is the admin's wish; it is no attempt of ours.
-is_by_hand () {
-	is_loaded && [ ! -e "$state/stamp" ]
 }
 
 is_settled () {

@@ -1,17 +1,3 @@
-# is_safe_way PATH: can only root change the directories that lead there?
-is_safe_way () {
-	way=$1
-	while [ -n "$way" ]; do
-		way=${way%/*}
-		case $(stat -L -c '%u %a' -- "${way:-/}" 2>/dev/null) in
-		"0 "*[2367] | "0 "*[2367]?) ;;
-		"0 "*) continue ;;
-		esac
-		reason="the directory ${way:-/} can be changed by others than root"
-		return 1
-	done
-}
-
 # is_trusted DESCRIPTOR PATH: is that an open, regular file of root that only root can change or replace?
 is_trusted () {
 	found=$(stat -L -c '%F,%u,%a' "/proc/self/fd/$1" 2>/dev/null)
@@ -27,7 +13,10 @@ is_trusted () {
 		reason="can be written by others than its owner (mode ${found##*,})"
 		return 1
 		;;
-	0,*) is_safe_way "$(readlink -f -- "$2")" ;;
+	0,*)
+		reason="is in a directory that can be changed by others than root"
+		are_roots 9 "$(readlink -f -- "$2")"
+		;;
 	*)
 		reason="belongs to another user than root"
 		return 1

@@ -16,8 +16,6 @@ read_settings () {
 	watchdog=0
 	append=
 	remove=
-	newline=$(printf '\n.')
-	newline=${newline%.}
 	spaces=$(printf ' \t\v\f\r\240')$newline # as the kernel has them
 	gap=$(printf ' \t')
 	blank=$gap$(printf '\r')

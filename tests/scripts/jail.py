@@ -11,9 +11,29 @@ import time
 from pathlib import Path
 from typing import List, NamedTuple
 
-TOOLS = ("sleep", "head", "stat", "mkdir", "rm", "cat", "nice", "setsid", "dirname", "cp", "mv", "grep")
+from kexec_initd.sealing import seal
+
+TOOLS = (
+    "sleep",
+    "head",
+    "stat",
+    "mkdir",
+    "rm",
+    "cat",
+    "nice",
+    "setsid",
+    "dirname",
+    "cp",
+    "mv",
+    "grep",
+    "ls",
+    "gzip",
+    "tail",
+    "od",
+    "readlink",
+)
 # A record of attempts, as plain shell knows it from one that is cut.
-WHOLE = "kexec-initd attempts 1\nboot x\nend 0123abcd\n"
+WHOLE = seal(b"kexec-initd attempts 1\nboot x\n").decode()
 FAKE = """#!/bin/sh
 printf '%s' "${{0##*/}}" >>/calls
 for arg in "$@"; do printf ' %s' "$arg" >>/calls; done

@@ -133,7 +133,7 @@ VALUES = ["", "no", "No", "off", "false", "0", "1", "9", "10", "99", "040", "40"
 
 def test_the_limit_is_read_as_the_program_reads_it(shutdown: Jail) -> None:
     script = (shutdown.root / "etc/init.d/kexec-initd").read_text()
-    functions = script[script.index("settings=") : script.index("say () {")]
+    functions = script[script.index("are_roots () {") : script.index("say () {")]
     start = script.index("start_dead_man () {")
     functions += script[start : script.index("\n}\n", start) + 3]
     shutdown.write(

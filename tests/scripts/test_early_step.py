@@ -8,6 +8,7 @@ import pytest
 
 from kexec_initd import stamp
 from kexec_initd.attempts import PATH
+from kexec_initd.sealing import seal
 from tests.scripts.jail import WHOLE, Jail
 
 WATCHED = (Path("/boot/vmlinuz-1 with space"), Path("/boot/initrd.img-1"), Path("/etc/default/kexec-initd"), PATH)
@@ -124,7 +125,7 @@ def configured(root: Path) -> None:
 
 def cut_stamp(root: Path) -> None:
     text = (root / "run/kexec-initd/stamp").read_text()
-    (root / "run/kexec-initd/stamp").write_text(text.replace("end\n", ""))
+    (root / "run/kexec-initd/stamp").write_text(text[: text.index("end ")])
 
 
 def empty_stamp(root: Path) -> None:
@@ -132,7 +133,7 @@ def empty_stamp(root: Path) -> None:
 
 
 def hostile_stamp(root: Path) -> None:
-    (root / "run/kexec-initd/stamp").write_text("$(touch /canary) /boot/x;touch /canary\nend\n")
+    (root / "run/kexec-initd/stamp").write_bytes(seal(b"$(touch /canary) /boot/x;touch /canary\n"))
 
 
 def nothing_loaded(root: Path) -> None:
@@ -187,7 +188,8 @@ def test_without_python_nothing_is_said_of_a_kernel_loaded_by_hand(early: Jail) 
 
 
 def test_without_python_a_kernel_loaded_by_hand_is_kept(early: Jail) -> None:
-    (early.root / "run/kexec-initd/stamp").unlink()
+    for name in ("stamp", "attempt"):
+        (early.root / "run/kexec-initd" / name).unlink()
     early.run("kexec-initd", "stop")
     assert early.calls() == ["python3 -I -m kexec_initd prepare"]
     assert decision(early) == "kexec\n"

@@ -238,7 +238,7 @@ def test_other_verbs_do_what_the_distribution_does(python: Jail, verb: str) -> N
 
 
 def test_the_shell_alone_starts_the_watchdog_that_was_made_ready(jail: Jail) -> None:
-    jail.write("run/kexec-initd/watchdog", "watchdog0\n")
+    jail.write("run/kexec-initd/watchdog", "watchdog0 watchdog0\n")
     device = jail.write("dev/watchdog0", "not opened yet")
     said = jail.run("reboot", "stop").said
     assert "kexec-initd: watchdog0 watches the jump\n" in said
@@ -248,7 +248,7 @@ def test_the_shell_alone_starts_the_watchdog_that_was_made_ready(jail: Jail) -> 
 
 @pytest.mark.parametrize("there", [False, True])
 def test_without_a_watchdog_that_was_made_ready_the_shell_alone_goes_cold(jail: Jail, there: bool) -> None:
-    jail.write("run/kexec-initd/watchdog", "watchdog0\n")
+    jail.write("run/kexec-initd/watchdog", "watchdog0 watchdog0\n")
     if there:
         (jail.root / "dev/watchdog0").mkdir(parents=True)
     said = jail.run("reboot", "stop").said

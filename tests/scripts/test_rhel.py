@@ -112,7 +112,7 @@ def test_a_failing_hook_unloads_so_that_halt_executes_nothing(six: Jail) -> None
 
 
 def test_before_halt_executes_the_watchdog_is_started(six: Jail) -> None:
-    six.write(STATE + "/watchdog", "watchdog0\n")
+    six.write(STATE + "/watchdog", "watchdog0 watchdog0\n")
     device = six.write("dev/watchdog0", "not opened yet")
     expected = "kexec-initd: watchdog0 watches the jump\nkexec-initd: starting the loaded kernel\n"
     assert six.run(SCRIPT, "hooks").said == expected
@@ -120,7 +120,7 @@ def test_before_halt_executes_the_watchdog_is_started(six: Jail) -> None:
 
 
 def test_a_watchdog_that_cannot_be_started_unloads(six: Jail) -> None:
-    six.write(STATE + "/watchdog", "watchdog0\n")
+    six.write(STATE + "/watchdog", "watchdog0 watchdog0\n")
     assert "reboot goes through firmware: watchdog0 cannot be started" in six.run(SCRIPT, "hooks").said
     assert six.calls() == ["kexec -u"]
 

@@ -7,7 +7,7 @@ from typing import Callable, List, Optional, Tuple
 
 import pytest
 
-from kexec_initd import attempts
+from kexec_initd import attempts, sealing
 from kexec_initd.guard import Attempt, Boot, Guard, Last, Outcome, Record, judge
 from tests.scripts.standalone import ATTEMPT, CMDLINE, RELEASE, StandaloneJail
 from tests.scripts.test_standalone_load import COLD, RECORD, SETTINGS
@@ -128,7 +128,7 @@ def as_another_version(place: Path) -> None:
 def as_code(place: Path) -> None:
     record = Record(BOOTS[0], guard=Guard(0, Attempt("a", 1, "b", "c")))
     text = attempts.format_record(record).decode().replace("guard 0", "guard a[$(touch${IFS}/canary)]").split("end ")[0]
-    place.write_text("{}end {}\n".format(text, attempts._crc(text)))
+    place.write_bytes(sealing.seal(text.encode()))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kexec_initd import attempts, guard, loading, shutdown, stamp, status
-from kexec_initd.attempts import Damaged
 from kexec_initd.errors import Error
 from kexec_initd.guard import (
     DAY,
@@ -27,6 +26,7 @@ from kexec_initd.guard import (
 )
 from kexec_initd.host import gather
 from kexec_initd.settings import Settings
+from kexec_initd.state import Damaged
 from tests.unit.fake_host import FakeHost, running_entry, with_kernel
 
 LIMIT = 3

@@ -10,7 +10,7 @@ from typing import List
 
 import pytest
 
-from kexec_initd import status
+from kexec_initd import stamp, status
 from kexec_initd.cli import main, refuse_unfit, run_load
 from kexec_initd.errors import Refused
 from kexec_initd.host import gather
@@ -138,7 +138,7 @@ def test_status_says_that_a_kernel_package_has_changed(fake: FakeHost) -> None:
     assert (stale.loaded_stale, stale.loaded_kernel) == (True, "6.1.0-test")
     line = "loaded:     kernel 6.1.0-test (stale: a kernel package or an initramfs has changed since)"
     assert line in status.as_text(stale).splitlines()
-    (fake.root / "run/kexec-initd/stamp").unlink()
+    stamp.remove(fake.root)
     assert not status.gather_status(gather(fake.root), Settings(), []).loaded_stale, "loaded by hand"
 
 

@@ -320,7 +320,7 @@ def test_an_attempt_that_cannot_be_written_brings_the_wish_back(ready: FakeHost)
 def test_a_decision_that_cannot_be_written_brings_the_wish_back(ready: FakeHost) -> None:
     wish(ready, "other")
     block = (ready.root / ENVIRONMENT).read_bytes()
-    (ready.root / "run/kexec-initd/decision").mkdir(parents=True)
+    (ready.root / "run/kexec-initd/decision/x").mkdir(parents=True)
     with pytest.raises(OSError, match="decision"):
         shutdown.prepare(gather(ready.root), Settings())
     assert (ready.root / ENVIRONMENT).read_bytes() == block

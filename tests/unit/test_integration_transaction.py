@@ -9,6 +9,7 @@ from typing import Callable, Dict
 
 import pytest
 
+from kexec_initd import sealing
 from kexec_initd.errors import Error, Refused
 from kexec_initd.host import gather
 from kexec_initd.integration.changes import describe
@@ -22,7 +23,7 @@ from kexec_initd.integration.manifest import (
 )
 from kexec_initd.integration.plan import plan_install, plan_uninstall
 from kexec_initd.integration.transaction import execute
-from kexec_initd.integration.tree import locate
+from kexec_initd.ways import locate
 from tests.trees import KEXEC, RC_LOCAL, REBOOT, immutable, make_tree, put, snapshot
 
 KEPT = "etc/kexec-initd/originals/reboot"
@@ -445,8 +446,8 @@ def test_the_manifest_parser_is_strict(root: Path, field: str, value: object) ->
 
 
 def test_a_manifest_of_another_version_is_refused(root: Path) -> None:
-    data = format_manifest(Manifest(State.INSTALLED, (), ())).replace(b'"version": 1', b'"version": 2')
-    put(root / MANIFEST, data, 0o600)
+    fields = sealing.load(format_manifest(Manifest(State.INSTALLED, (), ())))
+    put(root / MANIFEST, sealing.dump(dict(fields, version=2)), 0o600)
     (root / MANIFEST).parent.chmod(0o700)
     with pytest.raises(Refused, match="version 2 is not 1"):
         uninstall(root)

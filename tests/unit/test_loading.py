@@ -8,12 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kexec_initd import cmdline, kexec, loading, shutdown, stamp
+from kexec_initd import cmdline, kexec, loading, shutdown, stamp, state
 from kexec_initd.assessment import assess, with_files_read
 from kexec_initd.bootloader.naming import entry_for
 from kexec_initd.errors import Error, Refused
 from kexec_initd.host import gather
 from kexec_initd.settings import Settings
+from kexec_initd.state import Volatile
 from tests.unit.fake_host import FakeHost, running_entry, with_kernel
 from tests.unit.images import arm64, elf
 
@@ -161,7 +162,7 @@ def test_what_was_loaded_before_a_change_is_loaded_again_though_no_file_shows_it
 
 
 def test_a_change_during_the_load_is_not_lost(ready: FakeHost) -> None:
-    directory = stamp.make_state_dir(ready.root)
+    directory = state.directory(ready.root, Volatile.CHANGED)
     ready.program("kexec", "printf . >>{}/changed; echo 1 >{}/sys/kernel/kexec_loaded".format(directory, ready.root))
     shutdown.preload(gather(ready.root), Settings())
     assert stamp.is_overtaken(ready.root)
@@ -169,7 +170,7 @@ def test_a_change_during_the_load_is_not_lost(ready: FakeHost) -> None:
 
 
 def test_a_change_between_choosing_and_loading_is_not_lost(ready: FakeHost) -> None:
-    stamp.make_state_dir(ready.root)
+    state.directory(ready.root, Volatile.CHANGED)
     host = gather(ready.root)
     found = assess(host, Settings())
     assert found.entry is not None
@@ -179,7 +180,7 @@ def test_a_change_between_choosing_and_loading_is_not_lost(ready: FakeHost) -> N
 
 
 def test_a_change_says_nothing_about_a_kernel_loaded_by_hand(ready: FakeHost) -> None:
-    stamp.make_state_dir(ready.root)
+    state.directory(ready.root, Volatile.CHANGED)
     change(ready)
     ready.write("sys/kernel/kexec_loaded", "1\n")
     assert shutdown.prepare(gather(ready.root), Settings()).code == "by-hand"

@@ -1,7 +1,6 @@
 """Several initrds become one: in order, aligned, whole, with nothing left behind. And whose modules they hold."""
 
 import gzip
-import json
 import os
 import resource
 import signal
@@ -12,13 +11,14 @@ from typing import Iterator, List, Set
 
 import pytest
 
-from kexec_initd import loading, shutdown, stamp
+from kexec_initd import loading, sealing, shutdown, stamp
 from kexec_initd.bootloader import BootEntry
 from kexec_initd.errors import Refused
 from kexec_initd.host import gather
 from kexec_initd.images.initrd import check_initrd
 from kexec_initd.images.joining import as_one
 from kexec_initd.settings import Settings
+from kexec_initd.state import Volatile, place_of
 from tests.unit import images
 from tests.unit.fake_host import FakeHost, with_kernel
 
@@ -234,16 +234,18 @@ def test_each_part_is_watched(ready: FakeHost) -> None:
         {"chosen": "ab"},
     ],
 )
-def test_a_record_of_another_form_is_none(ready: FakeHost, change: object) -> None:
+def test_a_record_of_another_form_means_cold(ready: FakeHost, change: object) -> None:
     shutdown.preload(gather(ready.root), Settings())
-    path = stamp.state_dir(ready.root) / "loaded.json"
-    record = json.loads(path.read_text())
+    path = place_of(ready.root, Volatile.LOADED)
+    record = sealing.load(path.read_bytes())
     assert record["initrds"] == ["/boot/initrd.img-" + RELEASE]
     assert isinstance(change, dict)
     record.update(change)
-    path.write_text(json.dumps(record))
-    assert stamp.read_loaded(ready.root) is None
-    assert shutdown.prepare(gather(ready.root), Settings()).kexec
+    path.write_bytes(sealing.dump(record))
+    decision = shutdown.prepare(gather(ready.root), Settings())
+    assert not decision.kexec
+    assert "loaded.json, which says what is loaded, is damaged" in decision.reason
+    assert not stamp.exists(ready.root)
 
 
 @pytest.mark.parametrize(

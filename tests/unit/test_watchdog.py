@@ -58,7 +58,7 @@ def read(fake: FakeHost, path: str) -> str:
 def test_a_device_is_set_stopped_again_and_named_for_the_last_step_and_the_next_boot(watched: FakeHost) -> None:
     assert make_ready(watched) == [300]
     assert read(watched, "dev/watchdog0") == "V", "it must not run before the jump"
-    assert (read(watched, READY), read(watched, MODULE)) == ("watchdog0\n", "i6300esb\n")
+    assert (read(watched, READY), read(watched, MODULE)) == ("watchdog0 watchdog0\n", "i6300esb i6300esb\n")
     assert watchdog.tell(watched.root, 300) == "watchdog0 will watch the jump and the boot after it, 300 s"
 
 
@@ -128,7 +128,7 @@ def test_hardware_is_taken_where_there_is_software_too(watched: FakeHost) -> Non
     watched.write(watchdog.CLASS + "/watchdog0/identity", "Software Watchdog\n")
     add_device(watched, "watchdog1")
     make_ready(watched)
-    assert read(watched, READY) == "watchdog1\n"
+    assert read(watched, READY) == "watchdog1 watchdog1\n"
 
 
 def test_a_time_that_the_device_does_not_take_is_told(watched: FakeHost) -> None:
@@ -145,7 +145,7 @@ def test_the_driver_is_the_only_user_of_the_core_where_there_is_no_link(watched:
     for name in ("softdog", "i6300esb"):
         watched.write("{}/{}".format(watchdog.USERS, name), "")
     make_ready(watched)
-    assert read(watched, MODULE) == "i6300esb\n"
+    assert read(watched, MODULE) == "i6300esb i6300esb\n"
     watched.write("dev/watchdog0", "")
     watchdog.take_over(watched.root)
     assert read(watched, "dev/watchdog0") == "V"
@@ -154,7 +154,7 @@ def test_the_driver_is_the_only_user_of_the_core_where_there_is_no_link(watched:
 def test_a_driver_that_is_built_in_is_always_there(watched: FakeHost) -> None:
     (watched.root / watchdog.CLASS / "watchdog0/device/driver/module").unlink()
     make_ready(watched)
-    assert read(watched, MODULE) == "\n"
+    assert read(watched, MODULE) == " \n"
     watched.write("dev/watchdog0", "")
     watchdog.take_over(watched.root)
     assert (read(watched, "dev/watchdog0"), watched.calls()) == ("V", [])
@@ -268,4 +268,4 @@ def test_the_state_directory_of_old_hosts(watched: FakeHost) -> None:
     (watched.root / "var/run").mkdir(parents=True)
     Path(str(watched.root) + "/dev/.kexec-initd").mkdir()
     make_ready(watched)
-    assert read(watched, "dev/.kexec-initd/watchdog") == "watchdog0\n"
+    assert read(watched, "dev/.kexec-initd/watchdog") == "watchdog0 watchdog0\n"

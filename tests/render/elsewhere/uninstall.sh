@@ -673,7 +673,7 @@ unload () {
 		if [ "$loaded" = 1 ]; then
 			kexec -u || kexec -u -s
 		fi
-		rm -f "$state/stamp" "$state/decision"
+		rm -rf "$state/stamp" "$state/attempt" "$state/decision"
 	fi
 } 2>/dev/null
 

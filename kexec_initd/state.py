@@ -1,0 +1,124 @@
+"""Every file that we keep, named in this one place, and how it is read and written: whole, ours, and no link.
+
+What is `Volatile` is gone with the next boot, as a loaded kernel is; what is `Lasting` survives it. Plain shell has the same
+files under the same names (templates/common/early.sh). kexec-initd(8) says what each is for. The last step reads here.
+"""
+
+import enum
+import os
+from pathlib import Path
+from typing import Optional, Union
+
+from kexec_initd.errors import Refused
+from kexec_initd.files import open_trusted, write_atomic
+from kexec_initd.surroundings import find_state_directory
+from kexec_initd.ways import locate
+
+LASTING = "/var/lib/kexec-initd"
+LIMIT = 65536
+
+
+class Volatile(enum.Enum):
+    """What lasts until the next boot."""
+
+    DECISION = "decision"
+    STAMP = "stamp"
+    LOADED = "loaded.json"
+    ATTEMPT = "attempt"  # what the record of attempts will be when the loaded kernel gets under way
+    CHANGED = "changed"
+    WATCHDOG = "watchdog"  # the name of the device that the last step starts
+    ATTENDED = "attended"  # the uptime at which `trial` was called
+    LOCK = "lock"
+    PRELOAD_LOG = "preload.log"
+    LAST_COLD = "last-cold"  # why the running boot came through firmware; empty for a kexec
+
+
+class Lasting(enum.Enum):
+    """What is still there after a reboot."""
+
+    ATTEMPTS = "attempts"
+    LAST_COLD = "last-cold"
+    WATCHDOG = "watchdog"  # the driver of the device that is armed at the next jump, for the boot after it
+    MANIFEST = "manifest.json"
+    LOCK = "lock"
+
+
+StateFile = Union[Volatile, Lasting]
+
+
+class Damaged(Refused):
+    """A file of the state is not what we have written, or somebody else could have."""
+
+
+def path_of(root: Path, file: StateFile) -> Path:
+    """Return the path of `file` as the host sees it."""
+    return Path(LASTING if isinstance(file, Lasting) else find_state_directory(root)) / str(file.value)
+
+
+def place_of(root: Path, file: StateFile) -> Path:
+    """Return where `file` is below `root`."""
+    return root / path_of(root, file).relative_to("/")
+
+
+def is_there(root: Path, file: StateFile) -> bool:
+    """Tell whether anything has that name, be it a link that leads nowhere."""
+    return os.path.lexists(str(place_of(root, file)))
+
+
+def read(root: Path, file: StateFile, limit: int = LIMIT) -> Optional[bytes]:
+    """Return the content of `file`, of at most `limit` bytes; None where there is none. Raises Damaged."""
+    if not is_there(root, file):
+        return None
+    path = path_of(root, file)
+    try:
+        _refuse_link(root, file)
+        with os.fdopen(open_trusted(root, path, follow=False), "rb") as opened:
+            data = opened.read(limit + 1)
+    except Refused as error:
+        raise Damaged("it cannot be trusted: {}".format(error.message))
+    except OSError as error:
+        raise Damaged("{} cannot be read: {}".format(path, error.strerror))
+    if len(data) > limit:
+        raise Damaged("{} is larger than {} bytes".format(path, limit))
+    return data
+
+
+def modified(root: Path, file: StateFile) -> int:
+    """Return when `file` was written, in seconds since 1970. Raises OSError."""
+    return int(os.lstat(str(place_of(root, file))).st_mtime)
+
+
+def directory(root: Path, file: StateFile) -> Path:
+    """Return the directory of `file`, made with mode 0700 where it is missing. Raises Refused, OSError.
+
+    It has to be one, not a link to one, that only root may change, as all above it.
+    """
+    _refuse_link(root, file)
+    located = locate(root, str(path_of(root, file))).parent
+    located.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return located
+
+
+def _refuse_link(root: Path, file: StateFile) -> None:
+    if place_of(root, file).parent.is_symlink():
+        raise Refused("{} is a symbolic link".format(path_of(root, file).parent), "remove it")
+
+
+def write(root: Path, file: StateFile, data: bytes) -> None:
+    """Give `file` that content, whole or not at all; an empty directory in its place goes. Raises Refused, OSError."""
+    place = directory(root, file) / file.value
+    if place.is_dir() and not place.is_symlink():
+        place.rmdir()
+    write_atomic(place, data, 0o600)
+
+
+def remove(root: Path, file: StateFile) -> None:
+    """Remove `file`, or what is in its place. Raises OSError, as for a directory with something in it."""
+    place = place_of(root, file)
+    try:
+        if place.is_dir() and not place.is_symlink():
+            place.rmdir()
+        else:
+            place.unlink()
+    except FileNotFoundError:
+        pass
