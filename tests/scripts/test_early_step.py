@@ -182,6 +182,7 @@ def test_what_holds_where_a_kexec_does_not_come_to_it_stays(early: Jail) -> None
 def test_without_python_nothing_is_said_of_a_kernel_loaded_by_hand(early: Jail) -> None:
     early.write(COLD, "undecided as nothing has been said so far\n")
     (early.root / "run/kexec-initd/stamp").unlink()
+    (early.root / "run/kexec-initd/attempt").unlink()
     early.run("kexec-initd", "stop")
     assert decision(early) == "kexec\n"
     assert not (early.root / COLD).exists()
