@@ -21,6 +21,7 @@ from kexec_initd import (
     settings,
     shutdown,
     stamp,
+    state,
     status,
     wishes,
 )
@@ -285,6 +286,7 @@ def run_trial(args: argparse.Namespace, host: Host) -> None:
 
 def run_status(args: argparse.Namespace, host: Host) -> None:
     """Tell what is installed, what is loaded, what a reboot would do."""
+    state.refuse_unreadable(host.root)
     found, warnings = settings.read(host.root, host.family)
     answer = status.gather_status(host, found, warnings)
     print(status.as_json(answer) if args.json else status.as_text(answer))

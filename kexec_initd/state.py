@@ -83,6 +83,14 @@ def read(root: Path, file: StateFile, limit: int = LIMIT) -> Optional[bytes]:
     return data
 
 
+def refuse_unreadable(root: Path) -> None:
+    """Raise Refused for a user who may not look into the directories of the state: what he was told would be wrong."""
+    for file in (Lasting.MANIFEST, Volatile.STAMP):
+        place = place_of(root, file).parent
+        if place.is_dir() and not os.access(str(place), os.R_OK | os.X_OK, effective_ids=True):
+            raise Refused("only root can read {}".format(path_of(root, file).parent), "run this as root, as with sudo")
+
+
 def modified(root: Path, file: StateFile) -> int:
     """Return when `file` was written, in seconds since 1970. Raises OSError."""
     return int(os.lstat(str(place_of(root, file))).st_mtime)

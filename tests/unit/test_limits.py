@@ -72,7 +72,9 @@ def test_after_so_many_days_a_reboot_goes_through_firmware_whatever_was_loaded(r
     ready.write("proc/uptime", "172900.00 50.00\n")
     assert reboot(ready, settings) is None
     assert code(ready) == "limit-days"
-    assert guard.days_reached(2.0, 2) and guard.days_reached(1.99, 2) is None, "at the end of the last day, not after it"
+    assert guard.days_reached(2.0, 2) and guard.days_reached(1.99, 2) is None, (
+        "at the end of the last day, not after it"
+    )
     ready.write("proc/uptime", "100.00 50.00\n")
     boot(ready, None, settings)
     assert reboot(ready, settings) is not None

@@ -166,6 +166,17 @@ def test_files_that_are_not_for_us(capsys: pytest.CaptureFixture[str]) -> None:
             (root / path).chmod(mode)
 
 
+def test_a_user_is_told_that_the_state_is_for_root(capsys: pytest.CaptureFixture[str]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        root = fill(FakeHost(Path(directory) / "root")).root
+        with as_nobody():
+            assert main(["status", "--root", str(root)]) == REFUSED
+    said = capsys.readouterr()
+    line = "kexec-initd: only root can read /var/lib/kexec-initd; run this as root, as with sudo\n"
+    assert (said.out, said.err) == ("", line)
+
+
 def test_each_file_that_is_read_is_among_them(
     host: FakeHost, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
