@@ -53,7 +53,8 @@ FILES = {
 }
 BEFORE = """etc/inittab proc/mounts proc/cmdline proc/sys/kernel/osrelease proc/sys/kernel/arch run/utmp
 proc/sys/kernel/random/boot_id sys/kernel/kexec_loaded boot/vmlinuz-6.1.0-test boot/initrd.img-6.1.0-test
-lib/modules/6.1.0-test/modules.dep run/kexec-initd/stamp run/kexec-initd/loaded.json run/kexec-initd/attempt run/kexec-initd/last-cold
+lib/modules/6.1.0-test/modules.dep run/kexec-initd/stamp run/kexec-initd/loaded.json run/kexec-initd/attempt
+run/kexec-initd/last-cold
 var/lib/kexec-initd/attempts"""
 PATHS = [*FILES, *BEFORE.split()]
 
