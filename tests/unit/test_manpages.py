@@ -11,6 +11,7 @@ from kexec_initd import cli
 from kexec_initd.codes import Code
 from kexec_initd.errors import Error, Refused, UsageError
 from kexec_initd.settings import Settings, parse
+from kexec_initd.state import LASTING, Lasting, Volatile
 
 TOP = Path(__file__).resolve().parents[2]
 COMMAND = (TOP / "docs/kexec-initd.8").read_text(encoding="utf-8")
@@ -115,6 +116,14 @@ def test_the_readme_shows_every_setting_with_its_default() -> None:
 def test_the_codes_of_decisions_are_those_of_the_program() -> None:
     found = re.findall(r"^\.It Li ([a-z-]+)$", section(COMMAND, "REASONS"), re.MULTILINE)
     assert sorted(found) == sorted(code.value for code in Code)
+
+
+def test_the_files_of_the_state_are_those_of_the_program() -> None:
+    listed = re.findall(r"^\.It Pa (\S+)$", section(COMMAND, "FILES"), re.MULTILINE)
+    assert {name for name in listed if name.startswith(LASTING)} == {
+        "{}/{}".format(LASTING, file.value) for file in Lasting
+    }
+    assert {name for name in listed if "/" not in name} == {file.value for file in Volatile}
 
 
 @pytest.mark.parametrize("name", ["kexec-initd.5", "kexec-initd.8"])
