@@ -16,6 +16,7 @@ from kexec_initd.integration.render import render_plain
 from kexec_initd.ways import check_path
 
 LIST_HEADER = "kexec-initd standalone 1"
+LIST_END = "end"
 SCRIPTS = ("install.sh", "uninstall.sh")
 WORDS = {
     Presence.OURS: "create",
@@ -38,7 +39,7 @@ def write_standalone(rendition: Rendition, out: Path) -> None:
 
 
 def format_list(rendition: Rendition) -> bytes:
-    """Return the list: what host it is for, then what belongs where, in the order of installing."""
+    """Return the list: what host it is for, then what belongs where, in the order of installing, and the size of each file."""
     host, record = rendition.host, rendition.record
     lines = [
         LIST_HEADER,
@@ -51,6 +52,9 @@ def format_list(rendition: Rendition) -> bytes:
     lines += ["{} {}".format("preload" if block.optional else "last", _plain(block.path)) for block in record.blocks]
     lines += ["link {} {}".format(_plain(path), target) for path, target in record.links]
     lines += _services(rendition)
+    lines += ["size files{} {}".format(_plain(file.path), len(file.content)) for file in rendition.files]
+    lines += ["size blocks{} {}".format(_plain(block.path), len(block.content)) for block in rendition.blocks]
+    lines.append(LIST_END)
     return "".join(line + "\n" for line in lines).encode("ascii")
 
 

@@ -79,6 +79,15 @@ def test_an_old_dpkg_divert_does_not_know_its_default(tmp_path: Path, shell: str
     site.check_old()
 
 
+def list_sizes(kit: Path) -> None:
+    """Have the list of `kit` say the sizes that its files have now."""
+    lines = (kit / "list").read_text().splitlines()
+    for number, (word, name, *_) in enumerate(line.split() + ["", ""] for line in lines):
+        if word == "size":
+            lines[number] = "size {} {}".format(name, (kit / name).stat().st_size)
+    (kit / "list").write_text("\n".join(lines) + "\n")
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_an_upgrade_and_a_file_that_is_no_longer_in_it(tmp_path: Path, shell: str, target: str) -> None:
     site = Site(tmp_path, shell, target)
@@ -94,6 +103,7 @@ def test_an_upgrade_and_a_file_that_is_no_longer_in_it(tmp_path: Path, shell: st
     for path in (site.root / "root/newer/blocks").rglob("*"):
         if path.is_file():
             path.write_text(path.read_text().replace("# END kexec-initd\n# newer\n", "# END kexec-initd\n"))
+    list_sizes(site.root / "root/newer")
     site.must(site.install())
     assert (site.root / "etc/extra").exists()
     assert (site.root / "etc/link").is_symlink() == target.startswith("rhel")
@@ -331,8 +341,15 @@ REFUSED: Dict[str, Tuple[str, str, str]] = {
     "halt-symlink": ("rhel:4", "mv /etc/rc.d/init.d/halt /etc/x; ln -s /etc/x /etc/rc.d/init.d/halt", "is a symbolic link"),
     "halt-crlf": ("rhel:4", "sed -i 's/$/\r/' /etc/rc.d/init.d/halt", "has the line ends of DOS"),
     "no-list": ("debian:12", "rm /root/kit/list", "list is missing"),
-    "cut": ("debian:12", "f=/root/kit/files/etc/init.d/reboot; head -c 3000 $f >/x; cat /x >$f", "no valid shell"),
-    "file-missing": ("debian:12", "rm /root/kit/files/etc/init.d/reboot", "no valid shell"),
+    "list-cut": ("debian:12", "f=/root/kit/list; head -n 9 $f >/x; cat /x >$f", "list is missing, cut"),
+    "cut": ("debian:12", "f=/root/kit/files/etc/init.d/reboot; head -c 3000 $f >/x; cat /x >$f", "not whole"),
+    "cut-between-functions": (
+        "debian:12", "f=/root/kit/files/etc/init.d/reboot; sed '/^}$/q' $f >/x; sh -n /x && cat /x >$f", "not whole",
+    ),
+    "file-missing": ("debian:12", "rm /root/kit/files/etc/init.d/reboot", "not whole"),
+    "no-shell": (
+        "debian:12", "cd /root/kit/blocks/etc; sed 's/./(/g' rc.local >/x; cat /x >rc.local", "no valid shell",
+    ),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-# What is looked at before the first change. The list says what belongs where, a line each:
+# What is looked at before the first change. The list says what belongs where, a line each, and "end" where it ends:
 #   host FAMILY INIT NAME                made for such a host
 #   state DIRECTORY                      of what lasts until the next boot
 #   halt executes | plain                what the host's own /etc/rc.d/init.d/halt does with a loaded kernel
@@ -7,19 +7,19 @@
 #   preload PATH                         a block in a script that may be missing or unfit
 #   last PATH                            a block before the last line of the host's own script
 #   link PATH TARGET, service NAME       a symbolic link; what update-rc.d makes in its place where insserv orders the boot
+#   size FILE BYTES                      of each file of this directory that is to be installed
 
 check_list () {
-	if [ "$(head -n 1 "$data/list" 2>/dev/null)" != "kexec-initd standalone 1" ]; then
-		refuse "$data/list is missing, or of another version: copy the whole directory"
+	if [ "$(sed -n '1p;$p' "$data/list" 2>/dev/null | tr '\n' ,)" != "kexec-initd standalone 1,end," ]; then
+		refuse "$data/list is missing, cut, or of another version: copy the whole directory"
 	fi
-	while read -r word path _; do
-		case $word in
-		create | replace | optional | wrap) source=$data/files$path ;;
-		preload | last) source=$data/blocks$path ;;
-		*) continue ;;
-		esac
-		if ! /bin/sh -n "$source" 2>/dev/null; then
-			refuse "$source is missing, or no valid shell for this host's /bin/sh"
+	while read -r word file bytes; do
+		[ "$word" = size ] || continue
+		# A script that was cut between two functions is still valid shell.
+		if [ "$({ wc -c <"$data/$file"; } 2>/dev/null)" != "$bytes" ]; then
+			refuse "$data/$file is missing, or not whole: copy the whole directory"
+		elif ! /bin/sh -n "$data/$file" 2>/dev/null; then
+			refuse "$data/$file is no valid shell for this host's /bin/sh"
 		fi
 	done <"$data/list"
 }
