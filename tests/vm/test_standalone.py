@@ -18,7 +18,7 @@ from tests.vm.snapshot import Snapshot, take
 RECIPE = Recipe(packages=" ".join(name for name in PACKAGES.split() if not name.startswith("python3")))
 STATE = "/run/kexec-initd"
 # rc.local's block does this at the end of a boot, in the background.
-WAIT_LOADED = f"(for i in $(seq 120); do grep -qx end {STATE}/stamp && exit 0; sleep 1; done; cat {STATE}/preload.log; exit 1)"
+WAIT_LOADED = f"(for i in $(seq 120); do grep -q '^end ' {STATE}/stamp && exit 0; sleep 1; done; cat {STATE}/preload.log; exit 1)"
 UNINSTALL = "sh /var/lib/kexec-initd/standalone/uninstall.sh"
 # Every file with mode, owner and digest, and with its time; not the records that insserv and dpkg write anew on each
 # call, nor what each boot and shutdown writes.
