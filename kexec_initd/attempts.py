@@ -122,11 +122,6 @@ def forget(root: Path) -> None:
         raise Error("cannot remove {}: {}".format(PATH, error.strerror))
 
 
-def locate(root: Path) -> Path:
-    """Return where the record of the host below `root` is."""
-    return state.place_of(root, Lasting.ATTEMPTS)
-
-
 def read(root: Path) -> Record:
     """Return the record; an empty one where there is none. Raises Damaged."""
     hint = "kexec-initd trust begins a new one"

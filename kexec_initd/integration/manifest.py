@@ -17,7 +17,7 @@ from kexec_initd.state import Lasting
 from kexec_initd.ways import check_path, locate
 
 VERSION = 1
-NAME = Lasting.MANIFEST.value
+PATH = "{}/{}".format(STATE_DIR, Lasting.MANIFEST.value)
 FIELDS = {"version", "state", "directories", "changes"}
 STAGED = ".kexec-initd-*"  # as files.write_atomic names them
 DAMAGED_HINT = "restore it from a backup, or reinstall initscripts by hand and remove the file"
@@ -79,26 +79,25 @@ def is_installed(root: Path) -> bool:
 
 def read_manifest(root: Path) -> Optional[Manifest]:
     """Return the manifest, or None where there is none. Raises Refused for one that cannot be trusted or understood."""
-    path = "{}/{}".format(STATE_DIR, NAME)
-    found = observe(root, path)
+    found = observe(root, PATH)
     if found is None:
         return None
     if found.mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise Refused("{} can be written by others than root".format(path), DAMAGED_HINT)
+        raise Refused("{} can be written by others than root".format(PATH), DAMAGED_HINT)
     try:
         return parse_manifest(found.data)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Refused("{} is damaged: {}".format(path, error), DAMAGED_HINT)
+        raise Refused("{} is damaged: {}".format(PATH, error), DAMAGED_HINT)
 
 
 def find_unfinished(root: Path) -> List[Path]:
     """Return the files that a run left behind which was killed while it wrote the manifest."""
-    return sorted(locate(root, STATE_DIR + "/x").parent.glob(STAGED))
+    return sorted(locate(root, PATH).parent.glob(STAGED))
 
 
 def write_manifest(root: Path, manifest: Manifest) -> None:
     """Replace the manifest durably. Raises OSError."""
-    write_atomic(locate(root, "{}/{}".format(STATE_DIR, NAME)), format_manifest(manifest), 0o600)
+    write_atomic(locate(root, PATH), format_manifest(manifest), 0o600)
 
 
 def format_manifest(manifest: Manifest) -> bytes:

@@ -17,7 +17,8 @@ from kexec_initd.errors import Error, Refused
 from kexec_initd.files import fsync_dir
 from kexec_initd.integration import diversion, links
 from kexec_initd.integration.changes import Action, Plan, Step
-from kexec_initd.integration.manifest import NAME, Manifest, State, find_unfinished, read_manifest, write_manifest
+from kexec_initd.integration.manifest import PATH as MANIFEST
+from kexec_initd.integration.manifest import Manifest, State, find_unfinished, read_manifest, write_manifest
 from kexec_initd.integration.originals import is_ours
 from kexec_initd.integration.records import BACKUP_DIR, CONFIG_DIR, ORIGINALS_DIR, STAGING_DIR, STATE_DIR
 from kexec_initd.integration.removal import plan_removal
@@ -26,6 +27,7 @@ from kexec_initd.state import Lasting
 from kexec_initd.ways import locate
 
 SHELL = "/bin/sh"
+LOCK = "{}/{}".format(STATE_DIR, Lasting.LOCK.value)
 SYNTAX_TIMEOUT = 20.0
 LOCK_TRIES = 20
 
@@ -86,7 +88,7 @@ def _remove(plan: Plan, announce: bool = True) -> None:
     for path in reversed(plan.wanted.directories):
         if not (STATE_DIR + "/").startswith(path + "/"):
             remove_directory(plan.root, path)
-    remove(locate(plan.root, "{}/{}".format(STATE_DIR, NAME)))
+    remove(locate(plan.root, MANIFEST))
 
 
 def _completed(manifest: Manifest) -> Manifest:
@@ -198,7 +200,7 @@ def _lock(plan: Plan) -> Iterator[None]:
     try:
         yield
     finally:
-        if not locate(plan.root, "{}/{}".format(STATE_DIR, NAME)).exists():
+        if not locate(plan.root, MANIFEST).exists():
             _remove_state(plan)
         os.close(fd)
 
@@ -207,7 +209,7 @@ def _open_lock(root: Path) -> int:
     """Return the locked descriptor; a lock file that a finished run removed under us is made anew."""
     for _ in range(LOCK_TRIES):
         make_directory(root, STATE_DIR, 0o700)
-        place = locate(root, STATE_DIR + "/" + Lasting.LOCK.value)
+        place = locate(root, LOCK)
         try:
             fd = os.open(str(place), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -252,7 +254,7 @@ def _remove_state(plan: Plan) -> None:
     with contextlib.suppress(OSError):
         state.remove(plan.root, Lasting.WATCHDOG)
     reasons.forget(plan.root)
-    remove(locate(plan.root, STATE_DIR + "/" + Lasting.LOCK.value))
+    remove(locate(plan.root, LOCK))
     for path in sorted(set(plan.wanted.directories) | {STATE_DIR}, reverse=True):
         if (STATE_DIR + "/").startswith(path + "/"):
             remove_directory(plan.root, path)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kexec_initd import attempts, guard, loading, shutdown, stamp, status
+from kexec_initd import attempts, guard, loading, shutdown, stamp, state, status
 from kexec_initd.errors import Error
 from kexec_initd.guard import (
     DAY,
@@ -26,7 +26,7 @@ from kexec_initd.guard import (
 )
 from kexec_initd.host import gather
 from kexec_initd.settings import Settings
-from kexec_initd.state import Damaged
+from kexec_initd.state import Damaged, Lasting
 from tests.unit.fake_host import FakeHost, running_entry, with_kernel
 
 LIMIT = 3
@@ -190,7 +190,7 @@ FULL = Record(
 
 
 def put(root: Path, data: bytes) -> Path:
-    place = attempts.locate(root)
+    place = state.place_of(root, Lasting.ATTEMPTS)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(data)
     place.chmod(0o600)
@@ -285,7 +285,7 @@ def reason(fake: FakeHost) -> str:
 
 @pytest.mark.parametrize("strange", STRANGE)
 def test_whatever_is_in_place_of_the_record_means_cold_once(ready: FakeHost, strange: Callable[[Path], None]) -> None:
-    strange(attempts.locate(ready.root))
+    strange(state.place_of(ready.root, Lasting.ATTEMPTS))
     boot(ready)
     assert reboot(ready) is None
     assert "record of attempts" in reason(ready)
@@ -295,7 +295,7 @@ def test_whatever_is_in_place_of_the_record_means_cold_once(ready: FakeHost, str
 
 
 def test_a_directory_with_something_in_it_means_cold_until_it_goes(ready: FakeHost) -> None:
-    as_full_directory(attempts.locate(ready.root))
+    as_full_directory(state.place_of(ready.root, Lasting.ATTEMPTS))
     for _ in range(2):
         boot(ready)
         assert reboot(ready) is None
@@ -314,8 +314,8 @@ def test_boots_that_arrive(ready: FakeHost, preload: bool) -> None:
     record = attempts.read(ready.root)
     assert record.last is not None
     assert (record.last.outcome, record.last.attempt.id) == (Outcome.UNDER_WAY, shown)
-    assert record.last.attempt.time == int(attempts.locate(ready.root).stat().st_mtime)
-    assert stat.S_IMODE(attempts.locate(ready.root).stat().st_mode) == 0o600
+    assert record.last.attempt.time == int(state.place_of(ready.root, Lasting.ATTEMPTS).stat().st_mtime)
+    assert stat.S_IMODE(state.place_of(ready.root, Lasting.ATTEMPTS).stat().st_mode) == 0o600
 
 
 def test_one_that_never_arrives_closes_the_guard_and_trust_opens_it(ready: FakeHost) -> None:
@@ -410,10 +410,10 @@ def test_a_record_that_cannot_be_written_means_cold(ready: FakeHost) -> None:
 
 
 def test_a_kernel_loaded_by_hand_is_no_attempt(ready: FakeHost) -> None:
-    as_garbage(attempts.locate(ready.root))
+    as_garbage(state.place_of(ready.root, Lasting.ATTEMPTS))
     ready.write("sys/kernel/kexec_loaded", "1\n")
     assert shutdown.prepare(gather(ready.root), Settings()).code == "by-hand"
-    assert not attempts.locate(ready.root).exists()
+    assert not state.place_of(ready.root, Lasting.ATTEMPTS).exists()
 
 
 def test_a_machine_that_goes_off_before_the_end_of_its_boot_has_arrived(fake: FakeHost, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ class Row(NamedTuple):
 
 def read_attempt(root: Path) -> object:
     attempts.begin(root)
-    return attempts.locate(root).read_bytes()
+    return state.place_of(root, Lasting.ATTEMPTS).read_bytes()
 
 
 ROWS: Dict[StateFile, Row] = {
@@ -218,7 +218,7 @@ def test_whatever_is_in_the_place_of_a_file_no_other_kernel_is_started(
         return
     if decision.kexec:
         assert target(loaded) == expected
-        attempts.parse_record(attempts.locate(loaded.root).read_bytes())
+        attempts.parse_record(state.place_of(loaded.root, Lasting.ATTEMPTS).read_bytes())
     else:
         assert decision.reason.isprintable()
         assert (loaded.root / "sys/kernel/kexec_loaded").read_text() == "0\n"
