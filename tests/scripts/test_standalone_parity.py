@@ -3,7 +3,6 @@
 import os
 import random
 import shlex
-import shutil
 from pathlib import Path
 from typing import List, NamedTuple, Sequence
 
@@ -162,13 +161,13 @@ def jail(request: pytest.FixtureRequest, tmp_path: Path) -> StandaloneJail:
 
 
 def answers(jail: StandaloneJail, corpus: Sequence[bytes], lines: str) -> List[str]:
-    """Run shell lines, each with $file set to the next of `corpus`; return the line that each has printed."""
+    """Write `corpus` as corpus/0000 and on, run shell lines, each with $file set to the next; return what each has printed."""
     said: List[str] = []
     for start in range(0, len(corpus), BATCH):
-        for number, data in enumerate(corpus[start : start + BATCH], start):
-            jail.put("corpus/{:04}".format(number), data)
-        done = jail.drive("for file in /corpus/*; do\n{}\ndone\n".format(lines))
-        shutil.rmtree(str(jail.root / "corpus"))
+        names = ["corpus/{:04}".format(number) for number in range(start, min(start + BATCH, len(corpus)))]
+        for name, data in zip(names, corpus[start:]):
+            jail.put(name, data)
+        done = jail.drive("for file in {}; do\n{}\ndone\n".format(" ".join("/" + name for name in names), lines))
         said += done.said.splitlines()
         assert len(said) == min(start + BATCH, len(corpus)), done.said[-2000:]
     return said
