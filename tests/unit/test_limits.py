@@ -21,6 +21,20 @@ DEFAULT = ROUTES + "eth0\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n
 LOCAL = ROUTES + "eth0\t0002000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
 SIX = "{} {} {} 00 {} 00000400 00000001 00000000 {} {}\n"
 NONE = "0" * 32
+# The kernel's tables of routes for IPv4 and IPv6, and whether one of them has a default route.
+TABLES = [
+    (DEFAULT, "", True),
+    (LOCAL, "", False),
+    (DEFAULT.replace("0003", "0200"), "", False),
+    (DEFAULT.replace("0003", "zz"), "", False),
+    (DEFAULT.replace("0003", "0201"), "", False),
+    ("", SIX.format(NONE, "00", NONE, NONE, "00000001", "lo"), False),
+    ("", SIX.format(NONE, "00", NONE, NONE, "00000201", "eth0"), False),
+    ("", SIX.format(NONE, "00", NONE, NONE, "00000003", "eth0"), True),
+    ("", SIX.format(NONE, "00", NONE, NONE, "00200200", "lo"), False),
+    ("", SIX.format(NONE, "40", NONE, NONE, "00000001", "eth0"), False),
+    ("", "", False),
+]
 
 
 @pytest.fixture
@@ -171,22 +185,7 @@ def test_a_program_that_fails_is_named(ready: FakeHost) -> None:
     assert failure == "{} failed with exit code 4: no disk".format(path)
 
 
-@pytest.mark.parametrize(
-    "four, six, there",
-    [
-        (DEFAULT, "", True),
-        (LOCAL, "", False),
-        (DEFAULT.replace("0003", "0200"), "", False),
-        (DEFAULT.replace("0003", "zz"), "", False),
-        (DEFAULT.replace("0003", "0201"), "", False),
-        ("", SIX.format(NONE, "00", NONE, NONE, "00000001", "lo"), False),
-        ("", SIX.format(NONE, "00", NONE, NONE, "00000201", "eth0"), False),
-        ("", SIX.format(NONE, "00", NONE, NONE, "00000003", "eth0"), True),
-        ("", SIX.format(NONE, "00", NONE, NONE, "00200200", "lo"), False),
-        ("", SIX.format(NONE, "40", NONE, NONE, "00000001", "eth0"), False),
-        ("", "", False),
-    ],
-)
+@pytest.mark.parametrize("four, six, there", TABLES)
 def test_default_route(fake: FakeHost, four: str, six: str, there: bool) -> None:
     fake.write("proc/net/route", four)
     fake.write("proc/net/ipv6_route", six)

@@ -9,9 +9,15 @@ from tests.vm.snapshot import Snapshot
 
 SETTINGS = "/etc/default/kexec-initd"
 RECORD = "/var/lib/kexec-initd/attempts"
+PROGRAMS = "/etc/kexec-initd/arrival.d"
+PROGRAM = PROGRAMS + "/database"
 # What makes the arrival a bad one, and the reason that is kept. The guests have no network but the loopback.
 CHECKS = {
     "route": (f"echo CHECK_ROUTE=yes >>{SETTINGS}", "failed: there is no default route"),
+    "program": (
+        f"mkdir -p {PROGRAMS}; printf '#!/bin/sh\\necho no disk >&2; exit 4\\n' >{PROGRAM}; chmod 755 {PROGRAM}",
+        f"failed: {PROGRAM} failed with exit code 4: no disk",
+    ),
 }
 
 
