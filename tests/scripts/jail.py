@@ -4,6 +4,7 @@ There is no /proc and no /dev of this machine in it, no kexec and no reboot but 
 Needs root, for chroot(2).
 """
 
+import functools
 import re
 import shutil
 import subprocess
@@ -50,6 +51,16 @@ class Run(NamedTuple):
     seconds: float
 
 
+@functools.lru_cache(maxsize=None)
+def libraries(program: str) -> List[str]:
+    """Return the paths of the libraries that a program of this machine needs, found once for all jails."""
+    listing = subprocess.run(
+        ["ldd", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False
+    )
+    found = re.findall(r"/\S+", listing.stdout if listing.returncode == 0 else "")
+    return [library.rstrip(":") for library in found]
+
+
 class Jail:
     """The chroot below `root`; its programs log their calls."""
 
@@ -84,14 +95,11 @@ class Jail:
 
     def copy(self, program: str) -> None:
         """Copy a program of this machine with the libraries that it needs."""
-        listing = subprocess.run(
-            ["ldd", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False
-        )
-        for library in re.findall(r"/\S+", listing.stdout if listing.returncode == 0 else ""):
-            target = self.root / library.lstrip("/:").rstrip(":")
+        for library in libraries(program):
+            target = self.root / library.lstrip("/")
             target.parent.mkdir(parents=True, exist_ok=True)
             if not target.exists():
-                shutil.copy(library.rstrip(":"), target)
+                shutil.copy(library, target)
         shutil.copy(program, self.root / "bin" / Path(program).name)
 
     def write(self, path: str, text: str, mode: int = 0o644) -> Path:
