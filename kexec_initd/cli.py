@@ -5,6 +5,7 @@ make, and a shutdown waits for that.
 """
 
 import argparse
+import functools
 import gc
 import os
 import sys
@@ -47,6 +48,7 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message, "see {} --help".format(self.prog))
 
 
+@functools.lru_cache(maxsize=None)
 def make_parser() -> Parser:
     """Return the parser of the command line; kexec-initd(8) documents what it accepts."""
     parser = Parser(prog="kexec-initd", description="Make the plain `reboot` go through kexec.", epilog=EPILOG)

@@ -36,4 +36,6 @@ class Refused(Error):
 
 def one_line(text: str) -> str:
     """Return `text` with what is not printable escaped: file names may hold newlines or terminal controls."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)

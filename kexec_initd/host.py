@@ -101,7 +101,8 @@ def identify(root: Path) -> Tuple[str, str, str]:
         if any(map(_is_unfit, find_release_files(root))):
             return "", "", ""
         found = read_distribution(root)
-        return found.id(), found.like(), found.version() or ""
+        # Its version(), too, begins with that; before 1.6 it runs uname(1) in any case.
+        return found.id(), found.like(), found.os_release_attr("version_id") or found.version() or ""
     except (ValueError, OSError):  # bytes that are no text, a quotation without its end; a file that cannot be read
         return "", "", ""
 

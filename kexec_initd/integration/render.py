@@ -4,6 +4,7 @@ Templates are valid shell with few placeholders. What comes from outside reaches
 the filter `sh`, or as an LSB header of which every line is a comment.
 """
 
+import functools
 import re
 import shlex
 import sys
@@ -232,10 +233,11 @@ def _words(values: Sequence[str]) -> str:
     return " ".join(shlex.quote(value) for value in values)
 
 
-def _render(template: str, values: Dict[str, Value]) -> bytes:
-    """Fill a template. `{#` is no comment, since `${#name}` is shell."""
+@functools.lru_cache(maxsize=None)
+def _environment(directory: str) -> jinja2.Environment:
+    """Return what compiles each template of a directory once. `{#` is no comment, since `${#name}` is shell."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(str(find_templates())),
+        loader=jinja2.FileSystemLoader(directory),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
@@ -244,6 +246,12 @@ def _render(template: str, values: Dict[str, Value]) -> bytes:
         comment_end_string="##}",
     )
     environment.filters.update(sh=shlex.quote, words=_words)
+    return environment
+
+
+def _render(template: str, values: Dict[str, Value]) -> bytes:
+    """Fill a template."""
+    environment = _environment(str(find_templates()))
     try:
         text = environment.get_template(template).render(values)
     except jinja2.TemplateError as error:

@@ -17,6 +17,12 @@ def test_gather(fake: FakeHost) -> None:
     assert (host.kernel_release, host.cmdline) == ("6.1.0-test", "BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro")
 
 
+def test_no_program_is_run_where_os_release_says_all(fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(fake.program("uname").parent))
+    assert gather(fake.root).release == "12"
+    assert fake.calls() == []
+
+
 def test_an_os_release_with_shell_in_it_is_only_text(fake: FakeHost) -> None:
     fake.write("etc/os-release", 'ID=debian\nVERSION_ID="$(touch {}/canary)"\n'.format(fake.root))
     assert gather(fake.root).family is Family.DEBIAN
