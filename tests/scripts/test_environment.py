@@ -61,7 +61,9 @@ CASES: List[Tuple[str, Dict[str, str], str]] = [
 
 
 VERBS = [["status", "--json"], ["target"]]
-MAIN = "import sys; sys.path[:0] = {!r}; from kexec_initd.cli import main; sys.exit(main(sys.argv[1:]))"
+# What is compiled in the first call serves the others, which else would take most of their time for that.
+CACHE = "sys.pycache_prefix = {!r}; sys.dont_write_bytecode = False"
+MAIN = "import sys; " + CACHE + "; sys.path[:0] = {!r}; from kexec_initd.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: "-".join(verb))
@@ -76,13 +78,14 @@ def test_the_command_does_the_same_as_in_a_clean_environment(tmp_path: Path, ver
         (evil / name).chmod(0o755)
     (evil / "profile").write_text(": >{}\n".format(tmp_path / "canary"))
     paths = [str(CHECKOUT), *(path for path in sys.path if "site-packages" in path)]
+    main = MAIN.format(str(tmp_path / "cache"), paths)
     seen = {}
     for name, variables, call in [("clean", {}, 'exec "$@"'), *CASES]:
         given = {key: value.replace("/evil", str(evil)).replace("/canary", str(tmp_path / "canary"))
                  for key, value in variables.items()}  # fmt: skip
         call = call.replace("/evil", str(evil)).replace("/tmp/gone", str(tmp_path / "gone"))
         argv = ["/bin/sh", "-c", call, "sh", "/usr/bin/env", *("{}={}".format(*pair) for pair in given.items())]
-        argv += [sys.executable, "-I", "-B", "-c", MAIN.format(paths), *verb, "--root", str(fake.root)]
+        argv += [sys.executable, "-I", "-B", "-c", main, *verb, "--root", str(fake.root)]
         done = subprocess.run(
             argv, env={"PATH": os.environ["PATH"]}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, timeout=60, check=False,
