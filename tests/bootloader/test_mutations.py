@@ -111,7 +111,7 @@ def test_damage_leads_to_different_answers(tmp_path: Path) -> None:
 
 
 def seconds(root: Path) -> float:
-    """Return the processor time that a menu takes, whose 5,000 entries are there, with the garbage left alone as `main` leaves it."""
+    """Return the processor time that a menu of 5,000 entries takes, garbage being left alone as `main` does."""
     gc.set_threshold(COLLECT_AFTER)
     start = time.process_time()
     menu = find_menu(root)
