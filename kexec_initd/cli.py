@@ -28,7 +28,7 @@ from kexec_initd import (
 )
 from kexec_initd.bootloader import BootEntry, listing, target
 from kexec_initd.bootloader.menu import find_menu
-from kexec_initd.errors import Error, Refused, UsageError, one_line
+from kexec_initd.errors import Error, Refused, UsageError, one_line, tell
 from kexec_initd.host import Host, InitSystem, gather
 from kexec_initd.surroundings import confinement
 
@@ -124,7 +124,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
-        return fail("{}: {}".format(error.filename, error.strerror) if error.filename else str(error), FAILED)
+        return fail(tell(error), FAILED)
     except KeyboardInterrupt:
         return fail("interrupted", FAILED)
     return DONE

@@ -34,6 +34,13 @@ class Refused(Error):
     cold_code = Code.UNFIT
 
 
+def tell(error: Exception) -> str:
+    """Return an error as a sentence, that of a system call with its path."""
+    if isinstance(error, OSError) and error.strerror:
+        return "{}: {}".format(error.filename, error.strerror) if error.filename else error.strerror
+    return str(error)
+
+
 def one_line(text: str) -> str:
     """Return `text` with what is not printable escaped: file names may hold newlines or terminal controls."""
     if text.isprintable():

@@ -15,7 +15,7 @@ from kexec_initd.assessment import assess
 from kexec_initd.bootloader import Change
 from kexec_initd.cmdline import find_attempt
 from kexec_initd.codes import Code
-from kexec_initd.errors import Error, Refused, one_line
+from kexec_initd.errors import Error, Refused, one_line, tell
 from kexec_initd.host import Host
 from kexec_initd.policy import Decision, cold
 from kexec_initd.settings import Settings
@@ -95,7 +95,7 @@ def prepare(host: Host, settings: Settings) -> Decision:
         with lock(host.root):
             decision, changes = _prepare(host, settings)
     except (Error, OSError) as error:
-        decision = cold(error.cold_code if isinstance(error, Error) else Code.FAILED, str(error))
+        decision = cold(error.cold_code if isinstance(error, Error) else Code.FAILED, tell(error))
     if not decision.kexec:
         _unload(host.root)
     try:

@@ -116,7 +116,10 @@ def write(root: Path, file: StateFile, data: bytes) -> None:
     """Give `file` that content, whole or not at all; an empty directory in its place goes. Raises Refused, OSError."""
     place = directory(root, file) / file.value
     if place.is_dir() and not place.is_symlink():
-        place.rmdir()
+        try:
+            place.rmdir()
+        except OSError as error:
+            raise Refused("cannot write {}, a directory: {}".format(path_of(root, file), error.strerror), "remove it")
     write_atomic(place, data, 0o600)
 
 

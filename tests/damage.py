@@ -1,11 +1,16 @@
 """What can happen to a file of the state: each byte flipped, each cut, something else in its place."""
 
+import contextlib
 import os
+import resource
+import shutil
+import signal
 import stat
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
 NOBODY = 65534
+MEMORY = 256 << 20
 
 
 def flips(data: bytes, step: int = 1) -> Iterator[bytes]:
@@ -62,3 +67,39 @@ KINDS: Dict[str, Callable[[Path], Any]] = {
     "writable for all": _with_mode(0o606),
     "unreadable": _with_mode(0o000),
 }
+
+
+def clear(place: Path) -> None:
+    """Remove whatever is there."""
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(str(place))
+    elif os.path.lexists(str(place)):
+        place.unlink()
+
+
+@contextlib.contextmanager
+def no_longer_than(seconds: int) -> Iterator[None]:
+    """Interrupt what waits."""
+
+    def fail(number: int, frame: object) -> None:
+        raise AssertionError("it waits")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def with_little_memory(run: Callable[[], Any]) -> Any:
+    """Return what `run` does with that much more memory, within seconds."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY, before[1]))
+    try:
+        with no_longer_than(120):
+            return run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)

@@ -4,6 +4,7 @@ It is on the disk before the first change and leaves after the last. The parser 
 """
 
 import enum
+import os
 import stat
 from pathlib import Path
 from typing import Any, List, NamedTuple, Optional, Tuple
@@ -20,7 +21,7 @@ VERSION = 1
 PATH = "{}/{}".format(STATE_DIR, Lasting.MANIFEST.value)
 FIELDS = {"version", "state", "directories", "changes"}
 STAGED = ".kexec-initd-*"  # as files.write_atomic names them
-DAMAGED_HINT = "restore it from a backup, or reinstall initscripts by hand and remove the file"
+DAMAGED_HINT = "restore it from a backup, or remove it and run this again, which then looks for what is ours"
 
 
 class State(enum.Enum):
@@ -79,10 +80,13 @@ def is_installed(root: Path) -> bool:
 
 def read_manifest(root: Path) -> Optional[Manifest]:
     """Return the manifest, or None where there is none. Raises Refused for one that cannot be trusted or understood."""
-    found = observe(root, PATH)
+    try:
+        found = observe(root, PATH)
+    except Refused as error:
+        raise Refused(error.message, DAMAGED_HINT)
     if found is None:
         return None
-    if found.mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if found.mode & (stat.S_IWGRP | stat.S_IWOTH) or found.uid not in (0, os.geteuid()):
         raise Refused("{} can be written by others than root".format(PATH), DAMAGED_HINT)
     try:
         return parse_manifest(found.data)

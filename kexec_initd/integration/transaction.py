@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Iterator
 
 from kexec_initd import attempts, commands, reasons, state
-from kexec_initd.errors import Error, Refused
+from kexec_initd.errors import Error, Refused, tell
 from kexec_initd.files import fsync_dir
 from kexec_initd.integration import diversion, links
 from kexec_initd.integration.changes import Action, Plan, Step
@@ -30,6 +30,7 @@ SHELL = "/bin/sh"
 LOCK = "{}/{}".format(STATE_DIR, Lasting.LOCK.value)
 SYNTAX_TIMEOUT = 20.0
 LOCK_TRIES = 20
+LOCK_HINT = "remove what is in its place"
 
 
 def execute(plan: Plan) -> None:
@@ -46,7 +47,7 @@ def execute(plan: Plan) -> None:
             else:
                 _install(plan)
     except OSError as error:
-        raise Error(_tell(error))
+        raise Error(tell(error))
 
 
 def _install(plan: Plan) -> None:
@@ -62,7 +63,7 @@ def _install(plan: Plan) -> None:
     except (OSError, Error) as error:
         if not fresh:
             hint = "each file is whole; run install again"
-            raise Error("{}; {}".format(_tell(error), hint))
+            raise Error("{}; {}".format(tell(error), hint))
         _roll_back(plan, error)
         raise
 
@@ -73,7 +74,7 @@ def _roll_back(plan: Plan, cause: Exception) -> None:
         _remove(plan_removal(plan.root, plan.wanted), announce=False)
     except (OSError, Error) as error:
         hint = "run `kexec-initd uninstall` to undo the rest"
-        raise Error("{}; undoing the install failed as well: {}".format(_tell(cause), _tell(error)), hint)
+        raise Error("{}; undoing the install failed as well: {}".format(tell(cause), tell(error)), hint)
 
 
 def _remove(plan: Plan, announce: bool = True) -> None:
@@ -215,7 +216,7 @@ def _open_lock(root: Path) -> int:
         except OSError as error:
             if error.errno == errno.ENOENT:
                 continue
-            raise
+            raise Error("the lock {} cannot be opened: {}".format(place, error.strerror), LOCK_HINT)
         if _take(fd, place):
             return fd
         os.close(fd)
@@ -227,7 +228,7 @@ def _take(fd: int, place: Path) -> bool:
     found = os.fstat(fd)
     if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()):
         os.close(fd)
-        raise Refused("{} is not a file of root".format(place))
+        raise Refused("{} is not a file of root".format(place), LOCK_HINT)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -258,10 +259,3 @@ def _remove_state(plan: Plan) -> None:
     for path in sorted(set(plan.wanted.directories) | {STATE_DIR}, reverse=True):
         if (STATE_DIR + "/").startswith(path + "/"):
             remove_directory(plan.root, path)
-
-
-def _tell(error: Exception) -> str:
-    """Return an error as a sentence with its path."""
-    if isinstance(error, OSError):
-        return "{}: {}".format(error.filename, error.strerror) if error.filename else str(error.strerror)
-    return str(error)

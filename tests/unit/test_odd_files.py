@@ -4,7 +4,6 @@ import builtins
 import contextlib
 import io
 import os
-import signal
 import stat
 import tempfile
 import time
@@ -17,6 +16,7 @@ from kexec_initd.cli import DONE, REFUSED, main
 from kexec_initd.host import gather
 from kexec_initd.settings import Settings
 from kexec_initd.shutdown import preload
+from tests.damage import no_longer_than
 from tests.unit.fake_host import FakeHost, with_kernel
 
 VERBS = [("status",), ("entries",), ("target",), ("install", "--dry-run")]
@@ -73,22 +73,6 @@ def fill(fake: FakeHost) -> FakeHost:
 @pytest.fixture
 def host(fake: FakeHost) -> FakeHost:
     return fill(fake)
-
-
-@contextlib.contextmanager
-def no_longer_than(seconds: int) -> Iterator[None]:
-    """Interrupt what waits."""
-
-    def fail(number: int, frame: object) -> None:
-        raise AssertionError("it waits")
-
-    before = signal.signal(signal.SIGALRM, fail)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def run_all(root: Path, verbs: Sequence[Tuple[str, ...]], capsys: pytest.CaptureFixture[str]) -> None:

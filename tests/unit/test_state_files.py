@@ -1,9 +1,13 @@
 """Every file of the state by Python's readers: no damage passes for something else, crashes, or is waited for."""
 
 import ast
+import functools
+import itertools
+import json
 import os
 import re
-import resource
+import stat
+import tracemalloc
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Set
 
@@ -12,21 +16,21 @@ import pytest
 import kexec_initd
 from kexec_initd import attempts, reasons, sealing, stamp, state, watchdog
 from kexec_initd.assessment import is_attended
-from kexec_initd.cli import DONE, REFUSED, main
+from kexec_initd.attempts import format_record
+from kexec_initd.cli import DONE, FAILED, REFUSED, fail, main, make_parser
 from kexec_initd.codes import Code
-from kexec_initd.errors import Error
+from kexec_initd.errors import Error, tell
 from kexec_initd.guard import Attempt, Guard, Last, Outcome, Record
 from kexec_initd.host import gather
 from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, format_manifest, read_manifest
 from kexec_initd.policy import cold
 from kexec_initd.settings import Settings
-from kexec_initd.shutdown import attend, preload, prepare
+from kexec_initd.shutdown import attend, preload, prepare, settle
 from kexec_initd.state import Damaged, Lasting, StateFile, Volatile
-from tests.damage import KINDS, NOBODY, cuts, flips
+from tests.damage import KINDS, NOBODY, clear, cuts, flips, with_little_memory
 from tests.unit.fake_host import FakeHost, with_kernel
-from tests.unit.test_odd_files import no_longer_than
 
-MEMORY = 256 << 20
+PEAK = 4 << 20
 BEGUN = Attempt("0123456789abcdef", 1700000000, "0123abcd", "6.1.0-test")
 RECORD = Record("boot", 3, 9, 1700000000, Last(Outcome.ARRIVED, BEGUN), Guard(1, BEGUN, "no route"))
 LOADED = stamp.Loaded("6.1", "/boot/vmlinuz", ["/boot/initrd"], "root=/dev/vda", "0123", False, ["title", "root=x"])
@@ -164,66 +168,206 @@ def target(fake: FakeHost) -> object:
     return [re.sub(r"attempt=\w+", "", word) for word in calls[-1][1:] if not word.startswith("/proc/self/fd")]
 
 
-def with_little_memory(run: Callable[[], Any]) -> Any:
-    """Return what `run` does with that much more memory, within seconds."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY, before[1]))
+def run_damaged(root: Path, file: StateFile, kind: str, run: Callable[[], Any]) -> Any:
+    """Return what `run` does, with little memory, while something else is where `file` was, and nothing is done beside it."""
+    place = state.place_of(root, file)
+    aside = place.with_name(place.name + ".aside")
+    place.rename(aside)
+    good = aside.read_bytes()
+    KINDS[kind](place)
+    if kind == "1 GiB":
+        tracemalloc.start()
+    found = with_little_memory(run)
+    if kind == "1 GiB":
+        assert tracemalloc.get_traced_memory()[1] < PEAK
+        tracemalloc.stop()
+    assert aside.read_bytes() == good, "a link was followed"
+    return found
+
+
+@pytest.mark.parametrize("file", ROWS, ids=str)
+def test_no_reader_takes_something_else_for_a_file(tmp_path: Path, file: StateFile) -> None:
+    row = ROWS[file]
+    state.write(tmp_path, Volatile.STAMP, b"")
+    state.write(tmp_path, Lasting.ATTEMPTS, b"")
+    for kind in KINDS:
+        clear(state.place_of(tmp_path, file))
+        state.write(tmp_path, file, row.good)
+        found = run_damaged(tmp_path, file, kind, lambda: answer(row, tmp_path))
+        assert found is None or (kind == "missing" and found == Record()), kind
+
+
+class Site:
+    """A host with a loaded kernel, a closed guard for another one, and each file of the state: good as often as wanted."""
+
+    def __init__(self, fake: FakeHost) -> None:
+        self.fake, self.root = fake, with_kernel(fake).root
+        fake.program("modprobe")
+        state.write(self.root, Lasting.ATTEMPTS, format_record(Record("boot", 3, 9, 1700000000, None, Guard(0, BEGUN))))
+        preload(gather(self.root), Settings())
+        self.target = target(fake)
+        state.write(self.root, Lasting.MANIFEST, format_manifest(Manifest(State.INSTALLED, (), ())))
+        for file in (Lasting.WATCHDOG, Volatile.WATCHDOG, Volatile.ATTENDED):
+            state.write(self.root, file, ROWS[file].good)
+        for other, data in HARMLESS.items():
+            state.write(self.root, other, data)
+        self.good = self.read()
+        self.good[Lasting.ATTEMPTS] = self.good[Volatile.ATTEMPT]
+
+    def read(self) -> Dict[StateFile, bytes]:
+        """Return what is in those files that are such."""
+        places = {file: state.place_of(self.root, file) for file in FILES}
+        return {
+            file: place.read_bytes()
+            for file, place in places.items()
+            if stat.S_ISREG(mode(place)) and size(place) < PEAK
+        }
+
+    def reset(self) -> None:
+        """Have each file as it was, and a stamp that fits."""
+        places = {file: state.place_of(self.root, file) for file in FILES}
+        for directory in {place.parent for place in places.values()}:
+            clear(directory)
+            directory.mkdir(mode=0o700)
+        for file, data in self.good.items():
+            places[file].write_bytes(data)
+            places[file].chmod(0o600)
+        lines = sealing.unseal(self.good[Volatile.STAMP]).decode().splitlines()
+        paths = [Path("/" + line.partition("/")[2]) for line in lines]
+        places[Volatile.STAMP].write_text(stamp.text_for(self.root, paths))
+        self.boot(1, "1\n", "")
+
+    def boot(self, number: int, loaded: str, words: str) -> None:
+        """Have the boot of that number run, with more words on its command line."""
+        self.fake.write("proc/sys/kernel/random/boot_id", "00000000-0000-4000-8000-{:012}\n".format(number))
+        self.fake.write("sys/kernel/kexec_loaded", loaded)
+        self.fake.write("proc/cmdline", "BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro{}\n".format(words))
+
+    def arrive(self) -> int:
+        """Boot into the attempt under way, and have the end of that boot confirm it."""
+        self.boot(2, "0\n", " kexec_initd.attempt=" + json.loads(self.good[Volatile.LOADED].decode())["attempt"])
+        return told(lambda: print(preload(gather(self.root), Settings(preload=False, check_route=False))))
+
+    def go_off(self) -> int:
+        """Settle how another boot came as it goes off."""
+        self.boot(2, "0\n", "")
+        return told(lambda: settle(gather(self.root), Settings()))
+
+    def call(self, *words: str) -> int:
+        """Run a verb; those for the running host alone have no --root, and take it from here."""
+        args = make_parser().parse_args(words)
+        return told(lambda: args.run(args, gather(self.root)))
+
+    def status(self, *words: str) -> int:
+        """Run `status`."""
+        return main(["status", *words, "--root", str(self.root)])
+
+
+def told(run: Callable[[], object]) -> int:
+    """Return the exit code as `main` does, and report an error as it does."""
     try:
-        with no_longer_than(120):
-            return run()
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, before)
+        run()
+    except (Error, OSError) as error:
+        return fail(tell(error), error.exit_code if isinstance(error, Error) else FAILED)
+    return DONE
 
 
-@pytest.mark.parametrize("file", FILES, ids=str)
-def test_whatever_is_in_the_place_of_a_file_is_told_in_a_line(
-    loaded: FakeHost, file: StateFile, capsys: pytest.CaptureFixture[str]
-) -> None:
-    place = state.place_of(loaded.root, file)
-    if place.exists():
-        place.rename(place.with_name(place.name + ".aside"))
-    for name, make in KINDS.items():
-        make(place)
-        code = with_little_memory(lambda: main(["status", "--root", str(loaded.root)]))
-        said = capsys.readouterr()
-        assert code in (DONE, REFUSED), name
-        assert len(said.err.splitlines()) == (code == REFUSED), name
-        assert "Traceback" not in said.out + said.err, name
-        (place / "in").rmdir() if name == "full directory" else None
-        place.rmdir() if not place.is_symlink() and place.is_dir() else place.unlink() if os.path.lexists(
-            str(place)
-        ) else None
+def mode(place: Path) -> int:
+    return place.lstat().st_mode if os.path.lexists(str(place)) else 0
 
 
-DECIDING = [Volatile.STAMP, Volatile.LOADED, Volatile.ATTEMPT, Volatile.LOCK, Volatile.DECISION, Lasting.ATTEMPTS]
+def size(place: Path) -> int:
+    return place.lstat().st_size
 
 
-@pytest.mark.parametrize(
-    "name", ["full directory", "fifo", "link to a good file", "1 GiB", "of another owner", "empty"]
-)
-@pytest.mark.parametrize("file", DECIDING, ids=str)
-def test_whatever_is_in_the_place_of_a_file_no_other_kernel_is_started(
-    loaded: FakeHost, file: StateFile, name: str
-) -> None:
-    expected = target(loaded)
-    place = state.place_of(loaded.root, file)
-    if place.exists():
-        place.rename(place.with_name(place.name + ".aside"))
-    KINDS[name](place)
-    try:
-        decision = with_little_memory(lambda: prepare(gather(loaded.root), Settings()))
-    except (Error, OSError):
-        assert file is Volatile.DECISION, "none is left, so the last step goes cold"
-        return
-    if decision.kexec:
-        assert target(loaded) == expected
-        attempts.parse_record(state.place_of(loaded.root, Lasting.ATTEMPTS).read_bytes())
+class Verb(NamedTuple):
+    """What is called; what fails it, by file; what it may write or remove, also when it fails."""
+
+    run: Callable[[Site], int]
+    failing: Dict[StateFile, Set[str]]
+    writing: Set[StateFile] = set()
+
+
+ANYTHING = set(KINDS) - {"missing"}
+FULL = {"full directory"}
+UNLOCKABLE = {kind for kind in KINDS if kind.endswith("directory") or kind.startswith("link")} | {"socket"}
+LOADS: Set[StateFile] = {Volatile.STAMP, Volatile.LOADED, Volatile.ATTEMPT, Volatile.WATCHDOG, Lasting.WATCHDOG}
+BEGINS: Set[StateFile] = {Lasting.ATTEMPTS, Lasting.LAST_COLD, Volatile.LAST_COLD}
+VERBS: Dict[str, Verb] = {
+    "status": Verb(Site.status, {Lasting.MANIFEST: ANYTHING}),
+    "status --json": Verb(lambda site: site.status("--json"), {Lasting.MANIFEST: ANYTHING}),
+    "trust": Verb(
+        lambda site: site.call("trust"), {Volatile.LOCK: UNLOCKABLE, Lasting.ATTEMPTS: FULL}, {Lasting.ATTEMPTS}
+    ),
+    "preload": Verb(
+        lambda site: site.call("preload"),
+        {Volatile.LOCK: UNLOCKABLE, Volatile.STAMP: FULL, Lasting.WATCHDOG: ANYTHING},
+        LOADS | BEGINS,
+    ),
+    "arrival": Verb(Site.arrive, {Volatile.LOCK: UNLOCKABLE, Lasting.WATCHDOG: ANYTHING}, BEGINS | {Lasting.WATCHDOG}),
+    "power-off": Verb(Site.go_off, {Volatile.LOCK: UNLOCKABLE, Lasting.ATTEMPTS: ANYTHING}, {Lasting.ATTEMPTS}),
+    "prepare": Verb(lambda site: site.call("prepare"), {Volatile.DECISION: FULL}, LOADS | BEGINS | {Volatile.DECISION}),
+    "uninstall --dry-run": Verb(
+        lambda site: site.call("uninstall", "--dry-run", "--root", str(site.root)), {Lasting.MANIFEST: ANYTHING}
+    ),
+}
+# Without these nobody knows what to start, or what became of the last attempt.
+COLD: Set[StateFile] = {Volatile.LOADED, Volatile.ATTEMPT, Lasting.ATTEMPTS}
+
+
+def check_prepared(site: Site, file: StateFile, kind: str, said: str) -> None:
+    """No other kernel is started, and none where it cannot be told which."""
+    decision = site.read().get(Volatile.DECISION)
+    loaded = (site.root / "sys/kernel/kexec_loaded").read_text()
+    if decision == b"kexec\n":
+        assert file not in COLD or (file, kind) == (Lasting.ATTEMPTS, "missing")
+        assert (target(site.fake), loaded, said) == (site.target, "1\n", "")
+        attempts.parse_record(site.read()[Lasting.ATTEMPTS])
     else:
-        assert decision.reason.isprintable()
-        assert (loaded.root / "sys/kernel/kexec_loaded").read_text() == "0\n"
-    if file in (Lasting.ATTEMPTS, Volatile.LOADED):
-        assert not decision.kexec
+        assert loaded == "0\n" or decision is None, "without a decision the last step goes cold"
+        assert said.count("\n") == 1 and str(state.path_of(site.root, file)) in said
+
+
+def check_arrived(site: Site, file: StateFile) -> None:
+    """The arrival was written down, where there was a record and a lock."""
+    if file not in (Lasting.ATTEMPTS, Volatile.LOCK):
+        record = attempts.parse_record(site.read()[Lasting.ATTEMPTS])
+        assert record.last is not None and record.last.outcome is Outcome.ARRIVED
+        assert (record.total, record.guard) == (10, Guard(2, BEGUN))
+
+
+# Each kind with each verb is for the long tier; here each file meets each kind, and each file each verb.
+@pytest.mark.parametrize("stride", [4, pytest.param(1, marks=pytest.mark.full)])
+@pytest.mark.parametrize("number, file", list(enumerate(FILES)), ids=str)
+def test_whatever_is_in_the_place_of_a_file_is_told_in_a_line(
+    fake: FakeHost, number: int, file: StateFile, stride: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = Site(fake)
+    path = str(state.path_of(site.root, file))
+    for (first, kind), (second, (name, verb)) in itertools.product(enumerate(KINDS), enumerate(VERBS.items())):
+        if (first + second + number) % stride and kind not in FULL:
+            continue
+        site.reset()
+        before = site.read()
+        capsys.readouterr()
+        code = run_damaged(site.root, file, kind, functools.partial(verb.run, site))
+        said = capsys.readouterr()
+        case = (name, kind, said)
+        assert code in ((FAILED, REFUSED) if kind in verb.failing.get(file, ()) else (DONE,)), case
+        assert said.err.count("\n") == (code != DONE) == (path in said.err), case
+        # status says it of the guard and of the reboot
+        assert sum(path in line for line in said.out.splitlines()) <= 1 + name.startswith("status"), case
+        assert "Errno" not in said.out + said.err, case
+        after = site.read()
+        assert [
+            other for other in before if other not in verb.writing | {file} and after.get(other) != before[other]
+        ] == []
+        if name == "prepare":
+            check_prepared(site, file, kind, said.out + said.err)
+        elif name == "arrival":
+            check_arrived(site, file)
+        elif name == "preload" and (file, kind) == (Volatile.STAMP, "full directory"):
+            assert (site.root / "sys/kernel/kexec_loaded").read_text() == "0\n", "nobody would know whose it is"
 
 
 def linked(path: Path) -> None:
