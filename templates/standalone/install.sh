@@ -3,6 +3,10 @@
 # has made. Done twice it is done once; a run that was killed is completed by the next one, or undone by uninstall.sh.
 # Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused with nothing changed.
 
+{% include "common/roots.sh" %}
+
+{% include "common/whole.sh" %}
+
 {% include "standalone/installer/common.sh" %}
 
 {% include "standalone/installer/checks.sh" %}
@@ -59,6 +63,7 @@ main () {
 	data=$here
 	check_list
 	check_host
+	check_manifest
 	check_files
 	if is_complete; then
 		say "nothing to do: it is installed"

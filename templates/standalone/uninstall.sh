@@ -3,6 +3,10 @@
 # left below /var/lib/kexec-initd. A run that was killed is completed by the next one.
 # Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused with nothing changed.
 
+{% include "common/roots.sh" %}
+
+{% include "common/whole.sh" %}
+
 {% include "standalone/installer/common.sh" %}
 
 {% include "standalone/installer/checks.sh" %}
@@ -34,6 +38,7 @@ main () {
 		say "nothing to do: it is not installed"
 		exit 0
 	fi
+	check_manifest
 	if find_data; then
 		check_removal
 	fi

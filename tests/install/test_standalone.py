@@ -1,14 +1,16 @@
 """The standalone installer in a directory: exact undo, kills and failures at every step, odd files of the admin."""
 
+import functools
 import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Tuple
 
 import pytest
 
+from tests.damage import KINDS, clear, cuts, flips
 from tests.install.standalone import Site, copy
 from tests.trees import put
 
@@ -18,6 +20,10 @@ TARGETS = ["debian:12", "rhel:6", "rhel:4"]
 NOTHING = "kexec-initd: nothing to do: it is "
 BACKUPS = "var/backups/kexec-initd"
 DIVERSIONS = "/var/lib/dpkg/diversions"
+MANIFEST = "var/lib/kexec-initd/manifest"
+DAMAGED = (
+    "kexec-initd: /{} is damaged, or not root's alone: restore it from a backup, or remove it and run this again\n"
+)
 
 
 @pytest.fixture(params=SHELLS)
@@ -505,3 +511,67 @@ def test_the_kit_may_be_gone_before_the_uninstall(tmp_path: Path, shell: str) ->
     shutil.rmtree(str(site.root / "root/kit"))
     site.must(site.uninstall())
     site.check_old()
+
+
+def check_refused(site: Site, place: Path, damages: Iterable[Tuple[object, Callable[[], object]]], said: str) -> None:
+    """Each of the damages to `place` is refused in a line, at once, with nothing changed; then take it away."""
+    clear(place)
+    before = site.facts()
+    for case, damage in damages:
+        clear(place)
+        damage()
+        for done in (site.install(), site.install("--dry-run"), site.uninstall(), site.uninstall("--dry-run")):
+            assert done == (3, said), case
+        clear(place)
+        assert site.facts() == before, case
+
+
+def contents(place: Path, good: bytes, step: int) -> Iterator[Tuple[bytes, Callable[[], object]]]:
+    """Yield what damage can make of a file's content, and what puts it there."""
+    for data in [*flips(good, step), *cuts(good, step)]:
+        yield data, functools.partial(put, place, data, 0o644)
+
+
+@pytest.mark.parametrize("step", [37, pytest.param(1, marks=pytest.mark.full)])
+def test_a_damaged_manifest_is_refused(tmp_path: Path, shell: str, step: int) -> None:
+    site = Site(tmp_path, shell)
+    site.must(site.install())
+    place = site.root / MANIFEST
+    good = place.read_bytes()
+    assert good.count(b"\nmade ") > 2
+    check_refused(site, place, contents(place, good, step), DAMAGED.format(MANIFEST))
+    put(place, good, 0o644)
+    assert site.install() == (0, NOTHING + "installed\n")
+    site.must(site.uninstall())
+    site.check_old()
+
+
+def test_something_else_in_the_place_of_the_manifest_is_refused(tmp_path: Path, shell: str) -> None:
+    site = Site(tmp_path, shell)
+    site.must(site.install())
+    place = site.root / MANIFEST
+    good = place.read_bytes()
+    put(place.with_name("manifest.aside"), good, 0o600)
+    kinds = ((kind, functools.partial(KINDS[kind], place)) for kind in KINDS if kind != "missing")
+    check_refused(site, place, kinds, DAMAGED.format(MANIFEST))
+    assert place.with_name("manifest.aside").read_bytes() == good
+    place.with_name("manifest.aside").rename(place)
+    site.must(site.uninstall())
+    site.check_old()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_lost_manifest_stops_neither(tmp_path: Path, shell: str, verb: str) -> None:
+    """What is not known any more is which directories were made."""
+    site = Site(tmp_path, shell)
+    site.must(site.install())
+    once = site.facts()
+    (site.root / MANIFEST).unlink()
+    site.must(getattr(site, verb)())
+    if verb == "install":
+        hooked = [path for path in once if not path.startswith("var/lib/kexec-initd")]
+        assert [path for path in hooked if site.facts()[path] != once[path]] == []
+        site.must(site.uninstall())
+    left = site.facts()
+    assert all(fact.startswith("d") for path, fact in left.items() if path not in site.before)
+    assert {path: left[path] for path in site.before} == site.before

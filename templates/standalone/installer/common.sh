@@ -8,6 +8,7 @@ config=/etc/kexec-initd
 originals=$config/originals
 staging=$config/staging
 home=/var/lib/kexec-initd
+header='kexec-initd standalone 1'
 backups=/var/backups/kexec-initd
 
 say () {
@@ -60,13 +61,27 @@ read_state () {
 
 # write_state STATE: on the disk before the next change.
 write_state () {
-	{
-		printf 'kexec-initd standalone 1\nstate %s\n' "$1"
+	record=$(
+		printf '%s\nstate %s\n' "$header" "$1"
 		{
 			read_made
 			find_missing
 		} | sort -u | sed 's/^/made /'
-	} >"$home/manifest.new" && sync && mv -f "$home/manifest.new" "$home/manifest" && sync
+	)
+	rm -rf "$home/manifest.new" && print_whole "$record$newline" >"$home/manifest.new" && sync &&
+		mv -f "$home/manifest.new" "$home/manifest" && sync
+}
+
+# is_record PATH: is it, whole, one of our records? Anything else is not even opened.
+is_record () {
+	[ -f "$1" ] && are_roots 5 "$1" && read_whole <"$1" && [ "${body%%"$newline"*}" = "$header" ]
+}
+
+# A record that is not as it was written does not tell what is to be taken back.
+check_manifest () {
+	if { [ -e "$home/manifest" ] || [ -L "$home/manifest" ]; } && ! is_record "$home/manifest"; then
+		refuse "$home/manifest is damaged, or not root's alone: restore it from a backup, or remove it and run this again"
+	fi
 }
 
 # Directories that were not there before, and are ours to remove, parents first.
@@ -94,6 +109,9 @@ make_directories () {
 # One run at a time. What a killed one has left is known by its process, which is gone.
 take_lock () {
 	[ -d "$home" ] || mkdir -m 0700 "$home" || exit 1
+	if [ -d "$home/lock" ] && [ ! -L "$home/lock" ]; then
+		refuse "$home/lock is a directory: remove it"
+	fi
 	if ! ln -s "$$" "$home/lock" 2>/dev/null; then
 		holder=$(readlink "$home/lock")
 		case $holder in
