@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import List
 
+from kexec_initd import sealing
 from kexec_initd.errors import Error
 from kexec_initd.files import write_atomic
 from kexec_initd.integration.elsewhere import Rendition, write_rendition
@@ -16,7 +17,6 @@ from kexec_initd.integration.render import render_plain
 from kexec_initd.ways import check_path
 
 LIST_HEADER = "kexec-initd standalone 1"
-LIST_END = "end"
 SCRIPTS = ("install.sh", "uninstall.sh")
 WORDS = {
     Presence.OURS: "create",
@@ -54,8 +54,7 @@ def format_list(rendition: Rendition) -> bytes:
     lines += _services(rendition)
     lines += ["size files{} {}".format(_plain(file.path), len(file.content)) for file in rendition.files]
     lines += ["size blocks{} {}".format(_plain(block.path), len(block.content)) for block in rendition.blocks]
-    lines.append(LIST_END)
-    return "".join(line + "\n" for line in lines).encode("ascii")
+    return sealing.seal("".join(line + "\n" for line in lines).encode("ascii"))
 
 
 def _script_line(script: Script) -> str:

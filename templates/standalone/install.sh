@@ -25,7 +25,7 @@ is_complete () {
 	steps=0
 	put_all
 	[ "$steps" -eq 0 ] && [ "$(read_state)" = installed ] && [ ! -L "$home/lock" ] && [ ! -e "$home/incoming" ] &&
-		diff -r "$here" "$home/standalone" >/dev/null 2>&1
+		is_record "$home/standalone/list" && diff -r "$here" "$home/standalone" >/dev/null 2>&1
 }
 
 # Keep the data here as a whole, before anything is done by it.
@@ -36,7 +36,7 @@ take_in () {
 
 # What this installation put in place and the new one does not have any more.
 drop_obsolete () {
-	[ -f "$home/standalone/list" ] || return 0
+	is_record "$home/standalone/list" || return 0
 	while IFS= read -r entry; do
 		if ! grep -q -x -F -e "$entry" "$home/incoming/list"; then
 			data=$home/standalone

@@ -39,6 +39,7 @@ main () {
 		exit 0
 	fi
 	check_manifest
+	check_lists
 	if find_data; then
 		check_removal
 	fi

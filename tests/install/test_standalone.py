@@ -1,15 +1,17 @@
 """The standalone installer in a directory: exact undo, kills and failures at every step, odd files of the admin."""
 
 import functools
+import itertools
 import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Sequence, Tuple
 
 import pytest
 
+from kexec_initd import sealing
 from tests.damage import KINDS, clear, cuts, flips
 from tests.install.standalone import Site, copy
 from tests.trees import put
@@ -18,6 +20,10 @@ SHELLS = ["/bin/dash", "/bin/bash", "/bin/busybox"]
 VERBS = ("install", "uninstall")
 TARGETS = ["debian:12", "rhel:6", "rhel:4"]
 NOTHING = "kexec-initd: nothing to do: it is "
+LIST = "var/lib/kexec-initd/standalone/list"
+DAMAGED_LIST = (
+    "kexec-initd: /{} is missing, damaged, or not root's alone: run install.sh again, and then this\n".format(LIST)
+)
 BACKUPS = "var/backups/kexec-initd"
 DIVERSIONS = "/var/lib/dpkg/diversions"
 MANIFEST = "var/lib/kexec-initd/manifest"
@@ -85,13 +91,19 @@ def test_an_old_dpkg_divert_does_not_know_its_default(tmp_path: Path, shell: str
     site.check_old()
 
 
-def list_sizes(kit: Path) -> None:
-    """Have the list of `kit` say the sizes that its files have now."""
-    lines = (kit / "list").read_text().splitlines()
+def edit_list(kit: Path, edit: Callable[[str], str]) -> None:
+    """Have `edit` change the list of `kit`, which stays a whole one."""
+    lines = sealing.unseal((kit / "list").read_bytes()).decode()
+    (kit / "list").write_bytes(sealing.seal(edit(lines).encode()))
+
+
+def with_sizes(kit: Path, listed: str) -> str:
+    """Return a list that says the sizes that the files of `kit` have now."""
+    lines = listed.splitlines()
     for number, (word, name, *_) in enumerate(line.split() + ["", ""] for line in lines):
         if word == "size":
             lines[number] = "size {} {}".format(name, (kit / name).stat().st_size)
-    (kit / "list").write_text("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -99,9 +111,8 @@ def test_an_upgrade_and_a_file_that_is_no_longer_in_it(tmp_path: Path, shell: st
     site = Site(tmp_path, shell, target)
     kit = site.root / "root/kit"
     copy(kit, site.root / "root/newer")
-    listed = (kit / "list").read_text()
     extra = "create /etc/extra\nlink /etc/link extra\n"
-    (kit / "list").write_text(listed.replace("create ", extra + "create ", 1))
+    edit_list(kit, lambda listed: listed.replace("create ", extra + "create ", 1))
     put(kit / "files/etc/extra", b"#!/bin/sh\n#\n# Written by kexec-initd\n")
     for path in (site.root / "root/newer").rglob("*"):
         if path.is_file() and not path.is_symlink() and path.name not in ("list", "install.sh", "uninstall.sh"):
@@ -109,7 +120,7 @@ def test_an_upgrade_and_a_file_that_is_no_longer_in_it(tmp_path: Path, shell: st
     for path in (site.root / "root/newer/blocks").rglob("*"):
         if path.is_file():
             path.write_text(path.read_text().replace("# END kexec-initd\n# newer\n", "# END kexec-initd\n"))
-    list_sizes(site.root / "root/newer")
+    edit_list(site.root / "root/newer", functools.partial(with_sizes, site.root / "root/newer"))
     site.must(site.install())
     assert (site.root / "etc/extra").exists()
     assert (site.root / "etc/link").is_symlink() == target.startswith("rhel")
@@ -347,7 +358,7 @@ REFUSED: Dict[str, Tuple[str, str, str]] = {
     "halt-symlink": ("rhel:4", "mv /etc/rc.d/init.d/halt /etc/x; ln -s /etc/x /etc/rc.d/init.d/halt", "is a symbolic link"),
     "halt-crlf": ("rhel:4", "sed -i 's/$/\r/' /etc/rc.d/init.d/halt", "has the line ends of DOS"),
     "no-list": ("debian:12", "rm /root/kit/list", "list is missing"),
-    "list-cut": ("debian:12", "f=/root/kit/list; head -n 9 $f >/x; cat /x >$f", "list is missing, cut"),
+    "list-cut": ("debian:12", "f=/root/kit/list; head -n 9 $f >/x; cat /x >$f", "list is missing, not whole"),
     "cut": ("debian:12", "f=/root/kit/files/etc/init.d/reboot; head -c 3000 $f >/x; cat /x >$f", "not whole"),
     "cut-between-functions": (
         "debian:12", "f=/root/kit/files/etc/init.d/reboot; sed '/^}$/q' $f >/x; sh -n /x && cat /x >$f", "not whole",
@@ -513,15 +524,21 @@ def test_the_kit_may_be_gone_before_the_uninstall(tmp_path: Path, shell: str) ->
     site.check_old()
 
 
-def check_refused(site: Site, place: Path, damages: Iterable[Tuple[object, Callable[[], object]]], said: str) -> None:
+def check_refused(
+    site: Site,
+    place: Path,
+    damages: Iterable[Tuple[object, Callable[[], object]]],
+    said: str,
+    verbs: Sequence[str] = VERBS,
+) -> None:
     """Each of the damages to `place` is refused in a line, at once, with nothing changed; then take it away."""
     clear(place)
     before = site.facts()
     for case, damage in damages:
         clear(place)
         damage()
-        for done in (site.install(), site.install("--dry-run"), site.uninstall(), site.uninstall("--dry-run")):
-            assert done == (3, said), case
+        for verb, args in itertools.product(verbs, ((), ("--dry-run",))):
+            assert getattr(site, verb)(*args) == (3, said), (case, verb, args)
         clear(place)
         assert site.facts() == before, case
 
@@ -575,3 +592,36 @@ def test_a_lost_manifest_stops_neither(tmp_path: Path, shell: str, verb: str) ->
     left = site.facts()
     assert all(fact.startswith("d") for path, fact in left.items() if path not in site.before)
     assert {path: left[path] for path in site.before} == site.before
+
+
+@pytest.mark.parametrize("step", [487, pytest.param(1, marks=pytest.mark.full)])
+def test_a_damaged_list_is_brought_anew_by_install(tmp_path: Path, shell: str, step: int) -> None:
+    site = Site(tmp_path, shell)
+    site.must(site.install())
+    place = site.root / LIST
+    good = place.read_bytes()
+    check_refused(site, place, contents(place, good, step), DAMAGED_LIST, ["uninstall"])
+    put(place, good.replace(b"replace /etc/init.d/reboot", b"replace /etc/init.d/kexec "), 0o644)
+    site.must(site.install())
+    assert place.read_bytes() == good
+    site.must(site.uninstall())
+    site.check_old()
+
+
+def test_something_else_in_the_place_of_the_list_is_replaced_by_install(tmp_path: Path, shell: str) -> None:
+    site = Site(tmp_path, shell)
+    site.must(site.install())
+    place = site.root / LIST
+    good = place.read_bytes()
+    put(place.with_name("list.aside"), good, 0o600)
+    kinds = {kind: functools.partial(KINDS[kind], place) for kind in KINDS}
+    check_refused(site, place, kinds.items(), DAMAGED_LIST, ["uninstall"])
+    for make in kinds.values():
+        clear(place)
+        make()
+        site.must(site.install())
+        assert place.read_bytes() == good
+        put(place.with_name("list.aside"), good, 0o600)
+    place.with_name("list.aside").unlink()
+    site.must(site.uninstall())
+    site.check_old()

@@ -1,4 +1,4 @@
-# What is looked at before the first change. The list says what belongs where, a line each, and "end" where it ends:
+# What is looked at before the first change. The list says what belongs where, a line each, and "end CRC" where it ends:
 #   host FAMILY INIT NAME                made for such a host
 #   state DIRECTORY                      of what lasts until the next boot
 #   halt executes | plain                what the host's own /etc/rc.d/init.d/halt does with a loaded kernel
@@ -10,8 +10,8 @@
 #   size FILE BYTES                      of each file of this directory that is to be installed
 
 check_list () {
-	if [ "$(sed -n '1p;$p' "$data/list" 2>/dev/null | tr '\n' ,)" != "kexec-initd standalone 1,end," ]; then
-		refuse "$data/list is missing, cut, or of another version: copy the whole directory"
+	if [ ! -f "$data/list" ] || ! is_whole <"$data/list"; then
+		refuse "$data/list is missing, not whole, or of another version: copy the whole directory"
 	fi
 	while read -r word file bytes; do
 		[ "$word" = size ] || continue
@@ -180,6 +180,16 @@ check_script () {
 	if [ -z "$unfit" ]; then
 		unfit=$(why_not_divert "$2")
 	fi
+}
+
+# The lists by which files are given back; install.sh brings them anew.
+check_lists () {
+	for list in "$home/incoming/list" "$home/standalone/list" "$home/outgoing/list"; do
+		if { [ -e "$list" ] || [ -L "$list" ] || [ "$list,$(read_state)" = "$home/standalone/list,installed" ]; } &&
+			! is_record "$list"; then
+			refuse "$list is missing, damaged, or not root's alone: run install.sh again, and then this"
+		fi
+	done
 }
 
 # What stands in the way of giving files back, before any is.

@@ -72,12 +72,17 @@ write_state () {
 		mv -f "$home/manifest.new" "$home/manifest" && sync
 }
 
-# is_record PATH: is it, whole, one of our records? Anything else is not even opened.
-is_record () {
-	[ -f "$1" ] && are_roots 5 "$1" && read_whole <"$1" && [ "${body%%"$newline"*}" = "$header" ]
+# is_whole <FILE: is that one of our records, and all of it?
+is_whole () {
+	read_whole && [ "${body%%"$newline"*}" = "$header" ]
 }
 
-# A record that is not as it was written does not tell what is to be taken back.
+# is_record PATH: can that record of ours be believed? Anything else than a file is not even opened.
+is_record () {
+	[ -f "$1" ] && are_roots 5 "$1" && is_whole <"$1"
+}
+
+# What was made by a record that is not as it was written cannot be told.
 check_manifest () {
 	if { [ -e "$home/manifest" ] || [ -L "$home/manifest" ]; } && ! is_record "$home/manifest"; then
 		refuse "$home/manifest is damaged, or not root's alone: restore it from a backup, or remove it and run this again"

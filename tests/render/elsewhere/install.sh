@@ -3,6 +3,67 @@
 # has made. Done twice it is done once; a run that was killed is completed by the next one, or undone by uninstall.sh.
 # Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused with nothing changed.
 
+# are_roots DIGITS PATH...: are these, of one directory, regular files or directories that only root may change, and all the
+# directories above them? None may be a link, and the size of a file may have so many digits; the way to them may lead over
+# links. One ls(1), which is there in the last step, too, looks at all of them: each costs as much as all together.
+are_roots () {
+	digits=$1
+	shift
+	way=$(cd -P "${1%/*}/" 2>/dev/null && pwd -P) || return 1
+	while [ -n "$way" ]; do
+		set -- "$@" "$way"
+		way=${way%/*}
+	done
+	# shellcheck disable=SC2012 # find(1) and stat(1) may be unmounted by now
+	ls -ldn / "$@" 2>/dev/null | {
+		left=$(($# + 1))
+		while read -r mode _ owner group size _; do
+			case $mode,$owner,$group,${#size} in
+			d????-??-*,0,* | d????w??-*,0,0,*) left=$((left - 1)) ;;
+			-????-??-*,0,*,[1-$digits]) left=$((left - 1)) ;;
+			esac
+		done
+		[ "$left" -eq 0 ]
+	}
+}
+
+# follow PATH: where a link leads; anything else as it is.
+follow () {
+	if [ -L "$1" ]; then
+		readlink -f -- "$1"
+	else
+		printf '%s' "$1"
+	fi
+}
+
+newline='
+'
+
+# checksum: the CRC-32 of what is read, in hexadecimal; gzip writes it behind its output, the lowest byte first.
+checksum () {
+	gzip -1c | tail -c 8 | od -A n -v -t x1 -N 4 | {
+		read -r first second third fourth
+		printf '%s' "$fourth$third$second$first"
+	}
+}
+
+# print_whole BODY: its lines, and below them that they are all.
+print_whole () {
+	printf '%send %s\n' "$1" "$(printf '%s' "$1" | checksum)"
+}
+
+# read_whole <FILE: have what print_whole was given in $body; anything else fails.
+read_whole () {
+	body=
+	line=
+	next=
+	while IFS= read -r next; do
+		body=$body$line
+		line=$next$newline
+	done
+	[ -z "$next" ] && [ -n "$body" ] && [ "$line" = "end $(printf '%s' "$body" | checksum)$newline" ]
+}
+
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 LC_ALL=C
@@ -13,6 +74,7 @@ config=/etc/kexec-initd
 originals=$config/originals
 staging=$config/staging
 home=/var/lib/kexec-initd
+header='kexec-initd standalone 1'
 backups=/var/backups/kexec-initd
 
 say () {
@@ -65,13 +127,32 @@ read_state () {
 
 # write_state STATE: on the disk before the next change.
 write_state () {
-	{
-		printf 'kexec-initd standalone 1\nstate %s\n' "$1"
+	record=$(
+		printf '%s\nstate %s\n' "$header" "$1"
 		{
 			read_made
 			find_missing
 		} | sort -u | sed 's/^/made /'
-	} >"$home/manifest.new" && sync && mv -f "$home/manifest.new" "$home/manifest" && sync
+	)
+	rm -rf "$home/manifest.new" && print_whole "$record$newline" >"$home/manifest.new" && sync &&
+		mv -f "$home/manifest.new" "$home/manifest" && sync
+}
+
+# is_whole <FILE: is that one of our records, and all of it?
+is_whole () {
+	read_whole && [ "${body%%"$newline"*}" = "$header" ]
+}
+
+# is_record PATH: can that record of ours be believed? Anything else than a file is not even opened.
+is_record () {
+	[ -f "$1" ] && are_roots 5 "$1" && is_whole <"$1"
+}
+
+# What was made by a record that is not as it was written cannot be told.
+check_manifest () {
+	if { [ -e "$home/manifest" ] || [ -L "$home/manifest" ]; } && ! is_record "$home/manifest"; then
+		refuse "$home/manifest is damaged, or not root's alone: restore it from a backup, or remove it and run this again"
+	fi
 }
 
 # Directories that were not there before, and are ours to remove, parents first.
@@ -99,6 +180,9 @@ make_directories () {
 # One run at a time. What a killed one has left is known by its process, which is gone.
 take_lock () {
 	[ -d "$home" ] || mkdir -m 0700 "$home" || exit 1
+	if [ -d "$home/lock" ] && [ ! -L "$home/lock" ]; then
+		refuse "$home/lock is a directory: remove it"
+	fi
 	if ! ln -s "$$" "$home/lock" 2>/dev/null; then
 		holder=$(readlink "$home/lock")
 		case $holder in
@@ -169,7 +253,7 @@ remove () {
 	rm -f "$1" && sync
 }
 
-# What is looked at before the first change. The list says what belongs where, a line each, and "end" where it ends:
+# What is looked at before the first change. The list says what belongs where, a line each, and "end CRC" where it ends:
 #   host FAMILY INIT NAME                made for such a host
 #   state DIRECTORY                      of what lasts until the next boot
 #   halt executes | plain                what the host's own /etc/rc.d/init.d/halt does with a loaded kernel
@@ -181,8 +265,8 @@ remove () {
 #   size FILE BYTES                      of each file of this directory that is to be installed
 
 check_list () {
-	if [ "$(sed -n '1p;$p' "$data/list" 2>/dev/null | tr '\n' ,)" != "kexec-initd standalone 1,end," ]; then
-		refuse "$data/list is missing, cut, or of another version: copy the whole directory"
+	if [ ! -f "$data/list" ] || ! is_whole <"$data/list"; then
+		refuse "$data/list is missing, not whole, or of another version: copy the whole directory"
 	fi
 	while read -r word file bytes; do
 		[ "$word" = size ] || continue
@@ -351,6 +435,16 @@ check_script () {
 	if [ -z "$unfit" ]; then
 		unfit=$(why_not_divert "$2")
 	fi
+}
+
+# The lists by which files are given back; install.sh brings them anew.
+check_lists () {
+	for list in "$home/incoming/list" "$home/standalone/list" "$home/outgoing/list"; do
+		if { [ -e "$list" ] || [ -L "$list" ] || [ "$list,$(read_state)" = "$home/standalone/list,installed" ]; } &&
+			! is_record "$list"; then
+			refuse "$list is missing, damaged, or not root's alone: run install.sh again, and then this"
+		fi
+	done
 }
 
 # What stands in the way of giving files back, before any is.
@@ -803,7 +897,7 @@ is_complete () {
 	steps=0
 	put_all
 	[ "$steps" -eq 0 ] && [ "$(read_state)" = installed ] && [ ! -L "$home/lock" ] && [ ! -e "$home/incoming" ] &&
-		diff -r "$here" "$home/standalone" >/dev/null 2>&1
+		is_record "$home/standalone/list" && diff -r "$here" "$home/standalone" >/dev/null 2>&1
 }
 
 # Keep the data here as a whole, before anything is done by it.
@@ -814,7 +908,7 @@ take_in () {
 
 # What this installation put in place and the new one does not have any more.
 drop_obsolete () {
-	[ -f "$home/standalone/list" ] || return 0
+	is_record "$home/standalone/list" || return 0
 	while IFS= read -r entry; do
 		if ! grep -q -x -F -e "$entry" "$home/incoming/list"; then
 			data=$home/standalone
@@ -841,6 +935,7 @@ main () {
 	data=$here
 	check_list
 	check_host
+	check_manifest
 	check_files
 	if is_complete; then
 		say "nothing to do: it is installed"
