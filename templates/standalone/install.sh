@@ -21,7 +21,7 @@
 
 # Is everything in place already, by a run that came to its end?
 is_complete () {
-	mode=count
+	how=count
 	steps=0
 	put_all
 	[ "$steps" -eq 0 ] && [ "$(read_state)" = installed ] && [ ! -L "$home/lock" ] && [ ! -e "$home/incoming" ] &&
@@ -70,13 +70,13 @@ main () {
 		exit 0
 	fi
 	if [ -n "$dry_run" ]; then
-		mode=show
+		how=show
 		put_all
 		exit 0
 	fi
 	before=$(read_state)
 	take_lock
-	mode=apply
+	how=apply
 	if write_state installing && put_everything; then
 		leave_lock
 		say "installed; it works from the next boot on. To undo it: sh $home/standalone/uninstall.sh"

@@ -44,12 +44,12 @@ main () {
 		check_removal
 	fi
 	if [ -n "$dry_run" ]; then
-		mode=show
+		how=show
 		undo_all
 		exit 0
 	fi
 	take_lock
-	mode=apply
+	how=apply
 	find_data
 	state=$(sed -n 's/^state //p' "$data/list" 2>/dev/null)
 	if write_state removing && undo_everything; then

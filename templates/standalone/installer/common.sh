@@ -36,16 +36,16 @@ start () {
 	problem="a step failed"
 }
 
-# step TEXT COMMAND [ARG...]: one change, by $mode: only counted, only shown, or applied.
+# step TEXT COMMAND [ARG...]: one change, by $how: only counted, only shown, or applied.
 step () {
 	steps=$((steps + 1))
 	text=$1
 	shift
-	if [ "$mode" = count ]; then
+	if [ "$how" = count ]; then
 		return 0
 	fi
 	printf '%s\n' "$text"
-	if [ "$mode" = show ] || "$@" </dev/null; then
+	if [ "$how" = show ] || "$@" </dev/null; then
 		return 0
 	fi
 	problem="cannot $text"

@@ -81,7 +81,7 @@ put_block () {
 	elif [ "$span" != none ] && [ "$(print_block "$1")" != "$(cat "$home/standalone/blocks$1" 2>/dev/null)" ]; then
 		step "save a copy of the edited $1 in $backups" save "$1" || return 1
 	fi
-	if [ "$mode" != count ] && [ "$2" = exit ]; then
+	if [ "$how" != count ] && [ "$2" = exit ]; then
 		warn_of_exit "$1"
 	fi
 	step "put a block into $1" write_block "$1" "$2"

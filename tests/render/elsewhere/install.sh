@@ -102,16 +102,16 @@ start () {
 	problem="a step failed"
 }
 
-# step TEXT COMMAND [ARG...]: one change, by $mode: only counted, only shown, or applied.
+# step TEXT COMMAND [ARG...]: one change, by $how: only counted, only shown, or applied.
 step () {
 	steps=$((steps + 1))
 	text=$1
 	shift
-	if [ "$mode" = count ]; then
+	if [ "$how" = count ]; then
 		return 0
 	fi
 	printf '%s\n' "$text"
-	if [ "$mode" = show ] || "$@" </dev/null; then
+	if [ "$how" = show ] || "$@" </dev/null; then
 		return 0
 	fi
 	problem="cannot $text"
@@ -686,7 +686,7 @@ put_block () {
 	elif [ "$span" != none ] && [ "$(print_block "$1")" != "$(cat "$home/standalone/blocks$1" 2>/dev/null)" ]; then
 		step "save a copy of the edited $1 in $backups" save "$1" || return 1
 	fi
-	if [ "$mode" != count ] && [ "$2" = exit ]; then
+	if [ "$how" != count ] && [ "$2" = exit ]; then
 		warn_of_exit "$1"
 	fi
 	step "put a block into $1" write_block "$1" "$2"
@@ -893,7 +893,7 @@ remove_links () {
 
 # Is everything in place already, by a run that came to its end?
 is_complete () {
-	mode=count
+	how=count
 	steps=0
 	put_all
 	[ "$steps" -eq 0 ] && [ "$(read_state)" = installed ] && [ ! -L "$home/lock" ] && [ ! -e "$home/incoming" ] &&
@@ -942,13 +942,13 @@ main () {
 		exit 0
 	fi
 	if [ -n "$dry_run" ]; then
-		mode=show
+		how=show
 		put_all
 		exit 0
 	fi
 	before=$(read_state)
 	take_lock
-	mode=apply
+	how=apply
 	if write_state installing && put_everything; then
 		leave_lock
 		say "installed; it works from the next boot on. To undo it: sh $home/standalone/uninstall.sh"

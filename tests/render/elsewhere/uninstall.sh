@@ -102,16 +102,16 @@ start () {
 	problem="a step failed"
 }
 
-# step TEXT COMMAND [ARG...]: one change, by $mode: only counted, only shown, or applied.
+# step TEXT COMMAND [ARG...]: one change, by $how: only counted, only shown, or applied.
 step () {
 	steps=$((steps + 1))
 	text=$1
 	shift
-	if [ "$mode" = count ]; then
+	if [ "$how" = count ]; then
 		return 0
 	fi
 	printf '%s\n' "$text"
-	if [ "$mode" = show ] || "$@" </dev/null; then
+	if [ "$how" = show ] || "$@" </dev/null; then
 		return 0
 	fi
 	problem="cannot $text"
@@ -785,12 +785,12 @@ main () {
 		check_removal
 	fi
 	if [ -n "$dry_run" ]; then
-		mode=show
+		how=show
 		undo_all
 		exit 0
 	fi
 	take_lock
-	mode=apply
+	how=apply
 	find_data
 	state=$(sed -n 's/^state //p' "$data/list" 2>/dev/null)
 	if write_state removing && undo_everything; then
