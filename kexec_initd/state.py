@@ -115,7 +115,8 @@ def _refuse_link(root: Path, file: StateFile) -> None:
 def write(root: Path, file: StateFile, data: bytes) -> None:
     """Give `file` that content, whole or not at all; an empty directory in its place goes. Raises Refused, OSError."""
     place = directory(root, file) / file.value
-    if place.is_dir() and not place.is_symlink():
+    # In that order: before Python 3.7, is_dir() raises for a link that leads to itself.
+    if not place.is_symlink() and place.is_dir():
         try:
             place.rmdir()
         except OSError as error:
@@ -127,7 +128,7 @@ def remove(root: Path, file: StateFile) -> None:
     """Remove `file`, or what is in its place. Raises OSError, as for a directory with something in it."""
     place = place_of(root, file)
     try:
-        if place.is_dir() and not place.is_symlink():
+        if not place.is_symlink() and place.is_dir():
             place.rmdir()
         else:
             place.unlink()

@@ -74,4 +74,4 @@ def find_state_directory(root: Path) -> str:
     udev puts on /dev, as their own early boot does (/dev/.udev, /dev/.initramfs).
     """
     old = root / "var/run"
-    return OLD_STATE_DIR if old.is_dir() and not old.is_symlink() else STATE_DIR
+    return OLD_STATE_DIR if not old.is_symlink() and old.is_dir() else STATE_DIR

@@ -71,7 +71,7 @@ KINDS: Dict[str, Callable[[Path], Any]] = {
 
 def clear(place: Path) -> None:
     """Remove whatever is there."""
-    if place.is_dir() and not place.is_symlink():
+    if not place.is_symlink() and place.is_dir():
         shutil.rmtree(str(place))
     elif os.path.lexists(str(place)):
         place.unlink()

@@ -186,7 +186,7 @@ def _save(root: Path, target: str, content: Observed) -> None:
 def _clear_staging(root: Path) -> None:
     """Remove the staging directory with whatever a killed run left in it."""
     directory = locate(root, STAGING_DIR)
-    if directory.is_dir() and not directory.is_symlink():
+    if not directory.is_symlink() and directory.is_dir():
         for path in directory.iterdir():
             remove(path)
         remove_directory(root, STAGING_DIR)

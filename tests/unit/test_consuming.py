@@ -19,7 +19,7 @@ from kexec_initd.bootloader.efivars import path_of
 from kexec_initd.bootloader.grub2 import grubenv
 from kexec_initd.bootloader.naming import entry_for
 from kexec_initd.bootloader.target import Target, read_target
-from kexec_initd.errors import Error
+from kexec_initd.errors import Error, Refused
 from kexec_initd.host import gather
 from kexec_initd.settings import Settings
 from kexec_initd.wishes import find_next
@@ -321,7 +321,7 @@ def test_a_decision_that_cannot_be_written_brings_the_wish_back(ready: FakeHost)
     wish(ready, "other")
     block = (ready.root / ENVIRONMENT).read_bytes()
     (ready.root / "run/kexec-initd/decision/x").mkdir(parents=True)
-    with pytest.raises(OSError, match="decision"):
+    with pytest.raises(Refused, match="decision"):
         shutdown.prepare(gather(ready.root), Settings())
     assert (ready.root / ENVIRONMENT).read_bytes() == block
 
