@@ -110,6 +110,13 @@ class Jail:
         target.chmod(mode)
         return target
 
+    def functions(self, script: str) -> str:
+        """Return the functions of /etc/init.d/`script`, without what calls them."""
+        text = (self.root / "etc/init.d" / script).read_text()
+        found = re.search(r'^(case "\$1" in|main "\$@")$', text, re.MULTILINE)
+        assert found, script
+        return text[: found.start()]
+
     def fake(self, name: str, body: str = "") -> None:
         """Put a program that logs its call and runs `body`."""
         self.write("bin/" + name, FAKE.format(body=body), 0o755)

@@ -112,8 +112,7 @@ class StandaloneJail(Jail):
 
     def drive(self, lines: str) -> Run:
         """Run shell lines behind the functions of the early step."""
-        text = (self.root / "etc/init.d/kexec-initd").read_text()
-        functions = text[: text.index('\ncase "$1" in\n')]
+        functions = self.functions("kexec-initd")
         self.write("drive", functions + "\nLC_ALL=C\nexport LC_ALL\n" + lines)
         return self.run_file("/drive")
 

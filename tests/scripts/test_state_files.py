@@ -8,11 +8,17 @@ import pytest
 from kexec_initd import sealing, stamp
 from kexec_initd.attempts import format_record
 from kexec_initd.guard import Record
+from kexec_initd.integration.render import render_plain
 from tests.damage import KINDS, cuts, flips
 from tests.scripts.jail import Jail
 
 # Each byte is for the long tier: the shell starts four programs to look at a file.
 EACH = pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.full)])
+# What install.sh keeps of what it did, and of what it brought.
+STANDALONE = {
+    "manifest": b"kexec-initd standalone 1\nstate installed\nmade /etc/kexec-initd\n",
+    "list": b"kexec-initd standalone 1\nhost debian sysvinit Debian 7\nfile /etc/init.d/kexec-initd 0755\n",
+}
 STAMPED = (Path("/boot/vmlinuz-1"), Path("/etc/default/kexec-initd"))
 
 
@@ -23,9 +29,9 @@ def passed(jail: Jail, script: str, name: str, function: str, contents: Iterable
         directory = jail.root / "cases" / str(number)
         directory.mkdir(parents=True)
         (directory / name).write_bytes(data)
-    text = (jail.root / "etc/init.d" / script).read_text()
+    text = jail.functions(script)
     loop = 'for state in /cases/*; do if {}; then echo "passed ${{state##*/}}"; fi; done\n'.format(function)
-    jail.write("etc/init.d/drive", text[: text.index('\ncase "$1" in\n')] + "\n" + loop)
+    jail.write("etc/init.d/drive", text + "\n" + loop)
     said = jail.run("drive", limit=300.0).said.splitlines()
     return [cases[int(line.split()[1])] for line in said if line.startswith("passed ")]
 
@@ -61,6 +67,16 @@ def test_only_a_whole_record_of_an_attempt_is_put_in_place(jail: Jail, step: int
     assert passed(jail, "kexec-initd", "attempt", function, damaged(good, step=step)) == [good]
 
 
+@EACH
+@pytest.mark.parametrize("name, body", STANDALONE.items())
+def test_only_a_whole_record_of_the_standalone_installer_is_believed(
+    jail: Jail, name: str, body: bytes, step: int
+) -> None:
+    jail.write("etc/init.d/install.sh", render_plain("standalone/install.sh").decode())
+    good = sealing.seal(body)
+    assert passed(jail, "install.sh", name, 'is_record "$state/{}"'.format(name), damaged(good, step=step)) == [good]
+
+
 @pytest.mark.parametrize("name", ["decision", "watchdog"])
 def test_whatever_is_in_the_place_of_a_file_the_last_step_goes_cold_at_once(jail: Jail, name: str) -> None:
     jail.fake("../usr/bin/python3", "exit 1") if (jail.root / "usr/bin").is_dir() else None
@@ -86,8 +102,7 @@ def test_settings_of_others_neither_end_the_dead_man_nor_hide_a_module(jail: Jai
         "kexec-initd: reboot goes through firmware: /etc/default/kexec-initd is no file that only root can write"
         in said
     )
-    text = (jail.root / "etc/init.d/kexec-initd").read_text()
-    functions = text[: text.index('\ncase "$1" in\n')]
+    functions = jail.functions("kexec-initd")
     jail.write("etc/init.d/drive", functions + '\ndead_man () { :; }\nstart_dead_man\necho "$dead_after"\n')
     assert jail.run("drive").said == "1800\n"
 
