@@ -121,7 +121,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except Error as error:
         return fail(str(error), error.exit_code)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(open_nothing(), sys.stdout.fileno())
         return FAILED
     except OSError as error:
         return fail(tell(error), FAILED)
@@ -132,13 +132,21 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def open_standard_files() -> None:
     """Have all three descriptors open that a caller may have closed: what is opened next would take their places."""
-    fd = os.open(os.devnull, os.O_RDWR)
+    fd = open_nothing()
     while fd <= 2:
         os.set_inheritable(fd, True)
-        fd = os.open(os.devnull, os.O_RDWR)
+        fd = open_nothing()
     os.close(fd)
     sys.stdout = sys.stdout or os.fdopen(os.dup(1), "w")
     sys.stderr = sys.stderr or os.fdopen(os.dup(2), "w")
+
+
+def open_nothing() -> int:
+    """Return a descriptor of /dev/null; where that is missing, as in a chroot, of a directory, which takes no output."""
+    try:
+        return os.open(os.devnull, os.O_RDWR)
+    except OSError:
+        return os.open("/", os.O_RDONLY)
 
 
 def fail(text: str, code: int) -> int:

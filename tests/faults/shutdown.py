@@ -161,8 +161,11 @@ FAULTS = (
             "run-full": Scenario(
                 "head -c 4G /dev/zero >/run/full 2>/dev/null; df /run | tail -1", EITHER, kept=UNDER_WAY
             ),
+            # Room for one file: that of the decision, once the others are taken back.
             "run-full-nothing-loaded": cold(
-                "head -c 4G /dev/zero >/run/full 2>/dev/null; df /run | tail -1", "No space left on device", "installed"
+                "head -c 4G /dev/zero >/run/full 2>/dev/null; truncate -s -4K /run/full; df /run | tail -1",
+                "No space left on device",
+                "installed",
             ),
             "tmp-noexec": Scenario("mount -t tmpfs -o noexec,ro none /tmp", start="installed"),
         },

@@ -111,6 +111,17 @@ def test_a_closed_standard_output_is_no_traceback() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_without_dev_null_it_answers_and_no_descriptor_stays_closed(fake: FakeHost) -> None:
+    program = "import os, sys; os.devnull = '/nowhere'; os.close(0); from kexec_initd.cli import main; code = main(sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", program + "; os.fstat(0); sys.exit(code)", "status", "--root", str(with_kernel(fake).root)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, check=False, timeout=60,
+        cwd=str(Path(__file__).resolve().parents[2]),
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("installed: ")
+
+
 def test_status_of_a_host_that_is_not_installed(fake: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
     assert main(["status", "--json", "--root", str(with_kernel(fake).root)]) == 0
     answer = json.loads(capsys.readouterr().out)
