@@ -89,6 +89,11 @@ def exists(path: Path) -> bool:
     return os.path.exists(str(path))
 
 
+def is_directory(path: Path) -> bool:
+    """Tell whether there is a directory, and no link to one; Path.is_dir raises for a loop of links as Path.exists does."""
+    return os.path.isdir(str(path)) and not path.is_symlink()
+
+
 def identity(path: Path) -> str:
     """Return what changes when a file is replaced or written: "device inode size mtime ctime", times in seconds.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Optional, Union
 
 from kexec_initd.errors import Refused
-from kexec_initd.files import open_trusted, write_atomic
+from kexec_initd.files import is_directory, open_trusted, write_atomic
 from kexec_initd.surroundings import find_state_directory
 from kexec_initd.ways import locate
 
@@ -115,8 +115,7 @@ def _refuse_link(root: Path, file: StateFile) -> None:
 def write(root: Path, file: StateFile, data: bytes) -> None:
     """Give `file` that content, whole or not at all; an empty directory in its place goes. Raises Refused, OSError."""
     place = directory(root, file) / file.value
-    # In that order: before Python 3.7, is_dir() raises for a link that leads to itself.
-    if not place.is_symlink() and place.is_dir():
+    if is_directory(place):
         try:
             place.rmdir()
         except OSError as error:
@@ -128,7 +127,7 @@ def remove(root: Path, file: StateFile) -> None:
     """Remove `file`, or what is in its place. Raises OSError, as for a directory with something in it."""
     place = place_of(root, file)
     try:
-        if not place.is_symlink() and place.is_dir():
+        if is_directory(place):
             place.rmdir()
         else:
             place.unlink()

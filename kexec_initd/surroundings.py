@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Optional, Tuple
 
 from kexec_initd.codes import Code
-from kexec_initd.files import exists, read_bytes, read_text
+from kexec_initd.files import exists, is_directory, read_bytes, read_text
 
 INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h
 RUN_LEVEL = 1  # utmp(5)
@@ -74,4 +74,4 @@ def find_state_directory(root: Path) -> str:
     udev puts on /dev, as their own early boot does (/dev/.udev, /dev/.initramfs).
     """
     old = root / "var/run"
-    return OLD_STATE_DIR if not old.is_symlink() and old.is_dir() else STATE_DIR
+    return OLD_STATE_DIR if is_directory(old) else STATE_DIR

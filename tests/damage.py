@@ -9,6 +9,8 @@ import stat
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
+from kexec_initd.files import is_directory
+
 NOBODY = 65534
 MEMORY = 256 << 20
 
@@ -71,7 +73,7 @@ KINDS: Dict[str, Callable[[Path], Any]] = {
 
 def clear(place: Path) -> None:
     """Remove whatever is there."""
-    if not place.is_symlink() and place.is_dir():
+    if is_directory(place):
         shutil.rmtree(str(place))
     elif os.path.lexists(str(place)):
         place.unlink()

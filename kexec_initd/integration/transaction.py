@@ -14,7 +14,7 @@ from typing import Iterator
 
 from kexec_initd import attempts, commands, reasons, state
 from kexec_initd.errors import Error, Refused, tell
-from kexec_initd.files import fsync_dir
+from kexec_initd.files import fsync_dir, is_directory
 from kexec_initd.integration import diversion, links
 from kexec_initd.integration.changes import Action, Plan, Step
 from kexec_initd.integration.manifest import PATH as MANIFEST
@@ -186,7 +186,7 @@ def _save(root: Path, target: str, content: Observed) -> None:
 def _clear_staging(root: Path) -> None:
     """Remove the staging directory with whatever a killed run left in it."""
     directory = locate(root, STAGING_DIR)
-    if not directory.is_symlink() and directory.is_dir():
+    if is_directory(directory):
         for path in directory.iterdir():
             remove(path)
         remove_directory(root, STAGING_DIR)

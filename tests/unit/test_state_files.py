@@ -20,6 +20,7 @@ from kexec_initd.attempts import format_record
 from kexec_initd.cli import DONE, FAILED, REFUSED, fail, main, make_parser
 from kexec_initd.codes import Code
 from kexec_initd.errors import Error, tell
+from kexec_initd.files import is_directory
 from kexec_initd.guard import Attempt, Guard, Last, Outcome, Record
 from kexec_initd.host import gather
 from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, format_manifest, read_manifest
@@ -368,6 +369,14 @@ def test_whatever_is_in_the_place_of_a_file_is_told_in_a_line(
             check_arrived(site, file)
         elif name == "preload" and (file, kind) == (Volatile.STAMP, "full directory"):
             assert (site.root / "sys/kernel/kexec_loaded").read_text() == "0\n", "nobody would know whose it is"
+
+
+def test_a_link_to_a_directory_or_to_itself_is_no_directory(tmp_path: Path) -> None:
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "link").symlink_to("directory")
+    (tmp_path / "loop").symlink_to("loop")
+    assert is_directory(tmp_path / "directory")
+    assert not any(is_directory(tmp_path / name) for name in ("link", "loop", "nothing"))
 
 
 def linked(path: Path) -> None:
