@@ -17,6 +17,7 @@ from kexec_initd.cli import COLLECT_AFTER
 from kexec_initd.errors import Error
 from tests.bootloader.test_fixtures import HERE, HOSTS
 from tests.bootloader.words import source_of, with_efi_paths
+from tests.processor import is_too_long
 
 CONFIGS = ("**/*.conf", "**/*.cfg", "**/menu.lst", "**/default", "**/ldlinux.sys", "**/Loader*", "proc/*", "etc/*")
 WORDS = [
@@ -88,7 +89,7 @@ def damage(host: str, tmp_path: Path, rng: random.Random, cases: int) -> Dict[st
             counts["undecided" if menu.default is None else "decided"] += 1
         except Error:
             counts["refused"] += 1
-        assert time.process_time() - start < LONG
+        assert not is_too_long(time.process_time() - start, LONG)
         path.write_bytes(originals[path])
     return counts
 
@@ -133,7 +134,7 @@ def test_5000_entries_of_grub_legacy(tmp_path: Path) -> None:
     for number in range(5000):
         write(tmp_path, "boot/vmlinuz-{}".format(number))
         write(tmp_path, "boot/initrd-{}".format(number))
-    assert seconds(tmp_path) < 1
+    assert not is_too_long(seconds(tmp_path), LONG)
 
 
 def test_5000_entries_of_systemd_boot(tmp_path: Path) -> None:
@@ -142,7 +143,7 @@ def test_5000_entries_of_systemd_boot(tmp_path: Path) -> None:
     for number in range(5000):
         text = "title T\nsort-key debian\nmachine-id m\nversion 6.1.{}\nlinux /linux\ninitrd /linux\noptions a b\n"
         write(tmp_path, "efi/loader/entries/m-6.1.{}-amd64.conf".format(number), text.format(number))
-    assert seconds(tmp_path) < 1
+    assert not is_too_long(seconds(tmp_path), LONG)
 
 
 def test_5000_entries_of_extlinux(tmp_path: Path) -> None:
@@ -150,7 +151,7 @@ def test_5000_entries_of_extlinux(tmp_path: Path) -> None:
     write(tmp_path, "boot/extlinux/extlinux.conf", "default l4999\n" + "".join(map(entry.format, range(5000))))
     write(tmp_path, "boot/vmlinuz")
     write(tmp_path, "boot/initrd")
-    assert seconds(tmp_path) < 1
+    assert not is_too_long(seconds(tmp_path), LONG)
 
 
 def test_5000_kernels(tmp_path: Path) -> None:
@@ -159,7 +160,7 @@ def test_5000_kernels(tmp_path: Path) -> None:
     for number in range(5000):
         write(tmp_path, "boot/vmlinuz-6.1.{}-amd64".format(number))
         write(tmp_path, "boot/initrd.img-6.1.{}-amd64".format(number))
-    assert seconds(tmp_path) < 1
+    assert not is_too_long(seconds(tmp_path), LONG)
 
 
 MANY = 1024 * 1024 - 100
@@ -191,7 +192,7 @@ def test_the_worst_file_takes_no_second(tmp_path: Path, kind: str) -> None:
     start = time.process_time()
     with contextlib.suppress(Error):
         find_menu(tmp_path)
-    assert time.process_time() - start < LONG
+    assert not is_too_long(time.process_time() - start, LONG)
 
 
 def test_the_check_notices_what_was_invented(tmp_path: Path) -> None:
