@@ -18,7 +18,7 @@ from kexec_initd.integration.records import INTEGRATIONS, MARK, NAME, ORIGINALS_
 from kexec_initd.integration.tree import Observed, observe
 from kexec_initd.ways import locate
 
-AGAIN = "then run this again"
+AFTERWARDS = "then {} can be removed".format(NAME)
 SCRIPT_MODE = 0o755
 
 
@@ -111,11 +111,11 @@ def describe_repair(root: Path, entry: Entry, kept: Optional[Observed]) -> str:
     target = kept_path(entry.path)
     brought = find_conffile(root, entry.path)
     if brought is None:
-        hint = "restore it from a backup, or put what is wanted there in the place of {}, {}".format(entry.path, AGAIN)
+        hint = "restore it from a backup, or put what is wanted there in the place of {}, {}".format(entry.path, AFTERWARDS)
     else:
-        hint = "{}, {}".format(" && ".join(_repair_commands(root, entry, kept, brought)), AGAIN)
+        hint = "{}, {}".format(" && ".join(_repair_commands(root, entry, kept, brought)), AFTERWARDS)
     if kept is not None and is_foreign(kept):
-        return "if it is as it should be, mv {} {}, {}; else {}".format(target, entry.path, AGAIN, hint)
+        return "if it is as it should be, mv {} {}, {}; else {}".format(target, entry.path, AFTERWARDS, hint)
     return hint
 
 

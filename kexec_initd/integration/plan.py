@@ -16,7 +16,7 @@ from kexec_initd.host import Host
 from kexec_initd.integration import diversion, rc_local
 from kexec_initd.integration.block import read_block
 from kexec_initd.integration.changes import Action, Change, Plan, Step, describe, save_edited
-from kexec_initd.integration.links import find_links
+from kexec_initd.integration.deviations import is_linked, is_ordered
 from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, find_unfinished, read_manifest
 from kexec_initd.integration.originals import describe_loss, find_damage, is_foreign, is_ours, kept_path
 from kexec_initd.integration.records import ORIGINALS_DIR, STATE_DIR, Block, Integration, Presence, Script
@@ -193,7 +193,7 @@ def _plan_links(site: Site, record: Integration) -> List[Change]:
     if record.debian_tools and root == Path("/") and commands.find(root, "update-rc.d") is not None:
         entry = Entry("/etc/rc6.d", Kind.LINKS, None, (record.service,))
         complete = site.found is not None and site.found.state is State.INSTALLED
-        done = complete and bool(find_links(root, record.service))
+        done = complete and is_linked(root, record.service) and is_ordered(root, record.service)
         return [Change(entry, None, None, () if done else (Step(Action.ADD_LINKS, entry.path, record.service),))]
     return [_plan_link(root, path, target) for path, target in record.links]
 
