@@ -94,7 +94,9 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         last_reason=cold.reason if cold else None,
         reboot="kexec" if goes else "cold",
         code=(found.decision.code if installed or deviations else Code.NOT_INSTALLED).value,
-        reason=found.decision.reason if installed or deviations else "kexec-initd is not installed: kexec-initd install",
+        reason=found.decision.reason
+        if installed or deviations
+        else "kexec-initd is not installed: kexec-initd install",
         preload=_read_log(host.root),
         warnings=warnings,
     )

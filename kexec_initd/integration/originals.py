@@ -40,7 +40,8 @@ def is_foreign(found: Optional[Observed]) -> bool:
 def find_original(root: Path, path: str) -> Optional[Observed]:
     """Return the host's own script for `path`, in its place or kept aside; None where the host has none."""
     seen = observe(root, path)
-    return seen if is_foreign(seen) else observe(root, kept_path(path))
+    kept = None if is_foreign(seen) else observe(root, kept_path(path))
+    return kept if is_foreign(kept) else seen if is_foreign(seen) else None
 
 
 def find_damage(root: Path, entry: Entry, kept: Optional[Observed]) -> Optional[str]:
@@ -111,7 +112,9 @@ def describe_repair(root: Path, entry: Entry, kept: Optional[Observed]) -> str:
     target = kept_path(entry.path)
     brought = find_conffile(root, entry.path)
     if brought is None:
-        hint = "restore it from a backup, or put what is wanted there in the place of {}, {}".format(entry.path, AFTERWARDS)
+        hint = "restore it from a backup, or put what is wanted there in the place of {}, {}".format(
+            entry.path, AFTERWARDS
+        )
     else:
         hint = "{}, {}".format(" && ".join(_repair_commands(root, entry, kept, brought)), AFTERWARDS)
     if kept is not None and is_foreign(kept):

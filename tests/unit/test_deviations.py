@@ -18,21 +18,26 @@ from kexec_initd.integration.deviations import find_deviations, find_obstacle, i
 from kexec_initd.integration.plan import plan_install, plan_uninstall
 from kexec_initd.integration.transaction import execute
 from kexec_initd.settings import Settings
-from tests.trees import REBOOT, RC_LOCAL, dpkg_status, make_tree, put
+from tests.trees import RC_LOCAL, REBOOT, dpkg_status, make_tree, put
 from tests.unit.fake_host import FakeHost, with_kernel
 
 KEPT = "etc/kexec-initd/originals"
 OURS = "etc/init.d/kexec-initd"
 
 
+@pytest.fixture(name="installed", scope="module")
+def _installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = make_tree(tmp_path_factory.mktemp("installed") / "root")
+    execute(plan_install(gather(root)))
+    return root
+
+
 @pytest.fixture(name="host")
-def _host(tmp_path: Path) -> FakeHost:
-    """A host where it is installed, a kernel is loaded, and a reboot would go through kexec."""
+def _host(installed: Path, tmp_path: Path) -> FakeHost:
+    """A host where it is installed, and where a reboot would go through kexec."""
     fake = with_kernel(FakeHost(tmp_path / "root"))
-    tree = make_tree(tmp_path / "tree")
     shutil.rmtree(str(fake.root / "run"))
-    shutil.copytree(str(tree), str(fake.root), symlinks=True, dirs_exist_ok=True)
-    execute(plan_install(gather(fake.root)))
+    shutil.copytree(str(installed), str(fake.root), symlinks=True, dirs_exist_ok=True)
     return fake
 
 
@@ -58,7 +63,7 @@ def depend(root: Path, line: str) -> None:
 
 DECIDING: Dict[str, Tuple[Callable[[Path], object], str]] = {
     "copied back": (lambda root: put(root / "etc/init.d/reboot", REBOOT.encode()), "/etc/init.d/reboot is another script"),
-    "kexec-tools' copied back": (lambda root: put(root / "etc/init.d/kexec", b"#!/bin/sh\nkexec -e\n"), "/etc/init.d/kexec is ano"),
+    "kexec-tools' copied back": (lambda root: put(root / "etc/init.d/kexec", b"#!/bin/sh\nkexec -e\n"), "init.d/kexec is ano"),
     "gone": (lambda root: (root / "etc/init.d/reboot").unlink(), "/etc/init.d/reboot is gone"),
     "early step gone": (lambda root: (root / OURS).unlink(), "/etc/init.d/kexec-initd is gone"),
     "not executable": (lambda root: (root / OURS).chmod(0o644), "/etc/init.d/kexec-initd is not executable"),
@@ -156,9 +161,10 @@ def test_a_change_after_the_load_has_the_shutdown_ask_again(host: FakeHost, case
     assert stamp.lines_for(host.root, watched(host.root)) != before
     decision = shutdown.prepare(gather(host.root), Settings())
     assert (decision.kexec, decision.code) == (False, Code.NOT_INSTALLED)
-    assert not (host.root / "var/lib/kexec-initd/attempts").exists() or b"last under-way" not in (
-        host.root / "var/lib/kexec-initd/attempts"
-    ).read_bytes(), "no attempt that could never arrive"
+    assert (
+        not (host.root / "var/lib/kexec-initd/attempts").exists()
+        or b"last under-way" not in (host.root / "var/lib/kexec-initd/attempts").read_bytes()
+    ), "no attempt that could never arrive"
 
 
 def test_a_lost_diversion_is_told(host: FakeHost) -> None:
