@@ -9,9 +9,9 @@ from kexec_initd.surroundings import confinement
 class Facts(NamedTuple):
     """What the decision depends on. A text is the reason why something does not hold, None when it does.
 
-    `pending` says, with its code, what only a boot through firmware would do, or would do first.
-    `incomplete` says what of our own scripts is not in place any more. `target` says in a few words what is to be loaded, where there is no `no_target`. What the record of attempts says
-    (`guard` and below) is no matter for a kernel that was loaded by hand.
+    `pending` says, with its code, what only a boot through firmware would do, or would do first. `target` says in a few
+    words what is to be loaded, where there is no `no_target`. What the record of attempts says (`guard` and below) is no
+    matter for a kernel that was loaded by hand. `incomplete` says what of our own scripts is not in place any more.
     """
 
     cold_once: bool

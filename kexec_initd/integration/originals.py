@@ -62,9 +62,9 @@ def find_damage(root: Path, entry: Entry, kept: Optional[Observed]) -> Optional[
     return "is not what was kept" + ("" if brought is None else ", and not what {} brings".format(brought.package))
 
 
-def is_missed(root: Path, entry: Entry) -> bool:
+def is_missed(root: Path, entry: Entry, kept: Optional[Observed]) -> bool:
     """Say whether something has to be in the place of `entry` once ours is gone: not when its package was purged meanwhile."""
-    if find_conffile(root, entry.path) is not None:
+    if is_foreign(kept) or find_conffile(root, entry.path) is not None:
         return True
     if has_records(root):
         return False
@@ -98,7 +98,7 @@ def describe_loss(root: Path, entry: Entry) -> Optional[str]:
     except Refused as error:
         return str(error)
     damage = find_damage(root, entry, kept)
-    return None if damage is None or not is_missed(root, entry) else str(refuse_loss(root, entry, kept, damage))
+    return None if damage is None or not is_missed(root, entry, kept) else str(refuse_loss(root, entry, kept, damage))
 
 
 def refuse_loss(root: Path, entry: Entry, kept: Optional[Observed], damage: str) -> Refused:
