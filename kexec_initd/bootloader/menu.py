@@ -15,7 +15,7 @@ only where that is what the loader sees, too.
 from pathlib import Path
 from typing import Callable, List, NamedTuple, Optional, Tuple
 
-from kexec_initd.bootloader import Menu, boot_partition, extlinux, grub2, legacy, naming, signs, systemd_boot
+from kexec_initd.bootloader import Menu, boot_partition, extlinux, extlinux_search, grub2, legacy, naming, signs, systemd_boot
 from kexec_initd.bootloader.starter import Starter, find_starter
 from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Error
@@ -85,7 +85,7 @@ def loaders() -> List[Loader]:
     return [
         Loader("grub2", grub2.read_menu, has_grub2),
         Loader("systemd-boot", systemd_boot.read_menu, systemd_boot.is_installed),
-        Loader("syslinux", extlinux.read_menu, extlinux.is_installed),
+        Loader("syslinux", extlinux.read_menu, extlinux_search.is_installed),
         Loader("grub-legacy", legacy.read_menu, lambda tree: _any_file(tree, "/boot/grub/", ("stage2", "stage1"))),
     ]
 

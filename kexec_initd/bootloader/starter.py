@@ -9,8 +9,9 @@ import re
 from typing import Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
 from kexec_initd.bootloader.boot_order import USUAL, directory_of, find_started
-from kexec_initd.bootloader.efivars import read_string
 from kexec_initd.bootloader.evidence import Evidence, read_settled
+from kexec_initd.bootloader.load_option import LoadOption
+from kexec_initd.bootloader.system_partition import find_points
 from kexec_initd.bootloader.tree import Tree
 
 GRUB2, LEGACY, SYSTEMD_BOOT, SYSLINUX = "grub2", "grub-legacy", "systemd-boot", "syslinux"
@@ -45,14 +46,14 @@ def _clue(name: str, *readers: str) -> Clue:
 
 # By the name of the EFI program, in lower case, or by its whole path.
 PROGRAMS: Tuple[Tuple[str, Clue], ...] = (
-    (r".*/(boot|fb)(x64|ia32|aa64|arm|riscv64|loongarch64)\.efi", Clue("the usual EFI program", READ)),
-    (r".*/systemd-boot\w*\.efi|/efi/systemd/.*", _clue("systemd-boot", SYSTEMD_BOOT)),
-    (r".*/(shim|mm)\w*\.efi(\.signed)?|/efi/.*/shim", Clue("shim", frozenset((GRUB2, LEGACY, SYSTEMD_BOOT)))),
-    (r".*/(core|grub\w*)\.efi", _clue("GRUB", GRUB2, LEGACY)),
-    (r".*/syslinux\w*\.efi", _clue("SYSLINUX", SYSLINUX)),
     (r".*refind.*", _clue("rEFInd")),
     (r".*limine.*", _clue("Limine")),
     (r".*elilo.*", _clue("ELILO")),
+    (r"/efi/boot/(boot|fb)(x64|ia32|aa64|arm|riscv64|loongarch64)\.efi", Clue("the usual EFI program", READ)),
+    (r".*/systemd-boot\w*\.efi|/efi/systemd/.*", _clue("systemd-boot", SYSTEMD_BOOT)),
+    (r".*/shim[^/]*", Clue("shim", frozenset((GRUB2, LEGACY, SYSTEMD_BOOT)))),
+    (r".*/(core|grub\w*)\.efi", _clue("GRUB", GRUB2, LEGACY)),
+    (r".*/syslinux\w*\.efi", _clue("SYSLINUX", SYSLINUX)),
     (r".*/(ipxe|snponly|undionly)[^/]*", _clue("iPXE")),
     (r".*/bootmgfw\.efi", _clue("Windows Boot Manager")),
     (r".*zfsbootmenu.*|.*/zbm/.*", _clue("ZFSBootMenu")),
@@ -60,6 +61,8 @@ PROGRAMS: Tuple[Tuple[str, Clue], ...] = (
     (r".*opencore.*|/efi/oc/.*", _clue("OpenCore")),
     (r"/efi/linux/.*|.*/(vmlinu|linux|bzimage|kernel)[^/]*", _clue("an EFI stub")),
 )
+# What lies beside the usual program when it is a copy of one of these.
+BESIDE = {"refind.conf": "rEFInd", "limine.conf": "Limine", "limine.cfg": "Limine", "elilo.conf": "ELILO"}
 # The whole number, else that without its last digit, which is the loader's version.
 NUMBERS: Dict[int, Clue] = {
     0x06: _clue("GRUB 2", GRUB2),  # with the patch linuxefi of Fedora and its kin
@@ -95,7 +98,8 @@ def find_starter(tree: Tree) -> Starter:
     """Return who has started the host, and why what a cold boot would take is not known."""
     started = find_started(tree)
     evidence, problem = read_settled(tree, started.entry)
-    hard = [clue for clue in (_by_program(evidence), _by_info(evidence), _by_number(evidence)) if clue is not None]
+    given = (_by_program(evidence), _beside(tree, started.entry), _by_info(evidence), _by_number(evidence))
+    hard = [clue for clue in given if clue is not None]
     soft = _by_words(evidence)
     clues = hard or ([soft] if soft else [])
     if evidence.is_kexec and problem is None and not clues:
@@ -131,6 +135,14 @@ def _by_program(evidence: Evidence) -> Optional[Clue]:
     if evidence.info is None and len(found.readers) > 1:  # systemd-boot always leaves its name
         return found._replace(readers=found.readers - {SYSTEMD_BOOT})
     return found
+
+
+def _beside(tree: Tree, entry: Optional[LoadOption]) -> Optional[Clue]:
+    """Return whose copy the usual program of a device is, as far as a configuration beside it tells."""
+    if entry is None or entry.network or directory_of(entry) != USUAL.lower():
+        return None
+    places = [point + USUAL + "/" + name for point in find_points(tree) for name in BESIDE]
+    return next((_clue(BESIDE[place.rpartition("/")[2]]) for place in places if tree.is_file(place)), None)
 
 
 def _by_info(evidence: Evidence) -> Optional[Clue]:
