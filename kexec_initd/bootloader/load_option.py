@@ -13,6 +13,7 @@ CATEGORY = 0x1F00  # not 0: an application of the firmware, which is started by 
 MESSAGING, MEDIA, END = 3, 4, 0x7F
 HARD_DRIVE, FILE = 1, 4  # of MEDIA
 NETWORK = (0x0B, 0x0C, 0x0D, 0x18, 0x1C, 0x1F)  # of MESSAGING: MAC, IPv4, IPv6, URI, Wi-Fi, DNS
+STORAGE = (0x03, 0x13, 0x15, 0x22)  # a disk behind the network: Fibre Channel, iSCSI, NVMe over fabrics
 MBR, GPT = 1, 2
 
 
@@ -47,8 +48,8 @@ def parse_load_option(data: bytes) -> LoadOption:
             file += "/" + body.decode("utf-16-le", "replace").split("\0")[0].replace("\\", "/")
         elif kind == (MEDIA, HARD_DRIVE):
             partition = _partition(body)
-        elif kind[0] == MESSAGING and kind[1] in NETWORK:
-            network = True
+        elif kind[0] == MESSAGING and kind[1] in NETWORK + STORAGE:
+            network = kind[1] in NETWORK
     names = [name for name in file.split("/") if name]
     starts = bool(attributes & ACTIVE) and not attributes & CATEGORY
     return LoadOption(title, starts, "/" + "/".join(names) if names else None, partition, network)

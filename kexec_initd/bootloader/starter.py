@@ -44,12 +44,13 @@ def _clue(name: str, *readers: str) -> Clue:
     return Clue(name, frozenset(readers))
 
 
+USUAL_PROGRAM = Clue("the usual EFI program", READ)
 # By the name of the EFI program, in lower case, or by its whole path.
 PROGRAMS: Tuple[Tuple[str, Clue], ...] = (
     (r".*refind.*", _clue("rEFInd")),
     (r".*limine.*", _clue("Limine")),
     (r".*elilo.*", _clue("ELILO")),
-    (r"/efi/boot/(boot|fb)(x64|ia32|aa64|arm|riscv64|loongarch64)\.efi", Clue("the usual EFI program", READ)),
+    (r"/efi/boot/(boot|fb)(x64|ia32|aa64|arm|riscv64|loongarch64)\.efi", USUAL_PROGRAM),
     (r".*/systemd-boot\w*\.efi|/efi/systemd/.*", _clue("systemd-boot", SYSTEMD_BOOT)),
     (r".*/shim[^/]*", Clue("shim", frozenset((GRUB2, LEGACY, SYSTEMD_BOOT)))),
     (r".*/(core|grub\w*)\.efi", _clue("GRUB", GRUB2, LEGACY)),
@@ -98,8 +99,9 @@ def find_starter(tree: Tree) -> Starter:
     """Return who has started the host, and why what a cold boot would take is not known."""
     started = find_started(tree)
     evidence, problem = read_settled(tree, started.entry)
-    given = (_by_program(evidence), _beside(tree, started.entry), _by_info(evidence), _by_number(evidence))
-    hard = [clue for clue in given if clue is not None]
+    early = [clue for clue in (_by_program(evidence), _beside(tree, started.entry), _by_info(evidence)) if clue is not None]
+    number = _by_number(evidence, early in ([], [USUAL_PROGRAM]))
+    hard = early + ([number] if number else [])
     soft = _by_words(evidence)
     clues = hard or ([soft] if soft else [])
     if evidence.is_kexec and problem is None and not clues:
@@ -132,7 +134,7 @@ def _by_program(evidence: Evidence) -> Optional[Clue]:
     found = next((clue for pattern, clue in PROGRAMS if re.fullmatch(pattern, path)), None)
     if found is None:
         return _clue("the EFI program {}".format(evidence.program.replace("/", "\\")))
-    if evidence.info is None and len(found.readers) > 1:  # systemd-boot always leaves its name
+    if evidence.info is None and found.name == "shim":  # systemd-boot behind it would have left its name
         return found._replace(readers=found.readers - {SYSTEMD_BOOT})
     return found
 
@@ -153,14 +155,15 @@ def _by_info(evidence: Evidence) -> Optional[Clue]:
     return known.get(name) or _clue(evidence.info)
 
 
-def _by_number(evidence: Evidence) -> Optional[Clue]:
+def _by_number(evidence: Evidence, alone: bool) -> Optional[Clue]:
+    """Return whose number it is; `alone`: nothing else names a loader, so that one would have left its other traces, too."""
     number = evidence.number
     if number is None or number == SAYS_NOTHING or evidence.is_kexec:
         return None
     found = NUMBERS.get(number) or KINDS.get(number >> 4)
     if found is None:
         return _clue("an unknown boot loader (number {:#x})".format(number))
-    if number >> 4 == 2:
+    if number >> 4 == 2 and alone:
         return found._replace(readers=found.readers - _not_behind_a_stub(evidence))
     return found
 
