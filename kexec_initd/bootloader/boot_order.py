@@ -17,7 +17,20 @@ from kexec_initd.errors import Refused
 USUAL = "/EFI/BOOT"  # the directory of what is started from a device without an entry of its own
 MAX_ENTRIES = 300
 # What lies beside loaders: tools and fonts of firmware vendors, and what fwupd and systemd keep there.
-NO_LOADERS = ("boot", "dell", "hp", "lenovo", "asus", "msi", "tools", "fonts", "linux", "updatecapsule", "fw", "memtest86")
+NO_LOADERS = (
+    "boot",
+    "dell",
+    "hp",
+    "lenovo",
+    "asus",
+    "msi",
+    "tools",
+    "fonts",
+    "linux",
+    "updatecapsule",
+    "fw",
+    "memtest86",
+)
 
 
 class Started(NamedTuple):

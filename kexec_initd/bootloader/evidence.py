@@ -113,7 +113,9 @@ def _is_sound(found: Evidence) -> bool:
     """Tell whether every field has its type: the record may come from another version of us."""
     texts = (found.info, found.program, found.image)
     flags = (found.network, found.bootif, found.stub, found.attempt)
-    number = found.number is None or (isinstance(found.number, int) and 0 <= found.number)
-    return number and all(text is None or isinstance(text, str) for text in texts) and all(
-        isinstance(flag, bool) for flag in flags
+    number = found.number is None or (isinstance(found.number, int) and found.number >= 0)
+    return (
+        number
+        and all(text is None or isinstance(text, str) for text in texts)
+        and all(isinstance(flag, bool) for flag in flags)
     )

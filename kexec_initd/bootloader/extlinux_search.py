@@ -82,7 +82,9 @@ def _on_disk(tree: Tree) -> List[str]:
 
 def _search(tree: Tree, installed: str) -> Optional[str]:
     """Return the configuration that SYSLINUX finds from the directory in which it was installed."""
-    roots = [mount for mount in MOUNTS if installed.startswith(mount) and tree.is_mount_point(mount or "/") is not False]
+    roots = [
+        mount for mount in MOUNTS if installed.startswith(mount) and tree.is_mount_point(mount or "/") is not False
+    ]
     separate = [root for root in roots if root and tree.is_mount_point(root)]
     places = [installed] + [root + place for root in separate[:1] or roots for place in SEARCHED]
     there = (place for place in places if not place or tree.is_directory(place))

@@ -15,11 +15,22 @@ only where that is what the loader sees, too.
 from pathlib import Path
 from typing import Callable, List, NamedTuple, Optional, Tuple
 
-from kexec_initd.bootloader import Menu, boot_partition, extlinux, extlinux_search, grub2, legacy, naming, signs, systemd_boot
+from kexec_initd.bootloader import (
+    Menu,
+    boot_partition,
+    extlinux,
+    extlinux_search,
+    grub2,
+    legacy,
+    naming,
+    signs,
+    systemd_boot,
+)
 from kexec_initd.bootloader.starter import Starter, find_starter
 from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Error
 
+UNFOUND = "{} has started this machine, and its configuration is not found"
 NOTHING = "there is no boot loader's configuration and no kernel"
 
 
@@ -69,9 +80,14 @@ def _choose(candidates: List[Candidate], starter: Starter, tree: Tree) -> Option
     """Return the menu of the loader that boots the host; None where nothing shows that there is one."""
     fits = [candidate for candidate in candidates if candidate.name in starter.readers]
     if starter.sure and not fits and starter.problem is None:
-        return _without(starter.name or "unknown", "{} has started this machine, and its configuration is not found".format(starter.name))
+        return _without(
+            starter.name or "unknown",
+            "{} has started this machine, and its configuration is not found".format(starter.name),
+        )
     if not candidates:
-        sign = None if starter.name is None else "the command line shows that {} is the boot loader".format(starter.name)
+        sign = (
+            None if starter.name is None else "the command line shows that {} is the boot loader".format(starter.name)
+        )
         sign = sign or signs.find_sign(tree)
         return None if sign is None else _without("unknown", sign + ", and its configuration is not found")
     left = narrow(fits or candidates)

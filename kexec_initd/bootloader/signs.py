@@ -7,7 +7,17 @@ from kexec_initd.bootloader.tree import Tree
 
 # What only one loader has, in /boot or in a directory there that has the loader's name.
 IN_BOOT: Dict[str, Tuple[str, ...]] = {
-    "GRUB": ("grub.cfg", "menu.lst", "grub.conf", "grubenv", "stage2", "core.img", "i386-pc", "x86_64-efi", "arm64-efi"),
+    "GRUB": (
+        "grub.cfg",
+        "menu.lst",
+        "grub.conf",
+        "grubenv",
+        "stage2",
+        "core.img",
+        "i386-pc",
+        "x86_64-efi",
+        "arm64-efi",
+    ),
     "LILO": ("map",),
     "SYSLINUX": ("ldlinux.sys", "extlinux.sys", "ldlinux.c32", "syslinux.cfg", "extlinux.conf"),
     "Limine": ("limine.conf", "limine.cfg", "limine-bios.sys"),

@@ -99,7 +99,9 @@ def find_starter(tree: Tree) -> Starter:
     """Return who has started the host, and why what a cold boot would take is not known."""
     started = find_started(tree)
     evidence, problem = read_settled(tree, started.entry)
-    early = [clue for clue in (_by_program(evidence), _beside(tree, started.entry), _by_info(evidence)) if clue is not None]
+    early = [
+        clue for clue in (_by_program(evidence), _beside(tree, started.entry), _by_info(evidence)) if clue is not None
+    ]
     number = _by_number(evidence, early in ([], [USUAL_PROGRAM]))
     hard = early + ([number] if number else [])
     soft = _by_words(evidence)

@@ -20,7 +20,9 @@ def find_points(tree: Tree) -> List[str]:
     """Return where a partition with EFI programs is to be seen."""
     mounted = [row.split()[1:2] for row in (tree.read_text("/proc/mounts") or "").split("\n") if " vfat " in row]
     points = dict.fromkeys([*POINTS, *(point for words in mounted[:MAX_POINTS] for point in words)])
-    real = {tree.resolve(point + "/EFI"): point for point in reversed(list(points)) if tree.is_directory(point + "/EFI")}
+    real = {
+        tree.resolve(point + "/EFI"): point for point in reversed(list(points)) if tree.is_directory(point + "/EFI")
+    }
     return [point for point in points if point in real.values()]
 
 

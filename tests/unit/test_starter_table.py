@@ -1,8 +1,8 @@
 """Who starts what: starters, firmware entries and configurations combined, against a table that was written by hand.
 
 Each configuration has a kernel of its own, so that the kernel says whose configuration was taken: NEWEST is the one that the
-names alone would choose, which no configuration names. The tables below are read from the kernel's Documentation/arch/x86/boot.rst,
-the UEFI specification and the loaders' own sources; none of them is made from the code under test.
+names alone would choose, which no configuration names. The tables below are read from Documentation/arch/x86/boot.rst of the
+kernel, the UEFI specification and the loaders' own sources; none of them is made from the code under test.
 """
 
 from pathlib import Path
