@@ -1,4 +1,4 @@
-"""Where SYSLINUX, EXTLINUX and U-Boot look for their configuration: the first file of a list, which depends on the program's place.
+"""Where SYSLINUX, EXTLINUX and U-Boot look for their configuration: the first file of a list that begins at the program.
 
 SYSLINUX looks in the directory in which it was installed (its ldlinux.sys lies there), then in /boot/syslinux, /syslinux and
 the top of the same file system, in each for extlinux.conf before syslinux.cfg. On EFI it only looks beside its program,
