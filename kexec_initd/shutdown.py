@@ -10,7 +10,20 @@ import time
 from pathlib import Path
 from typing import Iterator, Optional, Tuple
 
-from kexec_initd import arrival, attempts, consuming, guard, kexec, loading, reasons, sealing, stamp, state, watchdog
+from kexec_initd import (
+    arrival,
+    attempts,
+    consuming,
+    firmware_boot,
+    guard,
+    kexec,
+    loading,
+    reasons,
+    sealing,
+    stamp,
+    state,
+    watchdog,
+)
 from kexec_initd.assessment import assess
 from kexec_initd.bootloader import Change
 from kexec_initd.cmdline import find_attempt
@@ -31,6 +44,7 @@ def preload(host: Host, settings: Settings) -> str:
     """
     failure = check_arrival(host, settings)
     with lock(host.root):
+        firmware_boot.keep(host.root)
         record = guard.Record()
         with contextlib.suppress(Damaged):  # what a damaged record means is the decision's to say
             record = attempts.settle(host, settings.guard_boots, failure)
@@ -109,6 +123,7 @@ def prepare(host: Host, settings: Settings) -> Decision:
 
 def _prepare(host: Host, settings: Settings) -> Tuple[Decision, Tuple[Change, ...]]:
     """Return the decision, and what was written in the boot loader's place; a kernel loaded by hand is no attempt of ours."""
+    firmware_boot.keep(host.root)  # where nothing is called at the end of a boot
     found = assess(host, settings)
     problem = _settle(host, settings)
     if not found.decision.kexec or (found.is_loaded and not found.is_ours):

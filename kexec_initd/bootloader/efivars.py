@@ -8,6 +8,7 @@ from kexec_initd.bootloader.tree import Tree
 
 DIRECTORY = "/sys/firmware/efi/efivars/"
 LOADER = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"  # the vendor of the Boot Loader Interface
+GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"  # the vendor of the firmware's own variables
 ATTRIBUTES = 4  # bytes before the value
 LIMIT = 64 * 1024
 
@@ -15,6 +16,12 @@ LIMIT = 64 * 1024
 def path_of(name: str) -> str:
     """Return the file that shows one of the loader's variables."""
     return DIRECTORY + name + "-" + LOADER
+
+
+def read_global(tree: Tree, name: str) -> Optional[bytes]:
+    """Return the value of one of the firmware's own variables; None where there is none."""
+    data = tree.read_bytes("{}{}-{}".format(DIRECTORY, name, GLOBAL), LIMIT)
+    return None if data is None else data[ATTRIBUTES:]
 
 
 def read_strings(tree: Tree, name: str) -> List[str]:

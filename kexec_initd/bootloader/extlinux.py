@@ -22,22 +22,10 @@ from kexec_initd.bootloader.extlinux_config import (
     parse_config,
     read_lines,
 )
+from kexec_initd.bootloader.extlinux_search import MOUNTS, find_configs, is_program_in
 from kexec_initd.bootloader.syslinux_adv import BOOT_ONCE, MENU_SAVE, read_adv
 from kexec_initd.bootloader.tree import Tree, not_linux
 
-CONFIGS = (
-    "/boot/extlinux/extlinux.conf",
-    "/boot/syslinux/extlinux.conf",
-    "/boot/syslinux/syslinux.cfg",
-    "/boot/extlinux.conf",
-    "/extlinux/extlinux.conf",
-    "/extlinux.conf",
-    "/boot/efi/EFI/syslinux/syslinux.cfg",
-    "/efi/EFI/syslinux/syslinux.cfg",
-    "/boot/EFI/syslinux/syslinux.cfg",
-)
-MOUNTS = ("/boot/efi", "/efi", "/boot")
-PROGRAMS = ("ldlinux.sys", "ldlinux.c32", "ldlinux.e64", "syslinux.efi", "menu.c32", "vesamenu.c32")
 UBOOT = re.compile(r"u-?boot|^[ \t]*(fdt|devicetree)", re.IGNORECASE | re.MULTILINE)
 MAX_INITRDS = 100
 MENU_PROGRAMS = ("menu.c32", "vesamenu.c32")
@@ -74,27 +62,22 @@ class Found(NamedTuple):
 
 def read_menu(tree: Tree) -> Optional[Menu]:
     """Return the menu of the host; None where it has no such configuration. Raises Refused."""
-    files = {tree.resolve(path): path for path in reversed(CONFIGS) if tree.is_file(path)}
-    paths = sorted(files.values())
-    if len(paths) > 1:
-        return Menu("syslinux", (), None, "there are both {} and {}".format(paths[0], paths[1]), None, False)
-    return read_config(tree, paths[0]) if paths else None
+    configs = find_configs(tree)
+    if len(configs) > 1:
+        problem = "there are both {} and {}".format(configs[0].path, configs[1].path)
+        return Menu("syslinux", (), None, problem, None, False)
+    return read_config(tree, *configs[0]) if configs else None
 
 
-def is_installed(tree: Tree) -> bool:
-    """Tell whether SYSLINUX itself, not only a file that it or U-Boot may read, is on the host."""
-    return any(tree.is_file(str(Path(path).parent / name)) for path in CONFIGS for name in PROGRAMS)
-
-
-def read_config(tree: Tree, path: str) -> Menu:
-    """Return the menu that one file describes."""
+def read_config(tree: Tree, path: str, program: str) -> Menu:
+    """Return the menu that one file describes; `program` is the directory of the loader."""
     base = path.rpartition("/")[0]
-    mount = next(place for place in MOUNTS + ("",) if path.startswith(place))
+    mount = next(place for place in MOUNTS if path.startswith(place))
     config = parse_config(read_lines(tree, path, mount))
-    installed = any(tree.is_file(base + "/" + name) for name in PROGRAMS)
+    installed = is_program_in(tree, base) or is_program_in(tree, program)
     uboot = not installed and UBOOT.search(tree.read_text(path) or "") is not None
     choices = [offer(tree, config, label, base, mount, uboot) for label in config.labels]
-    found = find_uboot(config, choices) if uboot else find_syslinux(config, choices, read_adv(tree, base))
+    found = find_uboot(config, choices) if uboot else find_syslinux(config, choices, read_adv(tree, program))
     loader = "u-boot" if uboot else ("extlinux" if path.endswith("extlinux.conf") else "syslinux")
     offered = tuple(choice.offered for choice in choices)
     index = None if found.problem else found.number

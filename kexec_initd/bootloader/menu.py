@@ -2,29 +2,36 @@
 
 What decides, in this order:
 
-1. The loader that started the running kernel, as far as that can be known: the EFI variable LoaderInfo, in which
-   systemd-boot and GRUB 2 leave their names; else the number that x86's loaders leave in bootloader_type (see the
-   kernel's Documentation/arch/x86/boot.rst); else BOOT_IMAGE=, with which GRUB 2 and SYSLINUX begin the command line.
+1. The loader that has started the machine, as far as that is known (see starter): only its configuration counts. One that
+   is not read here, and one whose configuration is not found, leave no default.
 2. The loaders that lie beside their configuration: a configuration without one is a leftover.
 3. Of BLS entries and another loader's configuration, the latter: GRUB 2 reads such entries as well.
 
-Where that leaves several, which of them boots is not known, and there is no default. Without any configuration the
-names of the installed kernels are all there is.
+Where that leaves several, which of them boots is not known, and there is no default. Without any configuration, and where
+nothing else shows that there is a loader, the names of the installed kernels are all there is. What lies in /boot counts
+only where that is what the loader sees, too.
 """
 
-import re
 from pathlib import Path
 from typing import Callable, List, NamedTuple, Optional, Tuple
 
-from kexec_initd.bootloader import Menu, extlinux, grub2, legacy, naming, systemd_boot
-from kexec_initd.bootloader.efivars import read_string
+from kexec_initd.bootloader import (
+    Menu,
+    boot_partition,
+    extlinux,
+    extlinux_search,
+    grub2,
+    legacy,
+    naming,
+    signs,
+    systemd_boot,
+)
+from kexec_initd.bootloader.starter import Starter, find_starter
 from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Error
 
-BY_INFO = {"systemd-boot": "systemd-boot", "GRUB": "grub2"}
-BY_TYPE = {0x71: "grub-legacy", 0x72: "grub2", 0x3: "syslinux", 0x8: "syslinux"}  # by number and release, or number
-BY_COMMAND_LINE = ("grub2", "syslinux")  # those that write BOOT_IMAGE=; without it kexec may have started the kernel
-NUMBER = re.compile(r"[0-9]{1,9}")
+UNFOUND = "{} has started this machine, and its configuration is not found"
+NOTHING = "there is no boot loader's configuration and no kernel"
 
 
 class Loader(NamedTuple):
@@ -53,17 +60,40 @@ def menu_of(tree: Tree) -> Menu:
 
     Without any configuration and any kernel the menu is empty. Raises Error only for what cannot be read at all.
     """
+    starter = find_starter(tree)
     candidates = [found for found in (_read(loader, tree) for loader in loaders()) if found is not None]
-    if not candidates:
-        found = naming.read_menu(tree)
-        return found or Menu(
-            naming.LOADER, (), None, "there is no boot loader's configuration and no kernel", None, False
+    menu = _choose(candidates, starter, tree) or naming.read_menu(tree) or _without(naming.LOADER, NOTHING)
+    hidden = boot_partition.find_problem(tree)
+    problem = starter.problem or hidden
+    if problem is None:
+        return menu
+    offered = () if hidden else menu.offered  # what is hidden is not what is to be seen in its place
+    return Menu(starter.name or menu.loader, offered, None, problem, None, False)
+
+
+def _without(loader: str, problem: str) -> Menu:
+    """Return a menu without entries."""
+    return Menu(loader, (), None, problem, None, False)
+
+
+def _choose(candidates: List[Candidate], starter: Starter, tree: Tree) -> Optional[Menu]:
+    """Return the menu of the loader that boots the host; None where nothing shows that there is one."""
+    fits = [candidate for candidate in candidates if candidate.name in starter.readers]
+    if starter.sure and not fits and starter.problem is None:
+        return _without(
+            starter.name or "unknown",
+            "{} has started this machine, and its configuration is not found".format(starter.name),
         )
-    left = narrow(candidates, tree)
+    if not candidates:
+        sign = (
+            None if starter.name is None else "the command line shows that {} is the boot loader".format(starter.name)
+        )
+        sign = sign or signs.find_sign(tree)
+        return None if sign is None else _without("unknown", sign + ", and its configuration is not found")
+    left = narrow(fits or candidates)
     if len(left) == 1:
         return left[0].menu
-    names = ", ".join(candidate.menu.loader for candidate in left)
-    return Menu("unknown", (), None, "several boot loaders are configured: " + names, None, False)
+    return _without("unknown", "several boot loaders are configured: " + ", ".join(one.menu.loader for one in left))
 
 
 def loaders() -> List[Loader]:
@@ -71,7 +101,7 @@ def loaders() -> List[Loader]:
     return [
         Loader("grub2", grub2.read_menu, has_grub2),
         Loader("systemd-boot", systemd_boot.read_menu, systemd_boot.is_installed),
-        Loader("syslinux", extlinux.read_menu, extlinux.is_installed),
+        Loader("syslinux", extlinux.read_menu, extlinux_search.is_installed),
         Loader("grub-legacy", legacy.read_menu, lambda tree: _any_file(tree, "/boot/grub/", ("stage2", "stage1"))),
     ]
 
@@ -100,25 +130,10 @@ def _read(loader: Loader, tree: Tree) -> Optional[Candidate]:
     return None if menu is None else Candidate(loader.name, menu, loader.installed(tree))
 
 
-def narrow(candidates: List[Candidate], tree: Tree) -> List[Candidate]:
-    """Return the candidates that are left when more and more is considered; never none."""
-    started = started_by(tree)
-    left = keep(candidates, lambda candidate: candidate.name in started)
-    left = keep(left, lambda candidate: candidate.installed)
+def narrow(candidates: List[Candidate]) -> List[Candidate]:
+    """Return the candidates that are left when what lies beside them is considered; never none."""
+    left = keep(candidates, lambda candidate: candidate.installed)
     return keep(left, lambda candidate: candidate.installed or candidate.name != "systemd-boot")
-
-
-def started_by(tree: Tree) -> Tuple[str, ...]:
-    """Return which loaders may have started the running kernel; none where nothing tells."""
-    info = (read_string(tree, "LoaderInfo") or "").split(" ")[0]
-    number = (tree.read_text("/proc/sys/kernel/bootloader_type") or "").strip()
-    kind = int(number) if NUMBER.fullmatch(number) else 0
-    if info in BY_INFO:
-        return (BY_INFO[info],)
-    if kind in BY_TYPE or kind >> 4 in BY_TYPE:
-        return (BY_TYPE.get(kind) or BY_TYPE[kind >> 4],)
-    words = (tree.read_text("/proc/cmdline") or "").split()
-    return BY_COMMAND_LINE if any(word.startswith("BOOT_IMAGE=") for word in words) else ()
 
 
 def keep(candidates: List[Candidate], fits: Callable[[Candidate], bool]) -> List[Candidate]:

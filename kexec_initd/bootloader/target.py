@@ -1,6 +1,8 @@
 """The target: the entry that a cold boot would take next, or why that cannot be said or cannot be loaded."""
 
 import json
+import re
+from functools import partial
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
@@ -15,8 +17,12 @@ from kexec_initd.errors import one_line
 
 # What the running kernel makes up for each reader: it tells nothing by its time or its size, and stays as it is.
 MADE_UP = ("/proc/", "/sys/")
-# EFI variables of which only this boot's loader changes the value, or whose being there says everything.
-SHOWING = ("LoaderInfo", "BootNext", "Mok")
+# EFI variables of which only this boot's loader or firmware changes the value, or whose being there says everything.
+SHOWING = ("LoaderInfo", "LoaderImageIdentifier", "BootCurrent", "BootNext", "Mok")
+# Those of the firmware's menu, which efibootmgr writes: efivarfs gives them a new time from Linux 5.8 on.
+FIRMWARE_MENU = re.compile(r"Boot(Order|[0-9A-F]{4})-")
+TIMES_SINCE = (5, 8)
+RELEASE = re.compile(r"([0-9]+)\.([0-9]+)")
 
 
 class Target(NamedTuple):
@@ -79,8 +85,20 @@ def read_target(root: Path, since: int = 0) -> Reading:
         target = target._replace(entry=None, changes=(), problem=pending[1])
     variables = [path for path in tree.asked if path.startswith(EFI_VARIABLES)]
     files = [path for path in tree.asked if not path.startswith(MADE_UP)] + variables
-    hidden = any(not path[len(EFI_VARIABLES) :].startswith(SHOWING) and tree.is_file(path) for path in variables)
+    showing = partial(_shows, shows_writes(tree))
+    hidden = any(not showing(path[len(EFI_VARIABLES) :]) and tree.is_file(path) for path in variables)
     return Reading(menu, target, tuple(map(Path, files)), hidden, pending)
+
+
+def shows_writes(tree: Tree) -> bool:
+    """Tell whether the running kernel gives a file of efivarfs a new time when it is written."""
+    found = RELEASE.match(tree.read_text("/proc/sys/kernel/osrelease") or "")
+    return found is not None and tuple(map(int, found.groups())) >= TIMES_SINCE
+
+
+def _shows(times: bool, name: str) -> bool:
+    """Tell whether a change of an EFI variable shows by its file."""
+    return name.startswith(SHOWING) or (times and FIRMWARE_MENU.match(name) is not None)
 
 
 def choose_target(menu: Menu) -> Target:

@@ -17,6 +17,7 @@ import kexec_initd
 from kexec_initd import attempts, reasons, sealing, stamp, state, watchdog
 from kexec_initd.assessment import is_attended
 from kexec_initd.attempts import format_record
+from kexec_initd.bootloader.evidence import Evidence, read_record
 from kexec_initd.cli import DONE, FAILED, REFUSED, fail, main, make_parser
 from kexec_initd.codes import Code
 from kexec_initd.errors import Error, tell
@@ -36,6 +37,7 @@ BEGUN = Attempt("0123456789abcdef", 1700000000, "0123abcd", "6.1.0-test")
 RECORD = Record("boot", 3, 9, 1700000000, Last(Outcome.ARRIVED, BEGUN), Guard(1, BEGUN, "no route"))
 LOADED = stamp.Loaded("6.1", "/boot/vmlinuz", ["/boot/initrd"], "root=/dev/vda", "0123", False, ["title", "root=x"])
 ENTRY = Entry("/etc/init.d/reboot", Kind.REPLACED, "00" * 32, ("11" * 32,), 0o755, 0, 0, 1, True)
+EVIDENCE = Evidence(0x72, "GRUB 2.12", "/EFI/debian/shimx64.efi", False, "/boot/vmlinuz", True, False, True)
 MANIFEST = Manifest(State.INSTALLED, (ENTRY,), ("/var/lib/kexec-initd",))
 
 
@@ -61,6 +63,7 @@ ROWS: Dict[StateFile, Row] = {
     Volatile.ATTENDED: Row(sealing.double("100.0"), lambda root: is_attended(root, 200.0)),
     Lasting.ATTEMPTS: Row(attempts.format_record(RECORD), attempts.read),
     Lasting.WATCHDOG: Row(sealing.double("i6300esb"), lambda root: watchdog._read_word(root, Lasting.WATCHDOG)),
+    Lasting.STARTER: Row(sealing.dump(EVIDENCE._asdict()), read_record),
     Lasting.MANIFEST: Row(format_manifest(MANIFEST), read_manifest),
 }
 # Nothing in these can change what happens: read by the shell's last step (scripts/test_state_files.py), shown to people,

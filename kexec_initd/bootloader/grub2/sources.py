@@ -109,7 +109,7 @@ def evaluate(run: Interpreter, arguments: List[str], node: Command) -> Status:
 
 def search(run: Interpreter, arguments: List[str], node: Command) -> Status:
     """`search --fs-uuid|--label|--file [--set[=NAME]] WHAT`."""
-    flags = ("no-floppy", "-n", "efidisk-only", "cryptodisk-only", *_KINDS)
+    flags = ("no-floppy", "-n", "efidisk-only", "root-dev-only", "cryptodisk-only", *_KINDS)
     # The name behind --set is only taken with an equals sign between them.
     options, rest = split_options([_SET.get(word, word) for word in arguments], (*_HINTS, "set"), flags)
     kinds = ["file" if name in ("file", "-f") else _BY[name] for name, _ in options.given if name in _KINDS]

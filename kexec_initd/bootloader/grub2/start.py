@@ -1,7 +1,8 @@
 """Where GRUB starts: which configuration it reads first, and what it knows by then.
 
 On EFI that is the file beside its image on the EFI system partition, often only a few lines that lead to the one in
-/boot; else the one in the directory that grub-install was told.
+/boot; else the one in the directory that grub-install was told. Of several images the one counts that the firmware has
+started.
 """
 
 import re
@@ -9,6 +10,7 @@ from typing import Dict, List, Optional, Tuple
 
 from kexec_initd.bootloader.grub2.disk import Disk
 from kexec_initd.bootloader.grub2.values import Undecidable, unknown
+from kexec_initd.bootloader.starter import find_starter
 from kexec_initd.bootloader.tree import Tree
 
 DIRECTORIES = ("/boot/grub", "/boot/grub2")
@@ -43,8 +45,11 @@ def find_config(tree: Tree) -> Optional[str]:
     Raises Undecidable for several of which nothing tells the right one.
     """
     installed = [directory + "/grub.cfg" for directory in DIRECTORIES if tree.is_file(directory + "/grub.cfg")]
-    loaders = _on_system_partition(tree)
-    if loaders and find_platform(tree)[1] != "pc":
+    loaders = _on_system_partition(tree) if find_platform(tree)[1] != "pc" else []
+    started = find_starter(tree).directory
+    if started is not None:  # without a file beside it, that loader has the way to its configuration in itself
+        loaders = [path for path in loaders if started.endswith("/" + path.split("/")[-2].lower())]
+    if loaders:
         return _vendors(tree, loaders)
     if len({tree.resolve(path) for path in installed}) > 1:
         raise Undecidable("there are {}: which one GRUB reads cannot be known".format(" and ".join(installed)))

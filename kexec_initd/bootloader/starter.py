@@ -1,0 +1,196 @@
+"""Who has started this machine: the first of a chain of loaders that gives itself away decides what a cold boot brings.
+
+The program that the firmware has started, in the order in which they run; the EFI variable LoaderInfo, in which a loader
+leaves its name; the number that x86's loaders hand to the kernel (Documentation/arch/x86/boot.rst); and, where none of
+these tells, the words that loaders put on the command line. One whose configuration is not read here decides for itself.
+"""
+
+import re
+from typing import Dict, FrozenSet, List, NamedTuple, Optional, Tuple
+
+from kexec_initd.bootloader.boot_order import USUAL, directory_of, find_started
+from kexec_initd.bootloader.evidence import Evidence, read_settled
+from kexec_initd.bootloader.load_option import LoadOption
+from kexec_initd.bootloader.system_partition import find_points
+from kexec_initd.bootloader.tree import Tree
+
+GRUB2, LEGACY, SYSTEMD_BOOT, SYSLINUX = "grub2", "grub-legacy", "systemd-boot", "syslinux"
+READ = frozenset((GRUB2, LEGACY, SYSTEMD_BOOT, SYSLINUX))
+NONE: FrozenSet[str] = frozenset()
+
+
+class Clue(NamedTuple):
+    """A loader, and the readers of whose configuration it may be; none for one that is not read here."""
+
+    name: str
+    readers: FrozenSet[str]
+
+
+class Starter(NamedTuple):
+    """Who has started the machine: None where nothing tells. `sure` unless only the command line says it.
+
+    `problem` says why a cold boot takes what is not known here. `directory` is that of the EFI program that was started,
+    in lower case, None where that is no loader's own.
+    """
+
+    name: Optional[str]
+    readers: FrozenSet[str]
+    sure: bool
+    problem: Optional[str]
+    directory: Optional[str] = None
+
+
+def _clue(name: str, *readers: str) -> Clue:
+    return Clue(name, frozenset(readers))
+
+
+USUAL_PROGRAM = Clue("the usual EFI program", READ)
+# By the name of the EFI program, in lower case, or by its whole path.
+PROGRAMS: Tuple[Tuple[str, Clue], ...] = (
+    (r".*refind.*", _clue("rEFInd")),
+    (r".*limine.*", _clue("Limine")),
+    (r".*elilo.*", _clue("ELILO")),
+    (r"/efi/boot/(boot|fb)(x64|ia32|aa64|arm|riscv64|loongarch64)\.efi", USUAL_PROGRAM),
+    (r".*/systemd-boot\w*\.efi|/efi/systemd/.*", _clue("systemd-boot", SYSTEMD_BOOT)),
+    (r".*/shim[^/]*", Clue("shim", frozenset((GRUB2, LEGACY, SYSTEMD_BOOT)))),
+    (r".*/(core|grub\w*)\.efi", _clue("GRUB", GRUB2, LEGACY)),
+    (r".*/syslinux\w*\.efi", _clue("SYSLINUX", SYSLINUX)),
+    (r".*/(ipxe|snponly|undionly)[^/]*", _clue("iPXE")),
+    (r".*/bootmgfw\.efi", _clue("Windows Boot Manager")),
+    (r".*zfsbootmenu.*|.*/zbm/.*", _clue("ZFSBootMenu")),
+    (r".*/clover\w*\.efi", _clue("Clover")),
+    (r".*opencore.*|/efi/oc/.*", _clue("OpenCore")),
+    (r"/efi/linux/.*|.*/(vmlinu|linux|bzimage|kernel)[^/]*", _clue("an EFI stub")),
+)
+# What lies beside the usual program when it is a copy of one of these.
+BESIDE = {"refind.conf": "rEFInd", "limine.conf": "Limine", "limine.cfg": "Limine", "elilo.conf": "ELILO"}
+# The whole number, else that without its last digit, which is the loader's version.
+NUMBERS: Dict[int, Clue] = {
+    0x06: _clue("GRUB 2", GRUB2),  # with the patch linuxefi of Fedora and its kin
+    0x71: _clue("GRUB legacy", LEGACY),
+    0x72: _clue("GRUB 2", GRUB2),
+    0x32: _clue("PXELINUX"),
+    0x33: _clue("ISOLINUX"),
+}
+KINDS: Dict[int, Clue] = {
+    0x0: _clue("LILO"),
+    0x1: _clue("Loadlin"),
+    0x2: _clue("an EFI stub", GRUB2, SYSTEMD_BOOT),  # GRUB 2 from 2.12 on and systemd-boot start that, too
+    0x3: _clue("SYSLINUX", SYSLINUX),
+    0x4: _clue("iPXE"),
+    0x5: _clue("ELILO", LEGACY),  # GRUB legacy on EFI gives itself out for it
+    0x7: _clue("GRUB", GRUB2, LEGACY),
+    0x8: _clue("U-Boot", SYSLINUX),
+    0x9: _clue("Xen"),
+    0xA: _clue("Gujin"),
+    0xB: _clue("QEMU, with a kernel of the host's"),
+    0xC: _clue("uCbootloader"),
+    0x11: _clue("Minimal Linux Bootloader"),
+    0x12: _clue("OVMF, with a kernel of the host's"),
+    0x13: _clue("barebox"),
+}
+SAYS_NOTHING = 0
+UNNAMED = ""  # of several that leave the same trace
+NETWORK = _clue("the network")
+NO_RECORD = "a kexec has started this machine, and who the firmware starts was not noted: a boot through it will tell"
+
+
+def find_starter(tree: Tree) -> Starter:
+    """Return who has started the host, and why what a cold boot would take is not known."""
+    started = find_started(tree)
+    evidence, problem = read_settled(tree, started.entry)
+    early = [
+        clue for clue in (_by_program(evidence), _beside(tree, started.entry), _by_info(evidence)) if clue is not None
+    ]
+    number = _by_number(evidence, early in ([], [USUAL_PROGRAM]))
+    hard = early + ([number] if number else [])
+    soft = _by_words(evidence)
+    clues = hard or ([soft] if soft else [])
+    if evidence.is_kexec and problem is None and not clues:
+        problem = NO_RECORD
+    if problem is not None and not hard:
+        return Starter("kexec", NONE, True, problem)
+    if not clues:
+        return Starter(None, READ, False, started.problem)
+    foreign = next((clue for clue in clues if not clue.readers), None)
+    if foreign is not None:
+        told = "{} has started this machine, and what it would start is not known here".format(foreign.name)
+        return Starter(foreign.name, NONE, True, told)
+    return Starter(clues[-1].name or None, _common(clues), bool(hard), started.problem, _directory(tree, evidence))
+
+
+def _common(clues: List[Clue]) -> FrozenSet[str]:
+    """Return the readers that fit all clues; where two contradict each other the first in the chain decides."""
+    readers = clues[0].readers
+    for clue in clues[1:]:
+        readers = readers & clue.readers or readers
+    return readers
+
+
+def _by_program(evidence: Evidence) -> Optional[Clue]:
+    if evidence.network:
+        return NETWORK
+    if evidence.program is None:
+        return None
+    path = evidence.program.lower()
+    found = next((clue for pattern, clue in PROGRAMS if re.fullmatch(pattern, path)), None)
+    if found is None:
+        return _clue("the EFI program {}".format(evidence.program.replace("/", "\\")))
+    if evidence.info is None and found.name == "shim":  # systemd-boot behind it would have left its name
+        return found._replace(readers=found.readers - {SYSTEMD_BOOT})
+    return found
+
+
+def _beside(tree: Tree, entry: Optional[LoadOption]) -> Optional[Clue]:
+    """Return whose copy the usual program of a device is, as far as a configuration beside it tells."""
+    if entry is None or entry.network or directory_of(entry) != USUAL.lower():
+        return None
+    places = [point + USUAL + "/" + name for point in find_points(tree) for name in BESIDE]
+    return next((_clue(BESIDE[place.rpartition("/")[2]]) for place in places if tree.is_file(place)), None)
+
+
+def _by_info(evidence: Evidence) -> Optional[Clue]:
+    if evidence.info is None:
+        return None
+    name = evidence.info.split(" ")[0]
+    known = {"systemd-boot": _clue("systemd-boot", SYSTEMD_BOOT), "GRUB": _clue("GRUB 2", GRUB2)}
+    return known.get(name) or _clue(evidence.info)
+
+
+def _by_number(evidence: Evidence, alone: bool) -> Optional[Clue]:
+    """Return whose number it is; `alone`: nothing else names a loader, so that one would have left its other traces, too."""
+    number = evidence.number
+    if number is None or number == SAYS_NOTHING or evidence.is_kexec:
+        return None
+    found = NUMBERS.get(number) or KINDS.get(number >> 4)
+    if found is None:
+        return _clue("an unknown boot loader (number {:#x})".format(number))
+    if number >> 4 == 2 and alone:
+        return found._replace(readers=found.readers - _not_behind_a_stub(evidence))
+    return found
+
+
+def _not_behind_a_stub(evidence: Evidence) -> FrozenSet[str]:
+    """Return the readers of loaders that would have left a trace: GRUB 2 a word, systemd-boot its name, where that is seen."""
+    gone = set() if evidence.image is not None else {GRUB2}
+    if evidence.program is not None and evidence.info is None:
+        gone.add(SYSTEMD_BOOT)
+    return frozenset(gone)
+
+
+def _by_words(evidence: Evidence) -> Optional[Clue]:
+    """Return what the command line says: GRUB 2 and SYSLINUX write BOOT_IMAGE=, GRUB a path, LILO a label."""
+    if evidence.image is not None:
+        if evidence.image.startswith(("/", "(")):
+            return _clue(UNNAMED, GRUB2, SYSLINUX)
+        return _clue("SYSLINUX or LILO", SYSLINUX)
+    if evidence.bootif:
+        return NETWORK
+    return _clue("an EFI stub", SYSTEMD_BOOT) if evidence.stub else None
+
+
+def _directory(tree: Tree, evidence: Evidence) -> Optional[str]:
+    if evidence.program is None:
+        return None
+    directory = evidence.program.rpartition("/")[0].lower()
+    return None if directory == USUAL.lower() else directory

@@ -1,0 +1,58 @@
+"""The EFI system partition as the running host sees it: where it is mounted, and a file on it in FAT's way, whatever the case."""
+
+from typing import List, NamedTuple, Optional
+
+from kexec_initd.bootloader.tree import Tree
+
+POINTS = ("/boot/efi", "/efi", "/boot")
+BY_PARTITION = "/dev/disk/by-partuuid"
+MAX_POINTS = 20
+
+
+class Seen(NamedTuple):
+    """What was found at the path of a file: where it is on the host, and whether it could be looked for at all."""
+
+    path: Optional[str]
+    looked: bool
+
+
+def find_points(tree: Tree) -> List[str]:
+    """Return where a partition with EFI programs is to be seen."""
+    mounted = [row.split()[1:2] for row in (tree.read_text("/proc/mounts") or "").split("\n") if " vfat " in row]
+    points = dict.fromkeys([*POINTS, *(point for words in mounted[:MAX_POINTS] for point in words)])
+    real = {
+        tree.resolve(point + "/EFI"): point for point in reversed(list(points)) if tree.is_directory(point + "/EFI")
+    }
+    return [point for point in points if point in real.values()]
+
+
+def find_program(tree: Tree, file: str, partition: Optional[str]) -> Seen:
+    """Look for the file of an EFI program, on the partition with that id where the host knows it."""
+    points = find_points(tree)
+    if partition is not None:
+        device = tree.resolve("{}/{}".format(BY_PARTITION, partition))
+        if device is None and tree.names(BY_PARTITION):
+            return Seen(None, True)  # a disk that is not there any more
+        points = points if device is None else _mounted(tree, device, points)
+    found = [path for path in (find_path(tree, point, file) for point in points) if path is not None]
+    return Seen(found[0] if found else None, bool(points))
+
+
+def _mounted(tree: Tree, device: str, points: List[str]) -> List[str]:
+    """Return the points at which `device` is mounted; all where the host does not run."""
+    rows = [row.split() for row in (tree.read_text("/proc/mounts") or "").split("\n")]
+    if rows == [[]]:
+        return points
+    return [row[1] for row in rows if len(row) > 1 and row[1] in points and tree.resolve(row[0]) == device]
+
+
+def find_path(tree: Tree, point: str, file: str) -> Optional[str]:
+    """Return the path of `file` below `point` as it is spelled there; None where it is not there."""
+    path = point
+    for name in file.split("/")[1:]:
+        names = tree.names(path)
+        fits = [name] if name in names else [other for other in names if other.lower() == name.lower()]
+        if not fits:
+            return None
+        path += "/" + fits[0]
+    return path if tree.is_file(path) else None

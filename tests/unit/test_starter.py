@@ -1,0 +1,446 @@
+"""Who has started the machine, and whose /boot is to be seen: single hosts, beside the table of all (test_starter_table)."""
+
+import json
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple
+
+import pytest
+
+from kexec_initd import sealing, state
+from kexec_initd.bootloader.load_option import LoadOption, parse_load_option
+from kexec_initd.bootloader.menu import find_menu
+from kexec_initd.bootloader.target import find_target, read_target
+from kexec_initd.firmware_boot import keep
+from kexec_initd.host import gather
+from kexec_initd.settings import Settings
+from kexec_initd.shutdown import preload, prepare
+from kexec_initd.state import Lasting
+from tests.unit.fake_host import FakeHost, with_kernel
+from tests.unit.starting_hosts import (
+    IPV4,
+    MAC,
+    OURS,
+    ROOT,
+    SYSTEM,
+    Files,
+    answer,
+    extlinux,
+    firmware,
+    grub,
+    kernels,
+    legacy,
+    loader_variable,
+    option,
+    problem,
+    write,
+)
+
+DEBIAN: Files = dict(kernels("6.1-old", "6.2-new"), **{"etc/os-release": "ID=debian\n", "proc/cmdline": ROOT + "\n"})
+OLD, NEW, COLD = "vmlinuz-6.1-old", "vmlinuz-6.2-new", "cold"
+NUMBER = "proc/sys/kernel/bootloader_type"
+ESP = SYSTEM + "/dev/sda1 /boot/efi vfat rw 0 0\n"
+FSTAB = "/dev/sda2 / ext4 defaults 0 1\n"
+BOOT = "/dev/sda3 /boot ext4 {} 0 2\n"
+LINES = {
+    "plain": BOOT.format("defaults"),
+    "by id, with blanks": "UUID=66666666-7777\t/boot/ \text4\tdefaults\n",
+    "noauto": BOOT.format("noauto,noatime"),
+    "nofail": BOOT.format("defaults,nofail"),
+    "a directory of it": "/dev/sda3 /boot/grub ext4 defaults 0 2\n",
+}
+ENTRIES: Files = {
+    "boot/efi/loader/loader.conf": "timeout 3\n",
+    "boot/efi/EFI/systemd/systemd-bootx64.efi": "",
+    "boot/efi/loader/entries/m.conf": "title m\nlinux /linux\noptions {}\n".format(ROOT),
+    "boot/efi/linux": "",
+}
+READERS: Dict[str, Files] = {
+    "grub2": {"boot/grub/grub.cfg": grub("6.1-old"), "boot/grub/i386-pc/normal.mod": ""},
+    "extlinux": {"boot/extlinux/extlinux.conf": extlinux("6.1-old"), "boot/extlinux/ldlinux.sys": ""},
+    "u-boot": {"boot/extlinux/extlinux.conf": "## U-Boot\n" + extlinux("6.1-old")},
+    "legacy": {"boot/grub/menu.lst": legacy("6.1-old"), "boot/grub/stage2": ""},
+    "systemd-boot": ENTRIES,
+    "none": {},
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("line", LINES)
+def test_what_lies_under_a_mount_point_of_fstab_is_not_read(tmp_path: Path, reader: str, line: str) -> None:
+    write(tmp_path, dict(DEBIAN, **READERS[reader], **{"etc/fstab": FSTAB, "proc/mounts": ESP}))
+    assert answer(tmp_path) != COLD
+    write(tmp_path, {"etc/fstab": FSTAB + LINES[line]})
+    assert "is a file system of its own in /etc/fstab, and it is not mounted" in problem(tmp_path)
+    assert find_menu(tmp_path).offered == ()
+    write(tmp_path, {"etc/fstab": FSTAB + "#" + LINES[line] + "/dev/sda4 /boot2 ext4 defaults 0 2\n"})
+    assert answer(tmp_path) != COLD
+
+
+@pytest.mark.parametrize("efi", [False, True])
+@pytest.mark.parametrize("point", ["/boot/efi", "/efi"])
+def test_the_system_partition_has_to_be_mounted_where_efi_has_started(tmp_path: Path, point: str, efi: bool) -> None:
+    line = "UUID=ABCD-1234 {} vfat umask=0077 0 1\n".format(point)
+    write(tmp_path, dict(DEBIAN, **READERS["grub2"], **{"etc/fstab": FSTAB + line, "proc/mounts": SYSTEM}))
+    if efi:
+        write(tmp_path, {"sys/firmware/efi/fw_platform_size": "64\n", "boot/grub/x86_64-efi/normal.mod": ""})
+    assert answer(tmp_path) == (COLD if efi else OLD)
+    write(tmp_path, {"proc/mounts": SYSTEM + "/dev/sda1 {} vfat rw 0 0\n".format(point)})
+    assert answer(tmp_path) == OLD
+
+
+MOUNTED = SYSTEM + "/dev/sda3 /boot ext4 rw 0 0\n"
+IMAGES: List[Tuple[str, str, bool]] = [  # what is mounted, what GRUB called the running kernel, is that in sight?
+    (MOUNTED, "/vmlinuz-6.1-old", True),
+    (MOUNTED, "(hd0,gpt3)/vmlinuz-6.1-old", True),
+    (MOUNTED, "/vmlinuz-6.0-removed", True),
+    (MOUNTED, "/boot/vmlinuz-6.1-old", False),
+    (MOUNTED, "(hd0,gpt2)/boot/vmlinuz-6.1-old", False),
+    (MOUNTED, "/boot/vmlinuz-6.0-removed", False),
+    (MOUNTED, "/@/boot/vmlinuz-6.1-old", False),
+    (SYSTEM, "/boot/vmlinuz-6.1-old", True),
+    (SYSTEM, "/boot/vmlinuz-6.0-removed", True),
+    (SYSTEM, "/vmlinuz-6.1-old", False),
+    (SYSTEM, "(hd0,gpt3)/vmlinuz-6.0-removed", False),
+    (SYSTEM.replace("ext4", "btrfs"), "/@/boot/vmlinuz-6.1-old", True),
+    (SYSTEM.replace("ext4", "btrfs"), "/vmlinuz-6.1-old", True),
+]
+
+
+@pytest.mark.parametrize(("mounts", "image", "seen"), IMAGES)
+def test_the_running_kernel_shows_whether_the_loaders_boot_is_in_sight(
+    tmp_path: Path, mounts: str, image: str, seen: bool
+) -> None:
+    prefix = "" if mounts is MOUNTED else "/boot"
+    write(tmp_path, dict(DEBIAN, **{"boot/grub/grub.cfg": grub("6.2-new", prefix), "boot/grub/i386-pc/normal.mod": ""}))
+    write(tmp_path, {"proc/mounts": mounts, "proc/cmdline": "BOOT_IMAGE={} {}\n".format(image, ROOT)})
+    assert answer(tmp_path) == (NEW if seen else COLD)
+
+
+def test_a_boot_directory_with_a_link_to_itself_is_in_sight(tmp_path: Path) -> None:
+    write(tmp_path, dict(DEBIAN, **READERS["grub2"], **{"proc/mounts": MOUNTED, "boot/boot": "-> ."}))
+    write(tmp_path, {"proc/cmdline": "BOOT_IMAGE=/boot/vmlinuz-6.1-old {}\n".format(ROOT)})
+    assert answer(tmp_path) == OLD
+
+
+WITHOUT_A_WORD: Dict[str, Files] = {
+    "extlinux": {"boot/extlinux/extlinux.conf": extlinux("6.1-old", ""), "boot/extlinux/ldlinux.sys": ""},
+    "legacy": {"boot/grub/menu.lst": legacy("6.1-old").replace("/boot/", "/"), "boot/grub/stage2": ""},
+}
+
+
+@pytest.mark.parametrize("reader", WITHOUT_A_WORD)
+def test_a_loader_without_a_word_shows_it_by_the_running_release(tmp_path: Path, reader: str) -> None:
+    write(tmp_path, dict(DEBIAN, **WITHOUT_A_WORD[reader], **{"proc/mounts": MOUNTED}))
+    for release, seen in (("6.2-new", True), ("6.3-elsewhere", False)):
+        write(tmp_path, {"proc/sys/kernel/osrelease": release + "\n"})
+        assert answer(tmp_path) == (OLD if seen else COLD)
+
+
+PROGRAM = "\\EFI\\{}\\grubx64.efi"
+STUB = "search.fs_uuid {} root\nset prefix=($root)'/boot/grub'\nconfigfile $prefix/grub.cfg\n"
+SHARED: Files = dict(
+    DEBIAN,
+    **{
+        "etc/fstab": "UUID=aa / ext4 defaults 0 1\nUUID=bb /mnt/other ext4 defaults 0 2\n",
+        "dev/disk/by-uuid/aa": "-> ../../sda2",
+        "dev/sda2": "",
+        "dev/disk/by-uuid/bb": "-> ../../sda5",
+        "dev/sda5": "",
+        "proc/mounts": ESP + "/dev/sda5 /mnt/other ext4 rw 0 0\n",
+        "boot/grub/grub.cfg": grub("6.1-old", title="Ours"),
+        "boot/grub/x86_64-efi/normal.mod": "",
+        "boot/efi/EFI/MX/grubx64.efi": "",
+        "boot/efi/EFI/debian/grubx64.efi": "",
+        "boot/efi/EFI/debian/grub.cfg": STUB.format("bb"),
+        "mnt/other/boot/grub/grub.cfg": grub("6.2-new", title="Theirs"),
+        "mnt/other/boot/vmlinuz-6.2-new": "",
+        "mnt/other/boot/initrd.img-6.2-new": "",
+    },
+)
+
+
+@pytest.mark.parametrize("stub", [None, "aa"])
+@pytest.mark.parametrize("mounted", [True, False])
+@pytest.mark.parametrize("started", ["MX", "debian"])
+def test_on_a_shared_system_partition_the_started_directory_decides(
+    tmp_path: Path, started: str, mounted: bool, stub: Optional[str]
+) -> None:
+    """The other system's stub is on the partition as well, and the distribution calls itself by that one's name."""
+    files = dict(SHARED, **firmware({1: option("x", PROGRAM.format(started)), 2: option("y")}, [1, 2], 1))
+    if not mounted:
+        files["proc/mounts"] = ESP
+        files["dev/disk/by-uuid/bb"] = "-> ../../gone"
+    if stub:
+        files["boot/efi/EFI/MX/grub.cfg"] = STUB.format(stub)
+    write(tmp_path, files)
+    target = find_target(tmp_path)
+    if started == "MX":
+        assert (target.title, str(target.entry and target.entry.kernel)) == ("Ours", "/boot/" + OLD)
+    elif mounted:
+        assert target.title == "Theirs"
+    else:
+        assert target.entry is None
+
+
+def test_the_stub_of_fedora_searches_on_the_disk_of_its_root(tmp_path: Path) -> None:
+    files = dict(SHARED, **firmware({1: option("Fedora", PROGRAM.format("fedora"))}, [1], 1))
+    files["boot/efi/EFI/fedora/grubx64.efi"] = ""
+    files["boot/grub/grub.cfg"] = "search --no-floppy --fs-uuid --set=root aa\n" + grub("6.1-old")
+    files["boot/efi/EFI/fedora/grub.cfg"] = (
+        "search --no-floppy --root-dev-only --fs-uuid --set=dev aa\nset prefix=($dev)/boot/grub\n"
+        "export $prefix\nconfigfile $prefix/grub.cfg\n"
+    )
+    assert answer(write(tmp_path, files)) == OLD
+
+
+COPIES = [  # beside Microsoft's directory: what the usual program holds, and whether it is the loader that was started
+    ("shim", True),
+    ("another one", False),
+]
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize(("content", "copy"), COPIES)
+def test_the_usual_program_in_front_is_a_copy_or_another_loader(
+    tmp_path: Path, content: str, copy: bool, alone: bool
+) -> None:
+    entries = {1: option("UEFI OS", "\\EFI\\BOOT\\BOOTX64.EFI"), 2: option("debian", "\\EFI\\debian\\shimx64.efi")}
+    files = dict(DEBIAN, **READERS["grub2"], **firmware(entries, [1, 2], 2))
+    files.update({"proc/mounts": ESP, "boot/efi/EFI/BOOT/BOOTX64.EFI": content})
+    files["boot/efi/EFI/debian/shimx64.efi"] = "shim"
+    if not alone:
+        files["boot/efi/EFI/Microsoft/Boot/bootmgfw.efi"] = ""
+    assert answer(write(tmp_path, files)) == (OLD if copy or alone else COLD)
+
+
+@pytest.mark.parametrize("name", ["refind.conf", "limine.conf", "elilo.conf"])
+def test_a_configuration_beside_the_usual_program_tells_whose_copy_it_is(tmp_path: Path, name: str) -> None:
+    files = dict(DEBIAN, **READERS["grub2"], **firmware({1: option("UEFI OS")}, [1], 1))
+    write(tmp_path, dict(files, **{"proc/mounts": ESP, "boot/efi/EFI/BOOT/BOOTX64.EFI": "", NUMBER: "114\n"}))
+    assert answer(tmp_path) == OLD
+    write(tmp_path, {"boot/efi/EFI/BOOT/" + name: ""})
+    assert "has started this machine" in problem(tmp_path)
+
+
+def test_what_a_loader_says_of_itself_stands_in_where_the_firmware_says_nothing(tmp_path: Path) -> None:
+    write(tmp_path, dict(DEBIAN, **READERS["grub2"], **{"proc/mounts": ESP}))
+    write(tmp_path, {loader_variable("LoaderImageIdentifier"): bytes(4) + "\\EFI\\Linux\\x.efi\0".encode("utf-16-le")})
+    assert problem(tmp_path) == "an EFI stub has started this machine, and what it would start is not known here"
+
+
+ORDINARY: Dict[str, Files] = {
+    "BIOS, GRUB 2": dict(READERS["grub2"], **{NUMBER: "114\n"}),
+    "BIOS, GRUB legacy": dict(READERS["legacy"], **{NUMBER: "113\n"}),
+    "BIOS, extlinux": dict(READERS["extlinux"], **{NUMBER: "52\n"}),
+    "EFI, GRUB legacy": dict(
+        {"boot/efi/EFI/redhat/grub.conf": legacy("6.1-old"), "boot/efi/EFI/redhat/grub.efi": "", NUMBER: "80\n"},
+        **firmware({1: option("Red Hat", "\\EFI\\redhat\\grub.efi")}, [1], 1),
+    ),
+    "U-Boot without a number": READERS["u-boot"],
+    "U-Boot with EFI": dict(READERS["grub2"], **firmware({0: option("mmc 0")}, [0], 0)),
+    "a cloud's guest": dict(
+        READERS["grub2"],
+        **firmware(
+            {0: option("PXE", nodes=MAC + IPV4), 1: option("Disk"), 2: option("x", "\\EFI\\BOOT\\BOOTX64.EFI")},
+            [0, 1, 2],
+            2,
+        ),
+        **{"boot/efi/EFI/BOOT/BOOTX64.EFI": "", NUMBER: "114\n"},
+    ),
+    "EFI without its variables": dict(READERS["grub2"], **{NUMBER: "114\n", "sys/firmware/efi/fw_vendor": "0x1\n"}),
+    "systemd-boot without variables": dict(ENTRIES, **{NUMBER: "33\n", "sys/firmware/efi/fw_vendor": "0x1\n"}),
+    "no entry was started": dict(READERS["grub2"], **firmware({1: option("PXE", nodes=MAC)}, [1])),
+    "an empty menu": dict(READERS["grub2"], **firmware({}, [], 7)),
+}
+
+
+@pytest.mark.parametrize("host", ORDINARY)
+def test_ordinary_hosts_are_not_kept_from_a_kexec(tmp_path: Path, host: str) -> None:
+    write(tmp_path, dict(DEBIAN, **ORDINARY[host], **{"proc/mounts": ESP}))
+    assert find_target(tmp_path).problem is None
+
+
+SIGNS = [
+    "boot/grub.cfg",
+    "boot/map",
+    "etc/lilo.conf",
+    "boot/ldlinux.sys",
+    "boot/grub/i386-pc/normal.mod",
+    "boot/grub/grubenv",
+]
+SIGNS += [
+    "boot/extlinux/ldlinux.c32",
+    "boot/limine.conf",
+    "boot/limine/limine.conf",
+    "boot/refind_linux.conf",
+    "etc/elilo.conf",
+]
+SIGNS += [
+    "boot/efi/EFI/refind/refind_x64.efi",
+    "boot/loader/loader.conf",
+    "boot/boot.scr",
+    "boot/uEnv.txt",
+    "etc/zipl.conf",
+]
+SIGNS += ["boot/grub2/grubenv", "boot/boot/grub.cfg", "efi/EFI/systemd/systemd-bootx64.efi", "etc/yaboot.conf"]
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_names_decide_nothing_where_something_shows_a_loader(tmp_path: Path, sign: str) -> None:
+    assert answer(write(tmp_path, DEBIAN)) == NEW
+    write(tmp_path, {sign: "x"})
+    told = problem(tmp_path)
+    assert told.startswith("/" + sign.partition("/normal")[0].rpartition("/refind_")[0] or "/" + sign[:4])
+    assert told.endswith("its configuration is not found")
+
+
+@pytest.mark.parametrize(
+    "word", ["auto BOOT_IMAGE=Linux", "BOOT_IMAGE=vmlinuz-lts", "initrd=\\initrd.img", "BOOTIF=01-aa"]
+)
+def test_names_decide_nothing_behind_a_word_of_a_loader(tmp_path: Path, word: str) -> None:
+    write(tmp_path, dict(DEBIAN, **{"proc/cmdline": "{} {}\n".format(word, ROOT)}))
+    assert answer(tmp_path) == COLD
+
+
+# The places of SYSLINUX's program and of configurations, and which of these it reads.
+SEARCHED: List[Tuple[str, List[str], str]] = [
+    ("boot", ["boot/syslinux.cfg"], "boot/syslinux.cfg"),
+    ("boot", ["boot/extlinux.conf", "boot/syslinux.cfg"], "boot/extlinux.conf"),
+    ("boot/extlinux", ["boot/extlinux/syslinux.cfg"], "boot/extlinux/syslinux.cfg"),
+    ("boot/extlinux", ["boot/extlinux/extlinux.conf", "boot/syslinux/syslinux.cfg"], "boot/extlinux/extlinux.conf"),
+    ("boot/extlinux", ["boot/extlinux/syslinux.cfg", "boot/syslinux/extlinux.conf"], "boot/extlinux/syslinux.cfg"),
+    ("boot/extlinux", ["boot/syslinux/syslinux.cfg", "syslinux/extlinux.conf"], "boot/syslinux/syslinux.cfg"),
+    ("boot/extlinux", ["syslinux/syslinux.cfg", "syslinux.cfg"], "syslinux/syslinux.cfg"),
+    ("boot", ["syslinux.cfg"], "syslinux.cfg"),
+    ("", ["syslinux.cfg"], "syslinux.cfg"),
+    ("", ["boot/syslinux/syslinux.cfg", "syslinux/syslinux.cfg"], "boot/syslinux/syslinux.cfg"),
+    (
+        "syslinux",
+        ["syslinux/extlinux.conf", "syslinux/syslinux.cfg", "boot/syslinux/extlinux.conf"],
+        "syslinux/extlinux.conf",
+    ),
+]
+
+
+@pytest.mark.parametrize(("program", "files", "wanted"), SEARCHED)
+def test_syslinux_takes_the_first_configuration_of_its_list(
+    tmp_path: Path, program: str, files: List[str], wanted: str
+) -> None:
+    configs: Files = {name: extlinux("6.1-old" if name == wanted else "6.2-new") for name in files}
+    write(tmp_path, dict(DEBIAN, **configs, **{"proc/mounts": SYSTEM, NUMBER: "49\n"}))
+    write(tmp_path, {(program + "/ldlinux.sys").lstrip("/"): ""})
+    assert answer(tmp_path) == OLD
+    assert str(find_menu(tmp_path).source and find_menu(tmp_path).source.path) == "/" + wanted  # type: ignore[union-attr]
+
+
+def test_syslinux_on_a_partition_of_its_own_searches_that_one(tmp_path: Path) -> None:
+    files: Files = {"boot/syslinux.cfg": extlinux("6.1-old", ""), "syslinux/syslinux.cfg": extlinux("6.2-new", "")}
+    files.update({"boot/ldlinux.sys": "", "proc/mounts": MOUNTED})
+    assert answer(write(tmp_path, dict(DEBIAN, **files))) == OLD
+
+
+@pytest.mark.parametrize(("size", "wanted"), [("64", "syslx64.cfg"), ("32", "syslia32.cfg")])
+def test_syslinux_on_efi_prefers_the_name_of_its_architecture(tmp_path: Path, size: str, wanted: str) -> None:
+    place = "boot/efi/EFI/syslinux/"
+    files: Files = {place + name: extlinux("old" if name == wanted else "new", "") for name in ("syslinux.cfg", wanted)}
+    files.update({place + "syslinux.efi": "", "proc/mounts": ESP, "sys/firmware/efi/fw_platform_size": size + "\n"})
+    files.update(
+        {"boot/efi/{}-{}".format(kind, name): "" for kind in ("vmlinuz", "initrd.img") for name in ("old", "new")}
+    )
+    write(tmp_path, dict(DEBIAN, **files))
+    assert answer(tmp_path) == "vmlinuz-old"
+    write(tmp_path, {place + wanted: None})
+    assert answer(tmp_path) == "vmlinuz-new"
+
+
+def test_several_programs_of_syslinux_with_a_configuration_each_are_not_told_apart(tmp_path: Path) -> None:
+    files = dict(READERS["extlinux"], **{"syslinux/syslinux.cfg": extlinux("6.2-new"), "syslinux/ldlinux.sys": ""})
+    assert problem(write(tmp_path, dict(DEBIAN, **files))).startswith("there are both")
+
+
+AFTER: Files = {NUMBER: "209\n", "proc/cmdline": "kexec_initd.attempt=0123456789abcdef {}\n".format(ROOT)}
+
+
+def test_without_a_record_a_kexec_tells_nothing(tmp_path: Path) -> None:
+    write(tmp_path, dict(DEBIAN, **READERS["extlinux"], **AFTER))
+    assert "a kexec has started this machine" in problem(tmp_path)
+    write(tmp_path, {"proc/cmdline": "BOOT_IMAGE=/boot/vmlinuz-6.1-old {}\n".format(ROOT)})
+    assert answer(tmp_path) == OLD
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{}", b"[1]", b"\xff", sealing.dump({"number": "x"}), sealing.dump({"more": 1})]
+)
+def test_a_damaged_record_means_cold_until_the_next_boot_through_firmware(tmp_path: Path, data: bytes) -> None:
+    write(tmp_path, dict(DEBIAN, **READERS["extlinux"], **{NUMBER: "52\n"}))
+    keep(tmp_path)
+    write(tmp_path, AFTER)
+    assert answer(tmp_path) == OLD
+    state.write(tmp_path, Lasting.STARTER, data)
+    keep(tmp_path)
+    if data != b"{}":  # as one in which nothing was found
+        assert "is damaged" in problem(tmp_path)
+    write(tmp_path, {NUMBER: "52\n"})
+    keep(tmp_path)
+    write(tmp_path, AFTER)
+    assert answer(tmp_path) == OLD
+
+
+def test_the_record_outlives_the_variables_and_a_second_kexec(tmp_path: Path) -> None:
+    variables = firmware({1: option("rEFInd", "\\EFI\\refind\\refind_x64.efi", partition=OURS)}, [1], 1)
+    write(tmp_path, dict(DEBIAN, **READERS["grub2"], **variables))
+    keep(tmp_path)
+    write(tmp_path, dict(AFTER, **dict.fromkeys(variables)))
+    for _ in range(2):
+        keep(tmp_path)
+        assert problem(tmp_path).startswith("rEFInd has started this machine")
+
+
+def test_the_boot_leaves_the_record_and_the_shutdown_uses_it(fake: FakeHost) -> None:
+    with_kernel(fake)
+    write(fake.root, {"boot/grub/grub.cfg": grub("6.1.0-test"), "boot/grub/i386-pc/normal.mod": "", NUMBER: "50\n"})
+    assert "PXELINUX has started this machine" in preload(gather(fake.root), Settings())
+    place = state.place_of(fake.root, Lasting.STARTER)
+    assert json.loads(place.read_text())["number"] == 50
+    fake.boot("2")
+    write(fake.root, {NUMBER: "208\n"})
+    decision = prepare(gather(fake.root), Settings())
+    assert (decision.kexec, decision.reason.split(" ")[0]) == (False, "PXELINUX")
+    fake.boot("3")
+    write(fake.root, {NUMBER: "114\n"})
+    assert prepare(gather(fake.root), Settings()).kexec
+    assert json.loads(place.read_text())["number"] == 114
+
+
+def test_what_was_not_started_here_has_its_entries_and_no_default(tmp_path: Path) -> None:
+    write(tmp_path, dict(DEBIAN, **READERS["grub2"], **{NUMBER: "64\n"}))
+    menu = find_menu(tmp_path)
+    assert (menu.loader, len(menu.offered), menu.default) == ("iPXE", 1, None)
+
+
+@pytest.mark.parametrize(
+    ("release", "hidden"), [("5.7.9", True), ("5.8.0", False), ("6.1.0-37-amd64", False), ("", True)]
+)
+def test_the_stamp_has_the_firmwares_menu_where_its_files_show_a_change(
+    tmp_path: Path, release: str, hidden: bool
+) -> None:
+    write(tmp_path, dict(DEBIAN, **READERS["grub2"], **firmware({1: option("x"), 2: option("debian")}, [1, 2], 2)))
+    write(tmp_path, {"proc/sys/kernel/osrelease": release + "\n", "proc/mounts": ESP})
+    reading = read_target(tmp_path)
+    names = {path.name.partition("-")[0] for path in reading.files if "efivars" in str(path)}
+    assert {"BootOrder", "BootCurrent", "Boot0001", "Boot0002"} <= names
+    assert reading.hidden is hidden
+
+
+def test_an_entry_of_the_firmware_is_read_as_the_specification_has_it() -> None:
+    data = option("Linux é", "\\EFI\\debian\\shimx64.efi", 1, OURS)
+    assert parse_load_option(data) == LoadOption("Linux é", True, "/EFI/debian/shimx64.efi", str(OURS), False)
+    disk = bytes([4, 1, 42, 0, 2, 0, 0, 0]) + bytes(16) + bytes([0x78, 0x56, 0x34, 0x12]) + bytes(12) + bytes([1, 1])
+    assert parse_load_option(option("MBR", "x.efi", nodes=disk)).partition == "12345678-02"
+    for end in range(len(data)):
+        try:
+            found = parse_load_option(data[:end])
+        except ValueError:
+            assert end < 6
+        else:
+            assert "/EFI/debian/shimx64.efi".startswith((found.file or "").rstrip("\ufffd"))
