@@ -7,7 +7,7 @@ condition that only the boot loader can decide are tried, and what differs after
 from typing import Dict, List, NamedTuple, Optional, Set, Tuple, TypeVar
 
 from kexec_initd.bootloader import Source
-from kexec_initd.bootloader.grub2.disk import Disk
+from kexec_initd.bootloader.grub2.disk import Disk, Spot
 from kexec_initd.bootloader.grub2.lexer import Lexer
 from kexec_initd.bootloader.grub2.parser import Block
 from kexec_initd.bootloader.grub2.script import Script
@@ -40,6 +40,7 @@ class Item(NamedTuple):
     script: Script
     body: Block
     line: int
+    obstacle: Optional[str] = None
 
 
 class Boot(NamedTuple):
@@ -50,6 +51,15 @@ class Boot(NamedTuple):
     initrds: Tuple[str, ...] = ()
     obstacle: Optional[str] = None
     gone: bool = False
+
+
+class MenuShown(Exception):
+    """Another configuration has taken over and shows its own menu, which `machine` holds."""
+
+    def __init__(self, machine: "Machine", path: str) -> None:
+        super().__init__(path)
+        self.machine = machine
+        self.path = path
 
 
 class Budget:
@@ -103,9 +113,11 @@ class Machine:
         self.boot = Boot()
         self.items: List[Item] = []
         self.problems: List[Tuple[str, Source]] = []
+        self.lost: Optional[Tuple[str, Source]] = None  # the first part of a script that GRUB rejects
         self.parameters: Optional[List[str]] = None
         self.in_entry = False
         self.depth = 0
+        self.shown: Tuple[str, ...] = ()  # the configurations whose menus have led here
 
     def open(self, nested: bool) -> "Machine":
         """Return a machine that goes on from here without changing this one: in a submenu, if `nested`, or an entry.
@@ -123,7 +135,13 @@ class Machine:
         new.writes = dict(self.writes)
         new.loaded = self.loaded
         new.depth = self.depth
+        new.lost = self.lost
         return new
+
+    def look(self, path: str) -> Spot:
+        """Find a file by GRUB's path."""
+        self.budget.spend(2)
+        return self.disk.look(path, self.variables.get("root"), bool(self.variables.get("btrfs_relative_path")))
 
     def set(self, name: str, value: str) -> None:
         """Set a variable; `root` loses its parentheses, as GRUB's own hook takes them off."""
