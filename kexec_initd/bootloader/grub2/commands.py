@@ -23,8 +23,8 @@ HARMLESS = """
     coreboot_boottime cbmemc cmosclean cmosdump cmosset backtrace gdbstub gdbstub_break gdbstub_stop
     efiemu_loadcore efiemu_prepare efiemu_unload connectefi tpm2_dump_pcr tpm2_key_protector_init
     tpm2_key_protector_clear test_blockarg functional_test all_functional_test
-    distrust trust verify_detached verify_appended append_verify append_list_db append_list_dbx append_add_db_cert append_add_db_hash
-    append_add_dbx_cert append_add_dbx_hash append_rm_dbx_cert append_rm_dbx_hash
+    distrust trust verify_detached verify_appended append_verify append_list_db append_list_dbx append_add_db_cert
+    append_add_db_hash append_add_dbx_cert append_add_dbx_hash append_rm_dbx_cert append_rm_dbx_hash
     trust_certificate distrust_certificate list_certificates trust_pkcs7 legacy_password legacy_check_password
 """
 # They concern the terminal, the screen, the keyboard and the speaker.

@@ -9,7 +9,6 @@ from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown, shown, 
 from kexec_initd.bootloader.grub2.volumes import Volume, Volumes
 from kexec_initd.bootloader.tree import Tree
 
-
 _BLOCKS = re.compile(r"(?:(?:\A|,)(?:0x[0-9a-fA-F]+|[0-9]*)\+(?:0x[0-9a-fA-F]+|[0-9]+))+\Z")
 
 

@@ -98,7 +98,9 @@ def find_platform(tree: Tree) -> Tuple[Optional[str], Optional[str]]:
     """Return GRUB's names of processor and firmware ("x86_64", "efi"), from its modules; None for what is not known."""
     kinds = {match.groups() for match in map(_MODULES.match, _module_directories(tree)) if match}
     if tree.is_directory("/sys/firmware/efi"):
-        kinds = {kind for kind in kinds if kind[1] == "efi"} or {(cpu, "efi") for cpu in _processors(tree)} or {("", "efi")}
+        kinds = (
+            {kind for kind in kinds if kind[1] == "efi"} or {(cpu, "efi") for cpu in _processors(tree)} or {("", "efi")}
+        )
     elif tree.is_directory("/sys/firmware"):
         kinds = {kind for kind in kinds if kind[1] != "efi"}
     if len(kinds) != 1:

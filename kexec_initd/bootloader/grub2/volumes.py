@@ -11,7 +11,7 @@ the dataset as it is: "/ROOT/debian@/boot". What GRUB takes for the UUID of a po
 import re
 from typing import Dict, FrozenSet, List, NamedTuple, Optional, Set, Tuple
 
-from kexec_initd.bootloader.devices import JOINED, Partition, find_luks, on_same_disk, parse_device, read_device_map
+from kexec_initd.bootloader.devices import JOINED, Partition, find_luks, parse_device, read_device_map
 from kexec_initd.bootloader.grub2.values import MARK, is_unknown
 from kexec_initd.bootloader.tree import Tree
 
