@@ -51,7 +51,7 @@ class Wish(NamedTuple):
 class Choice(NamedTuple):
     """The number of the entry to boot, who says so, whether for once, or why that is unclear."""
 
-    index: Optional[int]
+    number: Optional[int]
     source: Optional[Source] = None
     one_shot: bool = False
     problem: Optional[str] = None
@@ -126,8 +126,8 @@ def choose(entries: List[Entry], wishes: List[Wish], release: Optional[int]) -> 
     choice = _follow(entries, wishes, release)
     if release is None and any(wish.preferred for wish in wishes):
         other = _follow(entries, [wish for wish in wishes if not wish.preferred], release)
-        if other.index != choice.index:
-            return choice._replace(index=None, problem="whether this systemd-boot knows `preferred` is not known")
+        if other.number != choice.number:
+            return choice._replace(number=None, problem="whether this systemd-boot knows `preferred` is not known")
     return choice
 
 
