@@ -10,7 +10,7 @@ from kexec_initd.bootloader.grub2.values import Undecidable
 from kexec_initd.bootloader.versions import Key
 
 DIRECTORY = "/loader/entries"
-MAX_BYTES = 65536
+MAX_BYTES = 1024 * 1024
 _NAME = frozenset(string.ascii_letters + string.digits + "_")
 
 

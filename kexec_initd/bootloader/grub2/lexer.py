@@ -11,7 +11,8 @@ from typing import Dict, List, Match, NamedTuple, Optional, Tuple, Union
 from kexec_initd.bootloader.grub2.values import HEXADECIMAL, Undecidable, unknown
 
 MAX_TOKENS = 600000
-MAX_WORD = 65536
+MAX_WORD = 1024 * 1024
+MAX_PIECES = 65536  # of a word
 MAX_LINE = 65536
 TEXT, GLOB, QUOTED, VARIABLE, QUOTED_VARIABLE = range(5)
 
@@ -21,10 +22,13 @@ Word = Union[str, Tuple[Part, ...]]
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[?#*@]"
 _DOUBLE = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+_ONE = r"(?:[^{{}}|&$;<> \t\n'\"\\]+|{double}|'[^']*'|\\.|\$(?:{name}|\{{(?:{name})\}}|{double}))".format(
+    double=_DOUBLE, name=_NAME
+)
+_ONE_PIECE = re.compile(_ONE, re.DOTALL)
 _TOKEN = re.compile(
     r"[ \t]*(?:(?P<comment>\#[^\n]*|(?<=[ \t])\Z)|(?P<operator>\n|\|\||&&|;;|[|&;<>{{}}])"
-    r"|(?P<word>(?:[^{{}}|&$;<> \t\n'\"\\]+|{double}|'[^']*'|\\.|\$(?:{name}|\{{(?:{name})\}}|{double})){{1,{most}}})"
-    r"|(?P<bad>.))".format(double=_DOUBLE, name=_NAME, most=MAX_WORD + 1),  # each piece costs memory while it matches
+    r"|(?P<word>{one}{{1,{most}}})|(?P<bad>.))".format(one=_ONE, most=MAX_PIECES),  # each costs memory while it matches
     re.DOTALL,
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_./=:,-]+\Z")
@@ -132,6 +136,8 @@ class Lexer:
         kind = match.lastgroup or "bad"
         text = match.group(kind)
         if kind == "word":
+            if len(text) >= MAX_PIECES and _ONE_PIECE.match(match.string, match.end()):
+                return Token(text[:40], None, "a word of more than {} parts".format(MAX_PIECES), limit=True)
             return self._seen.get(text) or self._word(text)
         if kind == "bad":
             if text == "$" and match.string.startswith('"', match.end()):
@@ -141,7 +147,7 @@ class Lexer:
 
     def _word(self, raw: str) -> Token:
         if len(raw) > MAX_WORD:
-            return Token(raw[:40], None, "a word of more than {} characters".format(MAX_WORD), limit=True)
+            return Token(raw, ((QUOTED, unknown("a-word-of-more-than-{}-characters".format(MAX_WORD))),))
         try:
             token = Token(raw, raw if _PLAIN.match(raw) else parse_word(raw, self.hexadecimal))
         except Undecidable as error:

@@ -13,7 +13,8 @@ from kexec_initd.bootloader.grub2.parser import Block
 from kexec_initd.bootloader.grub2.script import Script
 from kexec_initd.bootloader.grub2.values import Undecidable, unknown
 
-MAX_VALUE = 65536
+MAX_VALUE = 1024 * 1024
+MAX_READ = 64 * 1024 * 1024  # of all files together
 MAX_ITEMS = 20000
 COPIED = 32  # variables or words are copied in the time of a step
 Key = TypeVar("Key")
@@ -68,9 +69,16 @@ class Budget:
     def __init__(self, steps: int) -> None:
         self.steps = steps
         self._read: Set[str] = set()
+        self._size = 0
 
     def read(self, path: str, size: int) -> None:
-        """Allow more steps for what is in a file, the first time that it is read; then its reading takes some."""
+        """Allow more steps for what is in a file, the first time that it is read; then its reading takes some.
+
+        Raises Undecidable where all files together are too large.
+        """
+        self._size += size
+        if self._size > MAX_READ:
+            raise Undecidable("the configuration is larger than {} bytes".format(MAX_READ))
         if path in self._read:
             self.spend(size // 16 + 20)
         else:

@@ -21,6 +21,7 @@ LOADER = "grub2"
 MAX_LEVELS = 20
 PASSWORD = "it asks for a password"
 STEPS = 20000
+CHOSEN = 1024  # characters of a position by names that take a step
 WISHES = ("next_entry", "prev_saved_entry")
 
 
@@ -127,6 +128,7 @@ class _Run:
         for number, item in enumerate(machine.items):
             where = "{}{}".format(path, number)
             names = chosen + item.id.replace(">", ">>")
+            machine.budget.spend(len(names) // CHOSEN)
             inner = self._submenu(machine, item, where, names) if item.submenu else None
             lines.append(Line(item.title, item.id, item.certain, len(self._offered), inner))
             if inner is None:
@@ -135,12 +137,12 @@ class _Run:
 
     def _submenu(self, machine: Machine, item: Item, path: str, chosen: str) -> Level:
         inner = machine.open(nested=True)
-        inner.set("chosen", chosen)
         inner.exported.add("chosen")
         if "superusers" in machine.variables and not item.unrestricted:
             inner.problems.append((PASSWORD, item.script.source(item.line)))
         inner.shown = machine.shown
         try:
+            inner.set("chosen", chosen)
             self._run_body(inner, item)
         except Undecidable as error:
             inner.problems.append((str(error), item.script.source(item.line)))
@@ -151,12 +153,12 @@ class _Run:
     def _offer(self, machine: Machine, item: Item, path: str, chosen: str) -> None:
         inner = machine.open(nested=False)
         inner.in_entry = True
-        inner.set("chosen", chosen)
         if "superusers" in machine.variables and not item.unrestricted:
             inner.fail(PASSWORD)
         if item.obstacle is not None:
             inner.fail(item.obstacle)
         try:
+            inner.set("chosen", chosen)
             self._run_body(inner, item)
         except Undecidable as error:
             inner.fail(str(error))
