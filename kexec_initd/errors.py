@@ -46,3 +46,8 @@ def one_line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def shortened(text: str, limit: int = 200) -> str:
+    """Return `text` for a line that people read: what is longer than `limit` ends in dots."""
+    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -8,10 +8,12 @@ import re
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from kexec_initd.bootloader.tree import Tree
+from kexec_initd.errors import Refused
 
 Fields = Dict[str, Tuple[str, ...]]
 LINE_END = re.compile(r"[\n\r]+")
-MAX_ENTRY = 64 * 1024
+MAX_ENTRY = 1024 * 1024
+MAX_ENTRIES = 16 * 1024 * 1024  # bytes of all of them
 TRIES = re.compile(r"\+([0-9]{1,9})(?:-([0-9]{1,9}))?$")
 
 
@@ -39,11 +41,14 @@ def last(fields: Fields, key: str) -> Optional[str]:
 
 
 def read_entries(tree: Tree, directory: str) -> List[Found]:
-    """Return the entries in a directory, by name. Raises Refused for a file that is too large for an entry."""
-    found = []
+    """Return the entries in a directory, by name. Raises Refused for what is too large for entries."""
+    found, left = [], MAX_ENTRIES
     for name in tree.names(directory):
         if name.lower().endswith(".conf") and not name.lower().startswith((".", "auto-")):
             text = tree.read_text(directory + "/" + name, MAX_ENTRY)
+            left -= len(text or "")
+            if left < 0:
+                raise Refused("the entries in {} are larger than {} bytes".format(directory, MAX_ENTRIES))
             if text is not None:
                 found.append(Found(directory, name, parse_entry(text)))
     return found

@@ -8,6 +8,7 @@ puts `BOOT_IMAGE=FILE` before it and ` initrd=FILES` of an `initrd` line after i
 """
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
@@ -76,7 +77,8 @@ def read_config(tree: Tree, path: str, program: str) -> Menu:
     config = parse_config(read_lines(tree, path, mount))
     installed = is_program_in(tree, base) or is_program_in(tree, program)
     uboot = not installed and UBOOT.search(tree.read_text(path) or "") is not None
-    choices = [offer(tree, config, label, base, mount, uboot) for label in config.labels]
+    whole = uboot or has_menu(config)
+    choices = with_titles([offer(tree, config, label, base, mount, uboot, whole) for label in config.labels])
     found = find_uboot(config, choices) if uboot else find_syslinux(config, choices, read_adv(tree, program))
     loader = "u-boot" if uboot else ("extlinux" if path.endswith("extlinux.conf") else "syslinux")
     offered = tuple(choice.offered for choice in choices)
@@ -84,10 +86,40 @@ def read_config(tree: Tree, path: str, program: str) -> Menu:
     return Menu(loader, offered, index, found.problem, found.source or Source(Path(path), 0), found.one_shot)
 
 
-def offer(tree: Tree, config: Config, label: Label, base: str, mount: str, uboot: bool) -> Choice:
-    """Find the files of a label."""
-    name = label.name if uboot else label.name.split(" ")[0]
-    title = label.said.get("menu label", [name])[-1].replace("^", "", 1).strip() or name
+def has_menu(config: Config) -> bool:
+    """Tell whether a menu program shows the labels, for which a label is the whole line: a `ui`, or a default that is none."""
+    words = [line.rest.split()[:1] for line in [config.settings.get("default")] if line]
+    return "ui" in config.settings or any(
+        word not in [label.name.split()[:1] for label in config.labels] for word in words
+    )
+
+
+def with_titles(choices: List[Choice]) -> List[Choice]:
+    """Return the entries with their label, or place, behind a title that another one has, too."""
+    for place in (False, True):
+        count = Counter(choice.offered.title for choice in choices)
+        choices = [
+            retitle(choice, choice.offered.path if place else choice.offered.id)
+            if count[choice.offered.title] > 1
+            else choice
+            for choice in choices
+        ]
+    return choices
+
+
+def retitle(choice: Choice, name: str) -> Choice:
+    """Return an entry with `name` behind its title."""
+    title = "{} ({})".format(choice.offered.title, name)
+    entry = choice.offered.entry
+    return choice._replace(
+        offered=choice.offered._replace(title=title, entry=entry._replace(title=title) if entry else None)
+    )
+
+
+def offer(tree: Tree, config: Config, label: Label, base: str, mount: str, uboot: bool, whole: bool) -> Choice:
+    """Find the files of a label, which is `whole` its line or its first word."""
+    name = label.name if whole else label.name.split(" ")[0]
+    title = label.said.get("menu label", [label.name])[-1].replace("^", "", 1).strip() or name
     kernel, cmdline = kernel_of(label, uboot)
     initrds, obstacle = initrds_of(label, cmdline, uboot)
     obstacle = obstacle_of(config, label, kernel, cmdline, uboot) or obstacle

@@ -1,9 +1,7 @@
 """GRUB legacy (0.9x): menu.lst, or grub.conf as RHEL calls it, with the saved default beside it.
 
 See the GNU GRUB Manual 0.97, "Commands". The kernel gets what follows its path on the line, with tabs as spaces and
-nothing added: there is no BOOT_IMAGE. The names of disks, (hd0,0), mean nothing outside of the loader: an entry is
-taken for ours when it is on the partition that update-grub's `# groot=` names, or else on that of the first entry
-with a kernel.
+nothing added: there is no BOOT_IMAGE. Which entries are this system's is decided in `legacy_partition`.
 """
 
 import re
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
+from kexec_initd.bootloader.legacy_partition import Claim, find_obstacles, find_root
 from kexec_initd.bootloader.tree import Tree, not_linux
 from kexec_initd.errors import Refused
 
@@ -82,10 +81,11 @@ def read_menu(tree: Tree) -> Optional[Menu]:
     if len(entries) > MAX_ENTRIES:
         raise Refused("{} has more than {} entries".format(paths[0], MAX_ENTRIES))
     wanted = [gather(body) for _, body in entries]
-    partition = own.group(1) if own else next((entry.partition for entry in wanted if entry.kernel), "")
+    claims = [Claim(entry.partition, find_root(entry.cmdline)) for entry in wanted]
+    strange = find_obstacles(tree, own.group(1).strip("()") if own else None, claims)
     choices = []
-    for number, ((title, _), entry) in enumerate(zip(entries, wanted)):
-        choices.append(offer(tree, Source(Path(paths[0]), title.line), number, title, entry, partition.strip("()")))
+    for number, ((title, _), entry, obstacle) in enumerate(zip(entries, wanted, strange)):
+        choices.append(offer(tree, Source(Path(paths[0]), title.line), number, title, entry, obstacle))
     bodies = [body for _, body in entries]
     return choose(tree, Path(paths[0]), head, choices, bodies)
 
@@ -171,12 +171,10 @@ def what_is_odd(kernel: str, initrds: List[str], partitions: Set[str], body: Lis
     return None
 
 
-def offer(tree: Tree, source: Source, number: int, title: Command, wanted: Wanted, own: str) -> Choice:
-    """Find an entry's files on the host."""
+def offer(tree: Tree, source: Source, number: int, title: Command, wanted: Wanted, strange: Optional[str]) -> Choice:
+    """Find an entry's files on the host; `strange` says why they are not this system's."""
     name, place = title.argument.strip(" "), str(number)
-    obstacle, fails = wanted.obstacle, False
-    if obstacle is None and wanted.partition not in ("", own):
-        obstacle = "it is on another partition, ({})".format(wanted.partition)
+    obstacle, fails = wanted.obstacle or strange, False
     entry = None
     if obstacle is None:
         located = [tree.locate(path, "/boot") for path in (wanted.kernel,) + wanted.initrds]

@@ -4,7 +4,7 @@ import json
 from typing import Dict, List, Union
 
 from kexec_initd.bootloader import Menu, Offered
-from kexec_initd.errors import one_line
+from kexec_initd.errors import one_line, shortened
 
 Value = Union[str, List[str], bool, None]
 
@@ -43,4 +43,4 @@ def _as_line(menu: Menu, number: int, width: int) -> str:
     offered: Offered = menu.offered[number]
     mark = "*" if number == menu.default else " "
     what = str(offered.entry.kernel) if offered.entry else "cannot be loaded: {}".format(offered.obstacle)
-    return one_line("{} {:<{}}  {} ({})".format(mark, offered.path, width, offered.title, what))
+    return one_line("{} {:<{}}  {} ({})".format(mark, offered.path, width, shortened(offered.title), what))

@@ -8,48 +8,36 @@ has them in /proc/cmdline.
 
 import re
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, Optional, Tuple
 
 from kexec_initd.bootloader import BootEntry, Change, Menu, Offered, Source
-from kexec_initd.bootloader.bls import Fields, Found, last, parse_entry, read_entries, tries, without_tries
-from kexec_initd.bootloader.efivars import LIMIT, path_of, plan_deletion, read_string
-from kexec_initd.bootloader.glob import matches
+from kexec_initd.bootloader.bls import Fields, Found, last, read_entries, tries
+from kexec_initd.bootloader.efivars import LIMIT, plan_deletion, read_string
+from kexec_initd.bootloader.systemd_boot_default import (
+    Entry,
+    choose,
+    find_id,
+    read_configured,
+    read_wishes,
+    unquoted,
+)
 from kexec_initd.bootloader.tree import Tree
 from kexec_initd.bootloader.versions import uapi_key
 
 SMBIOS = "/sys/firmware/dmi/entries"
 EXTRA = b".kernel-cmdline-extra="
+MORE_ENTRIES = b"io.systemd.boot.entries-extra:"
 LOADER = "systemd-boot"
 PLACES = ("/efi", "/boot/efi", "/boot")
 PROGRAM = re.compile(r"systemd-boot(\w+)\.efi$", re.IGNORECASE)
 SORT_KEY_SINCE = 251  # the release of systemd that sorts by it
 PATHS_AS_GIVEN_SINCE = 253  # until then a path without a leading slash gets one
-MAX_BYTES = 64 * 1024
-LONGEST = 1024  # characters of a pattern
 KINDS = ("linux", "efi", "uki", "uki-url")
 OBSTACLES = {
     "efi": "it is an EFI program",
     "uki": "it is a unified kernel image",
     "uki-url": "it is loaded from the network",
 }
-
-
-class Entry(NamedTuple):
-    """An entry with what sorts and finds it. One whose kernel is missing is listed, but not there for the loader."""
-
-    id: str
-    offered: Offered
-    fields: Fields
-    there: bool
-    unified: bool
-
-
-class Wish(NamedTuple):
-    """A pattern for the entry to boot, and who says so."""
-
-    pattern: str
-    source: Source
-    one_shot: bool
 
 
 def read_menu(tree: Tree) -> Optional[Menu]:
@@ -63,8 +51,9 @@ def read_menu(tree: Tree) -> Optional[Menu]:
         entry._replace(offered=entry.offered._replace(path=str(number)))
         for number, entry in enumerate(entries + images)
     ]
-    wishes, problem = read_wishes(tree, places)
-    index, source, one_shot, reason = choose(numbered, wishes)
+    release = find_release(tree)
+    wishes, problem = read_wishes(tree, places, release)
+    index, source, one_shot, reason = choose(numbered, wishes, release)
     offered = tuple(entry.offered for entry in numbered)
     problem = problem or hidden(tree, places) or extended(tree) or reason
     if problem or index is None:
@@ -80,7 +69,7 @@ def plan_changes(tree: Tree, places: List[str], booted: str) -> Tuple[Tuple[Chan
     case. It comes last, so that nothing can fail once it is gone.
     """
     once, saved = (read_string(tree, name) for name in ("LoaderEntryOneShot", "LoaderEntryLastBooted"))
-    configured = read_configured(tree, places)
+    configured = read_configured(tree, places, "default")
     default = read_string(tree, "LoaderEntryDefault") or (configured.pattern if configured else "")
     names = ["LoaderEntryOneShot"]
     if saved is not None and (once or "").lower() != booted:
@@ -99,13 +88,16 @@ def hidden(tree: Tree, places: List[str]) -> Optional[str]:
 
 
 def extended(tree: Tree) -> Optional[str]:
-    """Say when the machine's firmware has words for each command line, which systemd-boot (from 254 on) or its stub adds.
+    """Say when the machine's firmware has words for each command line (from 254 on), or entries, that the loader adds.
 
     They are strings of SMBIOS, type 11 (systemd-boot(7), systemd-stub(7)), which the kernel shows one table a directory.
     """
     for name in tree.names(SMBIOS):
-        if name.startswith("11-") and EXTRA in (tree.read_bytes("{}/{}/raw".format(SMBIOS, name), LIMIT) or b""):
+        data = (tree.read_bytes("{}/{}/raw".format(SMBIOS, name), LIMIT) or b"") if name.startswith("11-") else b""
+        if EXTRA in data:
             return "the firmware adds to command lines (kernel-cmdline-extra in SMBIOS)"
+        if MORE_ENTRIES in data:
+            return "the firmware adds entries to the menu (entries-extra in SMBIOS)"
     return None
 
 
@@ -144,7 +136,8 @@ def make_entry(tree: Tree, place: str, found: Found) -> Entry:
     fields = {key: tuple(map(unquoted, values)) for key, values in found.fields.items()}
     source = Source(Path(found.directory + "/" + found.name), 0)
     kinds = [kind for kind in KINDS if kind in fields]
-    name, title = found.name.lower(), last(fields, "title") or found.name.lower()
+    name = find_id(found.name.lower(), find_release(tree))
+    title = last(fields, "title") or name
     programs = [on_partition(place, value) for kind in kinds if kind != "uki-url" for value in fields[kind][-1:]]
     missing = [path for path in programs if not tree.is_file(path)]
     if len(kinds) == 1 and kinds[0] == "linux":
@@ -157,11 +150,6 @@ def make_entry(tree: Tree, place: str, found: Found) -> Entry:
         obstacle = OBSTACLES[kinds[0]] if len(kinds) == 1 else "it is of several kinds: " + ", ".join(kinds)
         entry = None
     return Entry(name, Offered(title, name, "", entry, obstacle, source), fields, not missing, False)
-
-
-def unquoted(value: str) -> str:
-    """Return a value without the quotation marks around it."""
-    return value[1:-1] if len(value) > 1 and value.startswith('"') and value.endswith('"') else value
 
 
 def on_partition(place: str, value: str) -> str:
@@ -183,7 +171,7 @@ def efi_path(path: str, release: Optional[int]) -> str:
 
 def find_release(tree: Tree) -> Optional[int]:
     """Return the release of systemd that the loader says it is from; None where it says nothing."""
-    found = re.match(LOADER + r" ([0-9]{1,6})", read_string(tree, "LoaderInfo") or "")
+    found = re.match(LOADER + r" v?([0-9]{1,6})", read_string(tree, "LoaderInfo") or "")
     return int(found.group(1)) if found else None
 
 
@@ -217,65 +205,3 @@ def sort(tree: Tree, entries: List[Entry]) -> List[Entry]:
 
     newest = sorted(entries, key=lambda entry: uapi_key(entry.id), reverse=True)
     return sorted(sorted(newest, key=version, reverse=True), key=group)
-
-
-def read_wishes(tree: Tree, places: List[str]) -> Tuple[List[Wish], Optional[str]]:
-    """Return what is to be booted, the strongest wish first, and what makes them unclear."""
-    wishes = []
-    for name in ("LoaderEntryOneShot", "LoaderEntryDefault"):
-        pattern = read_string(tree, name)
-        if pattern is not None:
-            wishes.append(Wish(pattern.lower(), Source(Path(path_of(name)), 0), name == "LoaderEntryOneShot"))
-    wishes += [wish for wish in [read_configured(tree, places)] if wish]
-    saved = read_string(tree, "LoaderEntryLastBooted")
-    problem = None
-    if any(wish.pattern == "@saved" for wish in wishes) and saved is None and read_string(tree, "LoaderEntrySelected"):
-        problem = "the last entry is wanted, but the loader has not noted it"
-    if read_string(tree, "LoaderConfigTimeoutOneShot") is not None:
-        problem = "the loader's menu is wanted at the next boot"
-    if any(len(wish.pattern) > LONGEST for wish in wishes):
-        problem = "the default is a pattern of more than {} characters".format(LONGEST)
-        wishes = []
-    known = [wish._replace(pattern=(saved or "").lower()) if wish.pattern == "@saved" else wish for wish in wishes]
-    return [wish for wish in known if wish.pattern], problem
-
-
-def read_configured(tree: Tree, places: List[str]) -> Optional[Wish]:
-    """Return the default of loader.conf, that of the EFI system partition before that of the boot partition."""
-    for place in places:
-        path = place + "/loader/loader.conf"
-        text = tree.read_text(path, MAX_BYTES)
-        if text is not None:
-            value = last(parse_entry(text), "default")
-            lines = enumerate(re.split(r"\n|\r\n?", text), 1)
-            line = max((number for number, line in lines if line.split()[:1] == ["default"]), default=0)
-            return Wish(unquoted(value).lower(), Source(Path(path), line), False) if value is not None else None
-    return None
-
-
-def choose(entries: List[Entry], wishes: List[Wish]) -> Tuple[Optional[int], Optional[Source], bool, Optional[str]]:
-    """Return the entry to boot, who says so, whether for once, or why that is unclear."""
-    there = [number for number, entry in enumerate(entries) if entry.there]
-    for pattern, source, one_shot in wishes:
-        found = [number for number in there if matches(pattern, entries[number].id)]
-        if found:
-            return decide(entries, found, source, one_shot)
-        if any(matches(without_tries(pattern), without_tries(entries[number].id)) for number in there):
-            return None, source, one_shot, "{} is wanted, whose count of tries has changed".format(pattern)
-        if pattern.startswith("auto-"):
-            return None, source, one_shot, "{} is wanted, which the loader finds by itself".format(pattern)
-    return decide(entries, there, None, False)
-
-
-def decide(
-    entries: List[Entry], found: List[int], source: Optional[Source], one_shot: bool
-) -> Tuple[Optional[int], Optional[Source], bool, Optional[str]]:
-    """Take the first of the entries that fit, unless the loader alone knows which that is or counts its tries."""
-    if not found:
-        return None, source, one_shot, "no entry has a kernel that is there"
-    if len(found) > 1 and any(entries[number].unified for number in found):
-        return None, source, one_shot, "unified kernel images stand among the entries, and their order is not read"
-    first = found[0]
-    if tries(entries[first].id)[0]:
-        return None, source, one_shot, "the loader counts the tries of {}".format(entries[first].id)
-    return first, source, one_shot, None

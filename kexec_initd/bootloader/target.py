@@ -13,7 +13,7 @@ from kexec_initd.bootloader.menu import menu_of
 from kexec_initd.bootloader.tree import Tree
 from kexec_initd.bootloader.updates import find_trial
 from kexec_initd.codes import Code
-from kexec_initd.errors import one_line
+from kexec_initd.errors import one_line, shortened
 
 # What the running kernel makes up for each reader: it tells nothing by its time or its size, and stays as it is.
 MADE_UP = ("/proc/", "/sys/")
@@ -43,7 +43,7 @@ class Target(NamedTuple):
     @property
     def name(self) -> str:
         """Return the entry's title and who has chosen it, for people."""
-        return "{} ({})".format(self.title, self.chooser)
+        return "{} ({})".format(shortened(self.title or ""), self.chooser)
 
     @property
     def chooser(self) -> str:
@@ -106,11 +106,11 @@ def choose_target(menu: Menu) -> Target:
     if menu.default is None:
         return Target(menu.loader, None, None, menu.problem or "there is no default entry", menu.source, menu.one_shot)
     offered = menu.offered[menu.default]
-    entry, problem = offered.entry, None
+    entry, problem, title = offered.entry, None, shortened(offered.title)
     if entry is None:
-        problem = 'the next entry, "{}", cannot be loaded: {}'.format(offered.title, offered.obstacle)
+        problem = 'the next entry, "{}", cannot be loaded: {}'.format(title, offered.obstacle)
     elif menu.one_shot and not menu.changes:
-        entry, problem = None, 'the boot loader has a wish for one boot only, "{}"'.format(offered.title)
+        entry, problem = None, 'the boot loader has a wish for one boot only, "{}"'.format(title)
     changes = menu.changes if entry else ()
     return Target(menu.loader, offered.title, entry, problem, menu.source or offered.source, menu.one_shot, changes)
 
@@ -136,7 +136,9 @@ def as_json(target: Target) -> str:
 def as_text(target: Target) -> str:
     """Return the target for a person, a line for each thing."""
     entry = target.entry
-    lines = ["target:     {}".format(target.title if entry else "undecided: {}".format(target.problem))]
+    lines = [
+        "target:     {}".format(shortened(target.title or "") if entry else "undecided: {}".format(target.problem))
+    ]
     if entry is not None:
         lines.append("kernel:     {}".format(entry.kernel))
         lines.append("initrds:    {}".format(", ".join(str(path) for path in entry.initrds) or "none"))

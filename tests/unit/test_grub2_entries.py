@@ -31,8 +31,9 @@ from tests.unit.grub2_hosts import cmdline_of, menu_of, two_entries
         ("frobnicate; linux /k1", "the command frobnicate"),
         ("linux /none", "the kernel /boot/none is missing"),
         ("linux /grub", "the kernel /boot/grub is a directory"),
-        ("linux k1", "the path k1 is not known"),
-        ("linux", "the path  is not known"),
+        ("linux k1", "the kernel k1 is missing"),
+        ("linux 8+1", "the path 8+1 is not known"),
+        ("linux", "the kernel  is missing"),
         ("linux /k1; initrd /none", "the initrd /boot/none is missing"),
         ("linux /k1; initrd newc:x:/i1", "an initrd that GRUB itself packs (newc:)"),
         ("linux /k1; initrd", "initrd without a file"),
@@ -224,10 +225,11 @@ def test_two_files_of_one_version_are_not_decided_with_fedoras_blscfg_either(tmp
 @pytest.mark.parametrize(
     "config, problem",
     [
-        ("x=1;" * 400000, "the configuration takes too many steps"),
+        ("x=1;" * 400000, "/boot/grub/grub.cfg:1: the end of what is read where the end of the line should be"),
+        ("x=1\n" * 200000, "the configuration takes too many steps"),
         ("[ 1 ]\n" * 400000, "/boot/grub/grub.cfg:150001: the end of what is read where the end of the line should be"),
-        ("'" * 1000000, "/boot/grub/grub.cfg:1: a word of more than 65536 characters where a command should be"),
-        ("\\a" * 300000, "/boot/grub/grub.cfg:1: a word of more than 65536 characters where a command should be"),
+        ("'" * 1000000, "/boot/grub/grub.cfg:1: a word of more than 65536 parts where a command should be"),
+        ("\\a" * 300000, "/boot/grub/grub.cfg:1: a word of more than 65536 parts where a command should be"),
         ("function f {\nsubmenu a { f }\nsubmenu b { f }\n}\nf\n", "submenus are nested too deep"),
         ("while true; do load_env; done", "the configuration takes too many steps"),
         ("while true; do source $prefix/x.cfg; done", "the configuration takes too many steps"),
@@ -255,7 +257,7 @@ def test_a_command_of_many_words_takes_as_many_steps(tmp_path: Path, monkeypatch
 
 
 def test_a_path_to_the_configuration_that_is_too_long_is_not_decided(tmp_path: Path) -> None:
-    menu = menu_of(tmp_path, two_entries(), texts={"proc/cmdline": "BOOT_IMAGE=({})/k1\n".format("a" * 100000)})
+    menu = menu_of(tmp_path, two_entries(), texts={"proc/cmdline": "BOOT_IMAGE=({})/k1\n".format("a" * 1100000)})
     assert menu.default is None and menu.problem == "the value of config_directory is too long"
 
 

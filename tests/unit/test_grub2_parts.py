@@ -17,7 +17,7 @@ from kexec_initd.bootloader.grub2.defaults import Level, Line, choose
 from kexec_initd.bootloader.grub2.fragments import expand
 from kexec_initd.bootloader.grub2.grubenv import SIGNATURE, SIZE, parse, with_changes
 from kexec_initd.bootloader.grub2.images import command_line
-from kexec_initd.bootloader.grub2.values import Undecidable
+from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown
 from kexec_initd.bootloader.grub2.volumes import Volumes
 from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Refused
@@ -40,14 +40,23 @@ def block(text: bytes) -> bytes:
         (block(b"a=x=y\n# no\n\n"), {"a": "x=y"}),
         (block(b"a=1\\\\2\\\n3\nb=4\n"), {"a": "1\\2\n3", "b": "4"}),
         (block(b"a=\xe9\n"), {"a": "\udce9"}),
-        (block(b"a=1\n")[:-1], None),
-        (block(b"a=1\n") + b"#", None),
+        (block(b"a=1\n")[:-1], {"a": "1"}),
+        (block(b"a=1\n") + b"#", {"a": "1"}),
+        (SIGNATURE + b"a=1\n", {"a": "1"}),
+        ((SIGNATURE + b"a=1\n").ljust(SIZE), {"a": "1"}),
+        ((SIGNATURE + b"a=1\n").ljust(SIZE, b"\0"), {"a": "1"}),
+        (block(b"\na=1\n\n\nb=2\nc=3\n"), {"\na": "1", "\n\nb": "2", "c": "3"}),
+        (block(b" a=1\nx\nb=2\nc=3\n"), {" a": "1", "x\nb": "2", "c": "3"}),
+        (block(b"# no \\\nb=2\nc=3\n"), {"c": "3"}),
+        (block(b"a=1\r\n"), {"a": "1\r"}),
+        (block(b"a=1\0x\n"), {"a": "1"}),
+        (block(b"a=1\nb=2"), {"a": "1"}),
+        (block(b"a=1"), {}),
+        (block(b"a\n"), {}),
         (b"#" * SIZE, None),
+        (SIGNATURE, None),
+        (b"\n" + block(b"a=1\n"), None),
         (b"", None),
-        (block(b"a=1"), None),
-        (block(b"a\n"), None),
-        (block(b"a=1\0\n"), None),
-        (block(b"a=1\nb=2"), None),
     ],
 )
 def test_environment_block(data: bytes, values: Optional[Dict[str, str]]) -> None:
@@ -87,7 +96,30 @@ def test_grub_editenv_reads_what_we_write(tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.mark.parametrize(
-    "before", ["", "# WARNING\na=1\nnext_entry=1>2\nb=2\n", "b=2\nnext_entry=\n", "next_entry=x\n"]
+    "data",
+    [
+        (SIGNATURE + b"a=1\n").ljust(SIZE),
+        SIGNATURE + b"a=1\n",
+        SIGNATURE + b"a=1\n" + b"#" * 12,
+        block(b"a=1"),
+        b"#" * SIZE,
+    ],
+    ids=["blanks", "no filling", "short filling", "no end", "no signature"],
+)
+def test_a_block_without_room_is_not_written(data: bytes) -> None:
+    with pytest.raises(Refused, match="environment block"):
+        with_changes(data, {"next_entry": "abc"})
+
+
+@pytest.mark.parametrize("size", [200, 1023, 1025, 4096])
+def test_a_block_of_another_size_is_written_in_its_own(size: int) -> None:
+    before = (SIGNATURE + b"next_entry=1\nb=2\n").ljust(size, b"#")
+    assert with_changes(before, {"next_entry": ""}) == (SIGNATURE + b"next_entry=\nb=2\n").ljust(size, b"#")
+    assert with_changes(before, {"next_entry": None}) == (SIGNATURE + b"b=2\n").ljust(size, b"#")
+
+
+@pytest.mark.parametrize(
+    "before", ["", "\nnext_entry=1\nb=2\n", "# WARNING\na=1\nnext_entry=1>2\nb=2\n", "b=2\nnext_entry=\n", "next_entry=x\n"]
 )
 @pytest.mark.parametrize("value", ["", "longer>than that", "\\ =#", None])
 def test_a_block_is_changed_to_the_byte_as_by_grub_editenv(tmp_path: Path, before: str, value: Optional[str]) -> None:
@@ -105,12 +137,17 @@ def test_a_block_is_changed_to_the_byte_as_by_grub_editenv(tmp_path: Path, befor
         (["/k", "a b"], '/k "a b"'),
         (["/k", 'a="b c"'], '/k "a=\\"b c\\""'),
         (["/k", "a'b\\c"], "/k a\\'b\\\\c"),
-        (["/k", "\\x4G\\x4a"], "/k \\\\x4G\\x4a"),
+        (["/k", "\\x4G\\x4a"], "/k \\\\x4G\\\\x4a"),
         (["/k", "", "a\tb"], "/k  a\tb"),
     ],
 )
 def test_command_line(words: List[str], text: str) -> None:
     assert command_line(words) == text
+
+
+def test_fedoras_grub_keeps_the_escape_of_a_hexadecimal_number() -> None:
+    assert command_line(["/k", "\\x4G\\x4a"], True) == "/k \\\\x4G\\x4a"
+    assert is_unknown(command_line(["/k", "\\x4a"], None)) and not is_unknown(command_line(["/k", "\\x4G"], None))
 
 
 def level() -> Level:

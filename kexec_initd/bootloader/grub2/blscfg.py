@@ -16,7 +16,6 @@ from kexec_initd.bootloader.grub2.interpreter import Interpreter, Status
 from kexec_initd.bootloader.grub2.parser import Command
 from kexec_initd.bootloader.grub2.start import FEDORA, distribution
 from kexec_initd.bootloader.grub2.values import Undecidable
-from kexec_initd.bootloader.grub2.variables import look
 from kexec_initd.bootloader.versions import rpm_key
 
 _TRIES = 10
@@ -49,7 +48,7 @@ def _is_upstream(run: Interpreter) -> bool:
     Fedora's images for EFI hold all of their modules. Raises Undecidable where that does not say whose it is.
     """
     prefix = run.machine.variables.get("prefix", "")
-    platforms = [name for name in run.machine.disk.names(look(run.machine, prefix)) if "-" in name]
+    platforms = [name for name in run.machine.disk.names(run.machine.look(prefix)) if "-" in name]
     modules = [_has_module(run, prefix, platforms, name) for name in ("blsuki", "blscfg")]
     names = distribution(run.machine.disk.tree)
     is_fedora = any(name in FEDORA for name in names)
@@ -62,12 +61,12 @@ def _is_upstream(run: Interpreter) -> bool:
 
 def _has_module(run: Interpreter, prefix: str, platforms: List[str], name: str) -> bool:
     paths = ["{}/{}/{}.mod".format(prefix, platform, name) for platform in platforms]
-    return any(look(run.machine, path).kind is Kind.FILE for path in paths)
+    return any(run.machine.look(path).kind is Kind.FILE for path in paths)
 
 
 def _find(run: Interpreter, named: Optional[str]) -> Optional[Spot]:
     for directory in [named] if named else [DIRECTORY, "/boot" + DIRECTORY]:
-        spot = look(run.machine, directory)
+        spot = run.machine.look(directory)
         if spot.kind is Kind.UNKNOWN:
             raise Undecidable("blscfg: {}".format(spot.obstacle))
         if spot.kind is Kind.DIRECTORY:

@@ -13,7 +13,6 @@ from kexec_initd.bootloader.grub2.interpreter import Interpreter, Status
 from kexec_initd.bootloader.grub2.options import split_options
 from kexec_initd.bootloader.grub2.parser import Command
 from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown
-from kexec_initd.bootloader.grub2.variables import look
 from kexec_initd.bootloader.versions import filevercmp_key
 
 SAVE_DEFAULT = "blsuki_save_default"
@@ -65,7 +64,7 @@ def _fragments(run: Interpreter, directory: str) -> List[str]:
 
 
 def _look(run: Interpreter, path: str) -> Spot:
-    spot = look(run.machine, path)
+    spot = run.machine.look(path)
     if spot.kind is Kind.UNKNOWN:
         raise Undecidable("blscfg: {}".format(spot.obstacle))
     return spot

@@ -15,7 +15,7 @@ MAX_PARENTHESES = 20
 _NUMBER = re.compile(r"\s*(-?)(?:0[xX]([0-9a-fA-F]+)|0([0-7]*)|([1-9][0-9]*))")
 
 Look = Callable[[str], Spot]
-Size = Callable[[Spot], int]
+Size = Callable[[str], Optional[int]]  # in bytes; 0 for what is no file, None where nobody knows
 
 _STRINGS: Dict[str, Callable[[bytes, bytes], bool]] = {
     "=": lambda a, b: a == b,
@@ -130,11 +130,12 @@ class _Expression:
             if is_unknown(term) and not re.sub("\0[^\0]*\0", "", term):
                 return None
             return (term != "") == (what == "-n")
+        if what == "-s":
+            size = self._sight.size(term)
+            return None if size is None else size > 0
         spot = self._sight.look(term)
         if spot.kind is Kind.UNKNOWN:
-            return None
-        if what == "-s":
-            return spot.kind is Kind.FILE and self._sight.size(spot) > 0
+            return False if what == "-f" and not term.strip("/") else None
         wanted = {"-d": (Kind.DIRECTORY,), "-f": (Kind.FILE, Kind.OTHER)}
         return spot.kind in wanted.get(what, (Kind.DIRECTORY, Kind.FILE, Kind.OTHER))
 

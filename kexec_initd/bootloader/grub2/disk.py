@@ -2,11 +2,14 @@
 
 import enum
 import os
-from typing import List, NamedTuple, Optional, Tuple
+import re
+from typing import Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
 from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown, shown, why_unknown
 from kexec_initd.bootloader.grub2.volumes import Volume, Volumes
 from kexec_initd.bootloader.tree import Tree
+
+_BLOCKS = re.compile(r"(?:(?:\A|,)(?:0x[0-9a-fA-F]+|[0-9]*)\+(?:0x[0-9a-fA-F]+|[0-9]+))+\Z")
 
 
 class Kind(enum.Enum):
@@ -33,6 +36,7 @@ class Disk:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.volumes = Volumes(tree)
+        self.commands: Dict[str, Optional[FrozenSet[str]]] = {}  # by the path of a command.lst
 
     def prefix(self, directory: str) -> Tuple[str, str]:
         """Return GRUB's device of a directory of the host, and "(device)/path" as GRUB would name it."""
@@ -46,22 +50,26 @@ class Disk:
         device, inside = split_path(path)
         if device is None:
             device = root or ""
-        if is_unknown(inside) or not inside.startswith("/"):
+        if is_unknown(inside) or is_block_list(inside):
             return Spot(Kind.UNKNOWN, "", "the path {} is not known".format(shown(path)))
+        if not inside.startswith("/"):
+            return Spot(Kind.MISSING, inside)
         volume = self.volumes.by_device(device)
         if volume is None:
             return Spot(Kind.UNKNOWN, "", _unseen(device))
-        host = self.volumes.host_path(volume, inside, relative)
-        if host is None:
-            return Spot(Kind.UNKNOWN, "", "{} lies in a btrfs subvolume that is not mounted".format(shown(inside)))
-        return self._look_on_host(host, volume)
+        found = self.volumes.host_path(volume, inside, relative)
+        if found is None:
+            what = "dataset of ZFS" if volume.kind == "zfs" else "btrfs subvolume"
+            return Spot(Kind.UNKNOWN, "", "{} lies in a {} that is not mounted".format(shown(inside), what))
+        return self._look_on_host(found[1], found[0])
 
     def _look_on_host(self, host: str, volume: Volume) -> Spot:
         is_file = self.tree.is_file(host)  # asked first, so that the tree knows that a missing file matters
         real = self.tree.resolve(host)
         if real is None:
             return Spot(Kind.MISSING, host)
-        if self.volumes.of(real).device != volume.device:
+        holder = self.volumes.of(real)
+        if (holder.device, holder.subvolume) != (volume.device, volume.subvolume):
             return Spot(Kind.UNKNOWN, host, "{} leads to another file system".format(host))
         if is_file:
             return Spot(Kind.FILE, host)
@@ -78,6 +86,11 @@ def split_path(path: str) -> Tuple[Optional[str], str]:
         return None, path
     device, closed, inside = path[1:].partition(")")
     return (device or None, inside) if closed else (None, path)
+
+
+def is_block_list(path: str) -> bool:
+    """Tell whether GRUB takes what does not begin with a slash for blocks of the device ("512+1", "+1")."""
+    return bool(_BLOCKS.match(path))
 
 
 def expand_glob(disk: Disk, pattern: str, root: Optional[str], relative: bool) -> Optional[str]:

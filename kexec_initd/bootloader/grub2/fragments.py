@@ -10,7 +10,7 @@ from kexec_initd.bootloader.grub2.values import Undecidable
 from kexec_initd.bootloader.versions import Key
 
 DIRECTORY = "/loader/entries"
-MAX_BYTES = 65536
+MAX_BYTES = 1024 * 1024
 _NAME = frozenset(string.ascii_letters + string.digits + "_")
 
 
@@ -49,9 +49,8 @@ def item(run: Interpreter, fragment: Fragment, text: str) -> Item:
     """Return the line of the menu that GRUB makes of a file, with `text` as the script of the entry."""
     fields = fragment.fields
     parameters = fields.get("title", fields["linux"])[:1] + fields.get("grub_arg", [])
-    script = read_script(fragment.path, text, run.machine.lexer)
-    if script.parsed.rejected:
-        raise Undecidable("{}: {}".format(fragment.path, script.parsed.rejected.reason))
+    script = read_script(fragment.path, text, run.machine.lexer, recover=False)
+    rejected = script.parsed.rejected
     users = expand(fields["grub_users"][0], run.machine.variables) if "grub_users" in fields else None
     return Item(
         title=parameters[0],
@@ -63,6 +62,7 @@ def item(run: Interpreter, fragment: Fragment, text: str) -> Item:
         script=script,
         body=script.parsed.block,
         line=0,
+        obstacle=None if rejected is None else "{}: {}".format(fragment.path, rejected.reason),
     )
 
 

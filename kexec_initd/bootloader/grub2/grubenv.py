@@ -1,14 +1,16 @@
-"""GRUB's environment block: 1024 bytes that begin with a signature line and are filled up with `#`.
+"""GRUB's environment block: a signature line, variables, and `#` up to the end of the file, most often 1024 bytes.
 
-See "Environment block" in the manual of GNU GRUB; a backslash quotes a line feed or a backslash in a value.
+Read and changed as grub-core/lib/envblk.c does it, in any size: a name is whatever stands in front of the next `=`,
+line feeds too; a backslash quotes what follows it in a value; a line that begins with `#` is passed over; what has no
+end ends the reading. Only a block whose filling is whole can be written to, as far as the filling goes.
 """
 
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, NamedTuple, Optional
 
 from kexec_initd.errors import Refused
 
 SIGNATURE = b"# GRUB Environment Block\n"
-SIZE = 1024
+SIZE = 1024  # what grub-editenv makes
 
 
 class Variable(NamedTuple):
@@ -19,64 +21,95 @@ class Variable(NamedTuple):
 
 
 def parse(data: bytes) -> Dict[str, Variable]:
-    """Return the variables of a block. Raises Refused for what is none: another size, no signature, a cut value."""
-    if len(data) != SIZE:
-        raise Refused("the environment block has {} bytes instead of {}".format(len(data), SIZE))
-    if not data.startswith(SIGNATURE):
+    """Return the variables of a block. Raises Refused for what GRUB takes for none."""
+    if not data.startswith(SIGNATURE) or len(data) == len(SIGNATURE):
         raise Refused("the environment block has no signature")
     found = {}
-    line = 1
-    for raw in _lines(data[len(SIGNATURE) :]):
-        line += 1
-        if raw[:1] not in (b"", b"#", b"\r"):
-            name, equals, value = raw.partition(b"=")
-            if not equals or b"\0" in raw:
-                raise Refused("the environment block is damaged in line {}".format(line))
-            found[name.decode("utf-8", "surrogateescape")] = Variable(_unescape(value), line)
-        line += raw.count(b"\n")
+    at, line, counted = len(SIGNATURE), 2, len(SIGNATURE)
+    while at < len(data):
+        if data[at : at + 1] != b"#":
+            equals = data.find(b"=", at)
+            end = _end_of_line(data, equals + 1) if equals >= 0 else len(data)
+            if end >= len(data):
+                break
+            line, counted = line + data.count(b"\n", counted, equals), equals
+            found[_text(data[at:equals])] = Variable(_text(_unescape(data[equals + 1 : end])), line)
+            at = end
+        at = _end_of_line(data, at) + 1
     return found
 
 
 def with_changes(data: bytes, changes: Dict[str, Optional[str]]) -> bytes:
     """Return the block with variables set, or deleted where the value is None; all else stays as and where it was.
 
-    As GRUB does it (grub-core/lib/envblk.c): a new variable comes last, and of a doubled one the first is changed.
-    Raises Refused for a block that is damaged or has no room.
+    A new variable comes last, and of a doubled one the first is changed. Raises Refused where GRUB would not write: for
+    what is no block, and where the filling is damaged or too short.
     """
     parse(data)
-    lines = _lines(data[len(SIGNATURE) :])
-    for name, value in changes.items():
-        lines = _with_change(lines, name, value)
-    text = SIGNATURE + b"".join(line + b"\n" for line in lines)
-    if len(text) > SIZE:
-        raise Refused("the environment block has no room for {}".format(", ".join(sorted(changes))))
-    return text + b"#" * (SIZE - len(text))
+    for name, value in sorted(changes.items(), key=lambda item: item[1] is not None):
+        key = name.encode("utf-8", "surrogateescape") + b"="
+        changed = _without(data, key) if value is None else _with(data, key, _escape(value))
+        if changed is None:
+            raise Refused("the environment block has no room for {}".format(", ".join(sorted(changes))))
+        data = changed
+    return data
 
 
-def _with_change(lines: List[bytes], name: str, value: Optional[str]) -> List[bytes]:
-    key = name.encode("utf-8", "surrogateescape") + b"="
-    at = next((number for number, line in enumerate(lines) if line.startswith(key)), len(lines))
-    new = [] if value is None else [key + _escape(value)]
-    return lines[:at] + new + lines[at + 1 :]
+def _with(data: bytes, key: bytes, value: bytes) -> Optional[bytes]:
+    """Set a variable (grub_envblk_set); None where that cannot be."""
+    used = data.rstrip(b"#")
+    if not used.endswith(b"\n"):
+        return None
+    at = _find(data, key, len(used))
+    if at is None:
+        new = used + key + value + b"\n"
+    else:
+        end = _end_of_line(data, at + len(key))
+        if end >= len(data):
+            return None
+        new = used[: at + len(key)] + value + used[end:]
+    return new.ljust(len(data), b"#") if len(new) <= len(data) else None
 
 
-def _lines(data: bytes) -> List[bytes]:
-    """Split at line feeds that are not quoted; the rest behind the last one must be filling."""
-    lines, start, at = [], 0, 0
-    while at < len(data):
-        if data[at : at + 1] == b"\n":
-            lines.append(data[start:at])
-            start = at + 1
-        at += 2 if data[at : at + 1] == b"\\" and data[start : start + 1] != b"#" else 1
-    if data[start:].strip(b"#"):
-        raise Refused("the environment block is damaged at its end")
-    return lines
+def _without(data: bytes, key: bytes) -> bytes:
+    """Delete a variable (grub_envblk_delete), which never fails."""
+    at = _find(data, key, len(data))
+    end = len(data) if at is None else _end_of_line(data, at + len(key))
+    if at is None or end >= len(data):
+        return data
+    return (data[:at] + data[end + 1 :]).ljust(len(data), b"#")
+
+
+def _find(data: bytes, key: bytes, end: int) -> Optional[int]:
+    """Return where a line begins with `key`, before `end`; the line feeds that a name may hold end a line here."""
+    at = len(SIGNATURE)
+    while at + len(key) < end:
+        if data.startswith(key, at):
+            return at
+        at = _end_of_line(data, at) + 1
+    return None
+
+
+def _end_of_line(data: bytes, at: int) -> int:
+    """Return where the line feed is that no backslash quotes; the size or more for none."""
+    while True:
+        feed, quote = data.find(b"\n", at), data.find(b"\\", at)
+        if feed < 0:
+            return len(data)
+        if not 0 <= quote < feed:
+            return feed
+        at = quote + 2
 
 
 def _escape(value: str) -> bytes:
     return value.replace("\\", "\\\\").replace("\n", "\\\n").encode("utf-8", "surrogateescape")
 
 
-def _unescape(value: bytes) -> str:
+def _unescape(value: bytes) -> bytes:
     parts = value.split(b"\\\\")
-    return b"\\".join(part.replace(b"\\", b"") for part in parts).decode("utf-8", "surrogateescape")
+    return b"\\".join(part.replace(b"\\", b"") for part in parts)
+
+
+def _text(data: bytes) -> str:
+    """Return a string of C: it ends at the first NUL."""
+    return data.split(b"\0")[0].decode("utf-8", "surrogateescape")

@@ -9,13 +9,15 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, cast
 from kexec_initd.bootloader import Source
 from kexec_initd.bootloader.grub2 import lexer
 from kexec_initd.bootloader.grub2.disk import expand_glob
-from kexec_initd.bootloader.grub2.machine import COPIED, Function, Machine
+from kexec_initd.bootloader.grub2.machine import COPIED, Function, Machine, MenuShown
+from kexec_initd.bootloader.grub2.modules import has_command
 from kexec_initd.bootloader.grub2.parser import Block, Command, For, If, Node, While
 from kexec_initd.bootloader.grub2.parser import Function as Definition
 from kexec_initd.bootloader.grub2.script import Script
 from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown, shown, unknown, why_unknown
 
 MAX_DEPTH = 60
+BUILT_IN = ("insmod", "ls", "set", "unset")  # command.lst does not name them all
 TAKING_BLOCKS = ("menuentry", "submenu", "hiddenentry")
 _SPACE = re.compile(r"[ \t\n\v\f\r]+")
 
@@ -46,14 +48,16 @@ class Interpreter:
 
     def run(self, block: Block) -> Status:
         """Run statements in order; the status is that of the last one."""
-        self.machine.depth += 1
-        if self.machine.depth > MAX_DEPTH:
+        if self.machine.depth >= MAX_DEPTH:
             raise Undecidable("scripts and functions are nested too deep")
         self.machine.budget.spend(len(block))
+        self.machine.depth += 1
         status: Status = True
-        for node in block:
-            status = self.status = self._run_command(node) if isinstance(node, Command) else self._run_other(node)
-        self.machine.depth -= 1
+        try:
+            for node in block:
+                status = self.status = self._run_command(node) if isinstance(node, Command) else self._run_other(node)
+        finally:
+            self.machine.depth -= 1
         return status
 
     def source(self, node: Node) -> Source:
@@ -81,21 +85,27 @@ class Interpreter:
         if node.block is not None and arguments[0] not in TAKING_BLOCKS:
             # GRUB passes its text on as one more word, which the parser has not kept.
             raise Undecidable("a block in braces behind {}".format(shown(arguments[0])))
-        status = self._call(arguments[0], arguments[1:], node)
+        name = arguments.pop(0)
+        action = self._find_action(name)
+        if action is None and name not in self.machine.functions:
+            return self._call_nothing(name, node)  # `!` makes no difference then
+        status = action(self, arguments, node) if action else self._call_function(name, arguments)
         return status if not invert else None if status is None else not status
 
-    def _call(self, name: str, arguments: List[str], node: Command) -> Status:
-        """GRUB looks for a command, then for a function, then it takes a word with `=` for an assignment."""
-        action = self.actions.get(name)
-        if action is not None:
-            return action(self, arguments, node)
-        if name in self.machine.functions:
-            return self._call_function(name, arguments)
-        if is_unknown(name.partition("=")[0]):
-            raise Undecidable("the command {}".format(shown(name)))
+    def _find_action(self, name: str) -> Optional[Action]:
+        """Return what a command does; None for a function, which may have the name of a command of another GRUB."""
+        is_absent = name in self.machine.functions and name not in BUILT_IN and has_command(self.machine, name) is False
+        return None if is_absent else self.actions.get(name)
+
+    def _call_nothing(self, name: str, node: Command) -> Status:
+        """Take what is neither a command nor a function: GRUB makes an assignment of a word with `=`."""
         variable, equals, value = name.partition("=")
+        if is_unknown(variable):
+            raise Undecidable("the command {}".format(shown(name)))
         if equals:
             self.assign(variable, value, node)
+            return True
+        if has_command(self.machine, name) is False:
             return True
         self.machine.fail("the command {}".format(shown(name)[:40]))
         if not self.machine.in_entry:
@@ -123,11 +133,9 @@ class Interpreter:
 
     def run_body(self, block: Block) -> Status:
         """Run the body of a function or an entry; a `return` ends it."""
-        depth = self.machine.depth
         try:
             return self.run(block)
         except Leave as leave:
-            self.machine.depth = depth
             return leave.status
 
     def _run_if(self, node: If, branch: int) -> Status:
@@ -144,7 +152,7 @@ class Interpreter:
     def _fork(self, node: If, branch: int) -> Status:
         """Try both ways from here; entries that only one of them adds may be in the menu or not."""
         machine, reason = self.machine, self._reason(node.branches[branch][0])
-        depth, parameters, start = machine.depth, machine.parameters, len(machine.items)
+        parameters, start = machine.parameters, len(machine.items)
         before = machine.save()
         try:
             first = self.run(node.branches[branch][1])
@@ -152,12 +160,12 @@ class Interpreter:
             del machine.items[start:]
             machine.restore(before)
             second = self._run_if(node, branch + 1)
-        except Leave:
+        except (Leave, MenuShown):
             raise Undecidable("whether this is left depends on {}".format(reason))
         added += machine.items[start:]
         machine.items[start:] = [item._replace(certain=False) for item in added]
         machine.merge(taken, reason)
-        machine.depth, machine.parameters = depth, parameters
+        machine.parameters = parameters
         return first if first == second else None
 
     def _reason(self, condition: Block) -> str:
@@ -198,12 +206,10 @@ class Interpreter:
 
     def _round(self, body: Block, status: Status) -> Tuple[Status, bool]:
         """Run a loop's body once; tell whether the loop is then over."""
-        depth = self.machine.depth
         self.loops += 1
         try:
             return self.run(body), False
         except Leave as leave:
-            self.machine.depth = depth
             if leave.count == 0 or (leave.count > 1 and self.loops > 1):
                 leave.count = max(leave.count - 1, 0)
                 raise

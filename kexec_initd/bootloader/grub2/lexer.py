@@ -1,17 +1,18 @@
 """GRUB script as words: quoting, variables, comments and the tokens between them.
 
 See "Writing configuration files directly" in the manual of GNU GRUB. Where the manual is silent the behaviour of the
-program decides: `#` begins a comment only where a word could begin, `\\x41` stays as it is, a line feed can be quoted.
+program decides: `#` begins a comment only where a word could begin, a line feed can be quoted.
 """
 
 import itertools
 import re
 from typing import Dict, List, Match, NamedTuple, Optional, Tuple, Union
 
-from kexec_initd.bootloader.grub2.values import Undecidable, unknown
+from kexec_initd.bootloader.grub2.values import HEXADECIMAL, Undecidable, unknown
 
 MAX_TOKENS = 600000
-MAX_WORD = 65536
+MAX_WORD = 1024 * 1024
+MAX_PIECES = 65536  # of a word
 MAX_LINE = 65536
 TEXT, GLOB, QUOTED, VARIABLE, QUOTED_VARIABLE = range(5)
 
@@ -21,10 +22,13 @@ Word = Union[str, Tuple[Part, ...]]
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[?#*@]"
 _DOUBLE = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+_ONE = r"(?:[^{{}}|&$;<> \t\n'\"\\]+|{double}|'[^']*'|\\.|\$(?:{name}|\{{(?:{name})\}}|{double}))".format(
+    double=_DOUBLE, name=_NAME
+)
+_ONE_PIECE = re.compile(_ONE, re.DOTALL)
 _TOKEN = re.compile(
     r"[ \t]*(?:(?P<comment>\#[^\n]*|(?<=[ \t])\Z)|(?P<operator>\n|\|\||&&|;;|[|&;<>{{}}])"
-    r"|(?P<word>(?:[^{{}}|&$;<> \t\n'\"\\]+|{double}|'[^']*'|\\.|\$(?:{name}|\{{(?:{name})\}}|{double})){{1,{most}}})"
-    r"|(?P<bad>.))".format(double=_DOUBLE, name=_NAME, most=MAX_WORD + 1),  # each piece costs memory while it matches
+    r"|(?P<word>{one}{{1,{most}}})|(?P<bad>.))".format(one=_ONE, most=MAX_PIECES),  # each costs memory while it matches
     re.DOTALL,
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_./=:,-]+\Z")
@@ -46,12 +50,13 @@ _INSIDE = re.compile(
 class Token(NamedTuple):
     """One token as it is written; `word` is None for an operator, which ";" and a line feed are as well.
 
-    `bad` says why GRUB would not take it, empty for what it takes.
+    `bad` says why GRUB would not take it, empty for what it takes; with `limit` it is only too much for us.
     """
 
     text: str
     word: Optional[Word]
     bad: str = ""
+    limit: bool = False
 
 
 END_OF_LINE = Token("\n", None)
@@ -69,14 +74,15 @@ class Tokens(NamedTuple):
 class Lexer:
     """Takes scripts apart, each line and each word only once: most lines stand in every entry of a configuration."""
 
-    def __init__(self) -> None:
+    def __init__(self, hexadecimal: Optional[bool] = False) -> None:
+        """Begin with no lines seen; `hexadecimal` as in parse_word."""
+        self.hexadecimal = hexadecimal
         self._seen: Dict[str, Token] = {}
         self._lines: Dict[str, Optional[List[Token]]] = {}
 
-    def tokenize(self, text: str) -> Tokens:
-        """Return the tokens of `text`."""
+    def tokenize(self, text: str, at: int = 0, line: int = 1) -> Tokens:
+        """Return the tokens of `text` from the offset `at` on, where the line of that number begins."""
         found = Tokens([], [])
-        at, line = 0, 1
         while at <= len(text):
             end = text.find("\n", at)
             end = len(text) if end < 0 else end
@@ -86,7 +92,7 @@ class Lexer:
             found.tokens.extend(tokens)
             found.lines.extend([line] * len(tokens))
             if len(found.tokens) > MAX_TOKENS:
-                found.tokens[-1] = tokens[-1]._replace(bad="the end of what is read")
+                found.tokens[-1] = tokens[-1]._replace(bad="the end of what is read", limit=True)
             if found.tokens[-1] is not END_OF_LINE:
                 break
             line += 1 if tokens is known else text.count("\n", at, end) + 1
@@ -130,24 +136,28 @@ class Lexer:
         kind = match.lastgroup or "bad"
         text = match.group(kind)
         if kind == "word":
+            if len(text) >= MAX_PIECES and _ONE_PIECE.match(match.string, match.end()):
+                return Token(text[:40], None, "a word of more than {} parts".format(MAX_PIECES), limit=True)
             return self._seen.get(text) or self._word(text)
         if kind == "bad":
+            if text == "$" and match.string.startswith('"', match.end()):
+                text = '$"'
             return Token(text, None, "{!r} begins no word".format(text))
         return OPERATORS[text]
 
     def _word(self, raw: str) -> Token:
         if len(raw) > MAX_WORD:
-            return Token(raw[:40], None, "a word of more than {} characters".format(MAX_WORD))
+            return Token(raw, ((QUOTED, unknown("a-word-of-more-than-{}-characters".format(MAX_WORD))),))
         try:
-            token = Token(raw, raw if _PLAIN.match(raw) else parse_word(raw))
+            token = Token(raw, raw if _PLAIN.match(raw) else parse_word(raw, self.hexadecimal))
         except Undecidable as error:
             token = Token(raw, None, str(error))
         self._seen[raw] = token
         return token
 
 
-def parse_word(raw: str) -> Word:
-    """Take one word apart."""
+def parse_word(raw: str, hexadecimal: Optional[bool] = False) -> Word:
+    """Take one word apart; whether `\\x41` outside of quotes stays is in `hexadecimal`, None where nobody knows."""
     parts: List[Part] = []
     for match in _PIECE.finditer(raw):
         kind, text = match.lastgroup, match.group(match.lastgroup or 0)
@@ -159,6 +169,8 @@ def parse_word(raw: str) -> Word:
             parts.append((QUOTED, text))
         elif kind == "translated":
             parts.append((QUOTED, unknown("a-translated-string")))
+        elif kind == "hexadecimal":
+            parts.append((TEXT, text[0 if hexadecimal else 1 :] if hexadecimal is not None else HEXADECIMAL))
         elif kind == "escaped":
             parts += [(TEXT, text)] if text != "\n" else []
         else:

@@ -7,13 +7,14 @@ condition that only the boot loader can decide are tried, and what differs after
 from typing import Dict, List, NamedTuple, Optional, Set, Tuple, TypeVar
 
 from kexec_initd.bootloader import Source
-from kexec_initd.bootloader.grub2.disk import Disk
+from kexec_initd.bootloader.grub2.disk import Disk, Spot
 from kexec_initd.bootloader.grub2.lexer import Lexer
 from kexec_initd.bootloader.grub2.parser import Block
 from kexec_initd.bootloader.grub2.script import Script
 from kexec_initd.bootloader.grub2.values import Undecidable, unknown
 
-MAX_VALUE = 65536
+MAX_VALUE = 1024 * 1024
+MAX_READ = 64 * 1024 * 1024  # of all files together
 MAX_ITEMS = 20000
 COPIED = 32  # variables or words are copied in the time of a step
 Key = TypeVar("Key")
@@ -40,6 +41,7 @@ class Item(NamedTuple):
     script: Script
     body: Block
     line: int
+    obstacle: Optional[str] = None
 
 
 class Boot(NamedTuple):
@@ -52,15 +54,31 @@ class Boot(NamedTuple):
     gone: bool = False
 
 
+class MenuShown(Exception):
+    """Another configuration has taken over and shows its own menu, which `machine` holds."""
+
+    def __init__(self, machine: "Machine", path: str) -> None:
+        super().__init__(path)
+        self.machine = machine
+        self.path = path
+
+
 class Budget:
     """How many steps all scripts together may still take."""
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
         self._read: Set[str] = set()
+        self._size = 0
 
     def read(self, path: str, size: int) -> None:
-        """Allow more steps for what is in a file, the first time that it is read; then its reading takes some."""
+        """Allow more steps for what is in a file, the first time that it is read; then its reading takes some.
+
+        Raises Undecidable where all files together are too large.
+        """
+        self._size += size
+        if self._size > MAX_READ:
+            raise Undecidable("the configuration is larger than {} bytes".format(MAX_READ))
         if path in self._read:
             self.spend(size // 16 + 20)
         else:
@@ -103,9 +121,11 @@ class Machine:
         self.boot = Boot()
         self.items: List[Item] = []
         self.problems: List[Tuple[str, Source]] = []
+        self.lost: Optional[Tuple[str, Source]] = None  # the first part of a script that GRUB rejects
         self.parameters: Optional[List[str]] = None
         self.in_entry = False
         self.depth = 0
+        self.shown: Tuple[str, ...] = ()  # the configurations whose menus have led here
 
     def open(self, nested: bool) -> "Machine":
         """Return a machine that goes on from here without changing this one: in a submenu, if `nested`, or an entry.
@@ -123,7 +143,13 @@ class Machine:
         new.writes = dict(self.writes)
         new.loaded = self.loaded
         new.depth = self.depth
+        new.lost = self.lost
         return new
+
+    def look(self, path: str) -> Spot:
+        """Find a file by GRUB's path."""
+        self.budget.spend(2)
+        return self.disk.look(path, self.variables.get("root"), bool(self.variables.get("btrfs_relative_path")))
 
     def set(self, name: str, value: str) -> None:
         """Set a variable; `root` loses its parentheses, as GRUB's own hook takes them off."""

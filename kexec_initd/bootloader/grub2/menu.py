@@ -10,9 +10,9 @@ from kexec_initd.bootloader.grub2.defaults import Level, Line
 from kexec_initd.bootloader.grub2.disk import Disk
 from kexec_initd.bootloader.grub2.interpreter import Actions, Interpreter
 from kexec_initd.bootloader.grub2.lexer import Lexer
-from kexec_initd.bootloader.grub2.machine import Budget, Item, Machine
+from kexec_initd.bootloader.grub2.machine import Budget, Item, Machine, MenuShown
 from kexec_initd.bootloader.grub2.saving import Write, plan_changes
-from kexec_initd.bootloader.grub2.sources import MenuShown, enter, load_script, run_script
+from kexec_initd.bootloader.grub2.sources import enter, load_script, run_script
 from kexec_initd.bootloader.grub2.values import Undecidable, shown
 from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Refused
@@ -21,6 +21,7 @@ LOADER = "grub2"
 MAX_LEVELS = 20
 PASSWORD = "it asks for a password"
 STEPS = 20000
+CHOSEN = 1024  # characters of a position by names that take a step
 WISHES = ("next_entry", "prev_saved_entry")
 
 
@@ -64,9 +65,9 @@ class _Run:
 
     def __init__(self, tree: Tree, config: str) -> None:
         self._config = config
-        self._fedora = any(name in start.FEDORA for name in start.distribution(tree))
+        self._fedora = start.is_fedora(tree)
         self._actions: Actions = actions()
-        self._machine = Machine(Disk(tree), Budget(STEPS), Lexer())
+        self._machine = Machine(Disk(tree), Budget(STEPS), Lexer(start.keeps_hexadecimal(tree)))
         self._machine.variables.update(start.variables(self._machine.disk, config))
         self._machine.exported.update(self._machine.variables)
         self._offered: List[Offered] = []
@@ -94,7 +95,7 @@ class _Run:
         problem: Optional[str] = None
         try:
             default = self._choose(self._level(machine, "", ""))
-            problem = None if default is not None else "the menu is empty"
+            problem = None if default is not None else _place(machine.lost, "the menu is empty")
         except Undecidable as error:
             problem = str(error)
         writes = self._writes.get(-1 if default is None else default, machine.writes)
@@ -127,6 +128,7 @@ class _Run:
         for number, item in enumerate(machine.items):
             where = "{}{}".format(path, number)
             names = chosen + item.id.replace(">", ">>")
+            machine.budget.spend(len(names) // CHOSEN)
             inner = self._submenu(machine, item, where, names) if item.submenu else None
             lines.append(Line(item.title, item.id, item.certain, len(self._offered), inner))
             if inner is None:
@@ -135,23 +137,28 @@ class _Run:
 
     def _submenu(self, machine: Machine, item: Item, path: str, chosen: str) -> Level:
         inner = machine.open(nested=True)
-        inner.set("chosen", chosen)
         inner.exported.add("chosen")
         if "superusers" in machine.variables and not item.unrestricted:
             inner.problems.append((PASSWORD, item.script.source(item.line)))
+        inner.shown = machine.shown
         try:
+            inner.set("chosen", chosen)
             self._run_body(inner, item)
         except Undecidable as error:
             inner.problems.append((str(error), item.script.source(item.line)))
+        except MenuShown as other:
+            inner = _menu_in_menu(other, item.script.source(item.line))
         return self._level(inner, path + ">", chosen + ">")
 
     def _offer(self, machine: Machine, item: Item, path: str, chosen: str) -> None:
         inner = machine.open(nested=False)
         inner.in_entry = True
-        inner.set("chosen", chosen)
         if "superusers" in machine.variables and not item.unrestricted:
             inner.fail(PASSWORD)
+        if item.obstacle is not None:
+            inner.fail(item.obstacle)
         try:
+            inner.set("chosen", chosen)
             self._run_body(inner, item)
         except Undecidable as error:
             inner.fail(str(error))
@@ -175,9 +182,23 @@ class _Run:
         machine.parameters = None
 
 
+def _menu_in_menu(other: MenuShown, source: Source) -> Machine:
+    """Return the menu of another configuration that a submenu shows: it has a default and a time limit of its own."""
+    machine = other.machine
+    if machine.shown.count(other.path) > 1:
+        machine.items = []
+    machine.problems.insert(0, ("the submenu shows the menu of {}".format(other.path), source))
+    return machine
+
+
 def _told(machine: Machine) -> Optional[str]:
     """Return the first problem of a menu, with the place where it arose."""
-    if not machine.problems:
-        return None
-    text, source = machine.problems[0]
+    return _place(machine.problems[0], "") if machine.problems else None
+
+
+def _place(problem: Optional[Tuple[str, Source]], otherwise: str) -> str:
+    """Return a problem with its place, `otherwise` for none."""
+    if problem is None:
+        return otherwise
+    text, source = problem
     return "{}:{}: {}".format(source.path, source.line, text) if source.line else text

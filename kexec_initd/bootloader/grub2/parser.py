@@ -1,14 +1,18 @@
 """GRUB script as statements, by the grammar that GRUB has: no pipes, no `&&`, no empty blocks.
 
-A line that GRUB would reject it would pass over; what the rest then means is not guessed at, reading ends there.
+GRUB reads a line, and more as long as a block or a quote is open, before it runs what it has read. Where that is no
+script, all of it up to the end of the line with the mistake is lost, and the next line begins anew: the rest of a block
+is then run as if it stood alone (grub_script_parse() and yywrap in grub-core/script).
 """
 
 import re
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, TypeVar, Union
 
 from kexec_initd.bootloader.grub2.lexer import END_OF_LINE, Lexer, Token, Tokens, Word
 
 MAX_DEPTH = 30
+MAX_REJECTED = 1000
+QUOTES = ("'", '"', '$"')
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 END = Token("", None)
 RESERVED = "case do done elif else esac fi for if in select then until while function [[ ]]"
@@ -58,36 +62,70 @@ class Function(NamedTuple):
 
 Node = Union[Command, If, For, While, Function]
 Block = Tuple[Node, ...]
+Value = TypeVar("Value")
 
 
 class Rejected(Exception):
-    """What GRUB would not take as a script: the reason and where it stands."""
+    """What GRUB would not take as a script, or, with `limit`, what is too much for us: the reason and where it stands."""
 
-    def __init__(self, reason: str, line: int) -> None:
+    def __init__(self, reason: str, line: int, limit: bool = False) -> None:
         super().__init__(reason, line)
         self.reason = reason
         self.line = line
+        self.limit = limit
 
 
 class Parsed(NamedTuple):
-    """The statements of a script up to the first that GRUB would reject, if there is one."""
+    """The statements that GRUB runs, the first part that it rejects, and where we gave up (None: nowhere)."""
 
     block: Block
     rejected: Optional[Rejected]
+    limit: Optional[Rejected] = None
 
 
-def parse(text: str, lexer: Lexer) -> Parsed:
-    """Return the statements of `text`; the lexer remembers the lines of all scripts that belong together."""
-    parser = _Parser(lexer.tokenize(text))
+class Place(NamedTuple):
+    """The beginning of a line: its offset in the text, and its number."""
+
+    offset: int
+    line: int
+
+
+def parse(text: str, lexer: Lexer, recover: bool = True) -> Parsed:
+    """Return the statements of `text`; the lexer remembers the lines of all scripts that belong together.
+
+    Without `recover` they end at the first mistake, as those of `eval` and of the body of an entry do.
+    """
     statements: List[Node] = []
-    try:
-        parser.skip_lines()
-        while not parser.at_end():
-            statements.append(parser.statement())
-            parser.delimiters(required=True)
-    except Rejected as rejected:
-        return Parsed(tuple(statements), rejected)
-    return Parsed(tuple(statements), None)
+    first: Optional[Rejected] = None
+    place: Optional[Place] = Place(0, 1)
+    left = MAX_REJECTED if recover else 1
+    while place is not None:
+        parser = _Parser(lexer.tokenize(text, place.offset, place.line))
+        while parser.has_more():
+            try:
+                statements += parser.unit()
+            except Rejected as rejected:
+                first = first or rejected
+                statements += parser.functions
+                left -= 1
+                if rejected.limit or (left == 0 and recover):
+                    return Parsed(tuple(statements), first, rejected)
+                if left == 0 or not parser.pass_over():
+                    break
+        place = _line_behind(text, place, parser.resume_at) if left else None
+    return Parsed(tuple(statements), first)
+
+
+def _line_behind(text: str, place: Place, line: Optional[int]) -> Optional[Place]:
+    """Return the beginning of the line with a number, counted from an earlier one; None where there is none."""
+    if line is None:
+        return None
+    offset = place.offset
+    for _ in range(line - place.line):
+        offset = text.find("\n", offset) + 1
+        if offset == 0:
+            return None
+    return Place(offset, line)
 
 
 class _Parser:
@@ -98,17 +136,59 @@ class _Parser:
         self._lines = tokens.lines + tokens.lines[-1:]
         self._at = 0
         self._depth = 0
+        self.functions: List[Node] = []  # of the unit: GRUB defines them while it parses
+        self.resume_at: Optional[int] = None  # the line from which on the text has to be taken apart anew
         self._reserved = frozenset(RESERVED.split())
         self._rules: Dict[str, Callable[[], Node]] = {
             "if": self._if,
             "for": self._for,
             "while": self._while,
             "until": self._while,
-            "function": self._function,
         }
 
     def at_end(self) -> bool:
         return self._tokens[self._at] is END
+
+    def has_more(self) -> bool:
+        self.skip_lines()
+        return not self.at_end()
+
+    def unit(self) -> List[Node]:
+        """Take the statements of a line, with the lines that its blocks go on in."""
+        self._depth, self.functions = 0, []
+        found: List[Node] = []
+        while True:
+            is_function = self._tokens[self._at].text == "function"
+            found.append(self._deeper(self._function) if is_function else self.statement())
+            self.functions += found[-1:] if is_function else []
+            if self._tokens[self._at].text != ";":
+                break
+            self._at += 1
+            if self._tokens[self._at] is END_OF_LINE or self.at_end():
+                break
+        if not self.skip_lines() and not self.at_end():
+            raise self._rejected("the end of the line")
+        return found
+
+    def pass_over(self) -> bool:
+        """Go to the line behind a mistake; false where the text has to be taken apart anew, from `resume_at` on."""
+        first = self._at
+        while first > 0 and self._tokens[first - 1] is not END_OF_LINE:
+            first -= 1
+        begun = self._tokens[first : self._at + 1]
+        mistake = begun[-1]
+        behind = self._at + 1
+        while self._tokens[behind - 1] is not END and self._tokens[behind - 1] is not END_OF_LINE:
+            behind += 1
+        ahead = self._tokens[self._at + 1 : behind]
+        if mistake.bad or any("\n" in token.text for token in ahead if token is not END_OF_LINE):
+            # A quote that nothing closes goes on to the end of the text.
+            is_open = mistake.bad and mistake.text in QUOTES
+            lines = sum(token.text.count("\n") for token in begun if token is not END_OF_LINE)
+            self.resume_at = None if is_open else self._lines[self._at] + lines + 1
+            return False
+        self._at = min(behind, len(self._tokens) - 1)
+        return True
 
     def _next(self) -> Token:
         token = self._tokens[self._at]
@@ -119,7 +199,7 @@ class _Parser:
     def _rejected(self, wanted: str) -> Rejected:
         token = self._tokens[self._at]
         found = token.bad or ("the end of the file" if token is END else repr(token.text[:40]))
-        return Rejected("{} where {} should be".format(found, wanted), self._lines[self._at])
+        return Rejected("{} where {} should be".format(found, wanted), self._lines[self._at], token.limit)
 
     def _expect(self, text: str) -> None:
         if self._tokens[self._at].text != text or self._tokens[self._at].bad:
@@ -146,21 +226,21 @@ class _Parser:
             raise self._rejected("the end of the line")
 
     def statement(self) -> Node:
+        """Take a command; a function is none, and can only be defined outside of any block."""
         token = self._tokens[self._at]
         rule = self._rules.get(token.text)
         if token.word is None or (rule is None and token.text in self._reserved):
             raise self._rejected("a command")
-        if rule is None:
-            return self._command()
-        self._deeper()
-        node = rule()
-        self._depth -= 1
-        return node
+        return self._command() if rule is None else self._deeper(rule)
 
-    def _deeper(self) -> None:
+    def _deeper(self, rule: Callable[[], Value]) -> Value:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise Rejected("more than {} levels of nesting".format(MAX_DEPTH), self._lines[self._at])
+            reason = "more than {} levels of nesting".format(MAX_DEPTH)
+            raise Rejected(reason, self._lines[self._at], limit=True)
+        found = rule()
+        self._depth -= 1
+        return found
 
     def _block(self, *ends: str) -> Block:
         """Commands up to one of the words `ends`, which is left; at least one."""
@@ -193,9 +273,7 @@ class _Parser:
         block = None
         if self._tokens[self._at].text == "{":
             self._at += 1
-            self._deeper()
-            block = self._block("}")
-            self._depth -= 1
+            block = self._deeper(lambda: self._block("}"))
             self._expect("}")
         return Command(words, block, line)
 

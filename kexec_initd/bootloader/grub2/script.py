@@ -26,6 +26,6 @@ class Script(NamedTuple):
         return id(self)
 
 
-def read_script(path: str, text: str, lexer: Lexer, before: int = 0) -> Script:
+def read_script(path: str, text: str, lexer: Lexer, before: int = 0, recover: bool = True) -> Script:
     """Parse `text`, which is the file `path` of the host, or a part of it with `before` lines in front."""
-    return Script(path, parse(text.replace("\r", ""), lexer), before)
+    return Script(path, parse(text.replace("\r", ""), lexer, recover), before)

@@ -2,14 +2,15 @@
 
 from typing import List, Optional
 
+from kexec_initd.bootloader.devices import on_same_disk
 from kexec_initd.bootloader.grub2.disk import Kind, Spot
 from kexec_initd.bootloader.grub2.interpreter import Action, Interpreter, Leave, Status
-from kexec_initd.bootloader.grub2.machine import Machine
+from kexec_initd.bootloader.grub2.machine import Machine, MenuShown
 from kexec_initd.bootloader.grub2.options import split_options
 from kexec_initd.bootloader.grub2.parser import Command
 from kexec_initd.bootloader.grub2.script import Script, read_script
+from kexec_initd.bootloader.grub2.start import is_fedora
 from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown, shown, unknown
-from kexec_initd.bootloader.grub2.variables import look
 from kexec_initd.bootloader.grub2.volumes import Volume
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -17,15 +18,6 @@ _HINTS = ("hint", "hint-bios", "hint-efi", "hint-baremetal", "hint-ieee1275", "h
 _BY = {"fs-uuid": "uuid", "-u": "uuid", "label": "label", "-l": "label", "part-uuid": "partuuid", "-p": "partuuid"}
 _KINDS = ("file", "-f", *_BY)
 _SET = {"--set": "--set=root", "-s": "--set=root"}
-
-
-class MenuShown(Exception):
-    """Another configuration has taken over and shows its own menu, which `machine` holds."""
-
-    def __init__(self, machine: Machine, path: str) -> None:
-        super().__init__(path)
-        self.machine = machine
-        self.path = path
 
 
 def load_script(machine: Machine, path: str, text: Optional[str] = None) -> Optional[Script]:
@@ -40,23 +32,24 @@ def load_script(machine: Machine, path: str, text: Optional[str] = None) -> Opti
     return read_script(path, text, machine.lexer)
 
 
-def run_script(run: Interpreter, script: Script) -> Status:
-    """Run all of a script. Raises Undecidable where GRUB would reject a part of it."""
-    status = run.run(script.parsed.block)
-    rejected = script.parsed.rejected
-    if rejected:
-        where = script.source(rejected.line)
-        raise Undecidable("{}:{}: {}".format(where.path, where.line, rejected.reason))
-    return status
+def run_script(run: Interpreter, script: Script) -> None:
+    """Run all of a script that GRUB runs. Raises Undecidable where there is more than can be read here."""
+    run.run(script.parsed.block)
+    rejected, limit = script.parsed.rejected, script.parsed.limit
+    if rejected and run.machine.lost is None:
+        run.machine.lost = rejected.reason, script.source(rejected.line)
+    if limit:
+        where = script.source(limit.line)
+        raise Undecidable("{}:{}: {}".format(where.path, where.line, limit.reason))
 
 
 def source(run: Interpreter, arguments: List[str], node: Command) -> Status:
-    """`source FILE` and `. FILE`."""
+    """`source FILE` and `. FILE`: it fails without a name only, not for a file that is missing."""
     spot = _find(run, arguments)
     script = load_script(run.machine, spot.path) if spot.kind is Kind.FILE else None
-    if script is None:
-        return False
-    return run_script(Interpreter(run.machine, script, run.actions), script)
+    if script is not None:
+        run_script(Interpreter(run.machine, script, run.actions), script)
+    return bool(arguments)
 
 
 def configfile(run: Interpreter, arguments: List[str], node: Command) -> Status:
@@ -68,8 +61,9 @@ def configfile(run: Interpreter, arguments: List[str], node: Command) -> Status:
     spot = _find(run, arguments or [prefix + "/grub.cfg"])
     script = load_script(run.machine, spot.path) if spot.kind is Kind.FILE else None
     if script is None:
-        return False
+        return True
     machine = run.machine.open(nested=True)
+    machine.shown = (*run.machine.shown, spot.path)
     enter(machine, spot.path)
     machine.depth += 1
     try:
@@ -90,7 +84,7 @@ def enter(machine: Machine, path: str) -> None:
 
 
 def _find(run: Interpreter, arguments: List[str]) -> Spot:
-    spot = look(run.machine, arguments[0] if arguments else "")
+    spot = run.machine.look(arguments[0] if arguments else "")
     if spot.kind is Kind.UNKNOWN:
         raise Undecidable("another configuration: {}".format(spot.obstacle))
     return spot
@@ -103,20 +97,23 @@ def evaluate(run: Interpreter, arguments: List[str], node: Command) -> Status:
         raise Undecidable("eval of {}".format(shown(text)[:60]))
     run.machine.budget.spend(len(text) // 16)
     where = run.source(node)
-    script = read_script(str(where.path), text, run.machine.lexer, where.line - 1)
-    return run_script(Interpreter(run.machine, script, run.actions), script)
+    script = read_script(str(where.path), text, run.machine.lexer, where.line - 1, recover=False)
+    inner = Interpreter(run.machine, script, run.actions)
+    run_script(inner, script)
+    return True if script.parsed.rejected else inner.status
 
 
 def search(run: Interpreter, arguments: List[str], node: Command) -> Status:
-    """`search --fs-uuid|--label|--file [--set[=NAME]] WHAT`."""
-    flags = ("no-floppy", "-n", "efidisk-only", "root-dev-only", "cryptodisk-only", *_KINDS)
+    """`search --fs-uuid|--label|--file [--set[=NAME]] WHAT`, with Fedora's `--root-dev-only`."""
+    confining = ("root-dev-only", "-r") if is_fedora(run.machine.disk.tree) else ()
+    flags = ("no-floppy", "-n", "efidisk-only", "cryptodisk-only", *_KINDS, *confining)
     # The name behind --set is only taken with an equals sign between them.
     options, rest = split_options([_SET.get(word, word) for word in arguments], (*_HINTS, "set"), flags)
     kinds = ["file" if name in ("file", "-f") else _BY[name] for name, _ in options.given if name in _KINDS]
     if not kinds or not rest:
         return False
     names = options.values("set")
-    return _search(run, kinds[-1], rest[0], names[-1] if names else None)
+    return _search(run, kinds[-1], rest[0], names[-1] if names else None, options.has("root-dev-only", "-r"))
 
 
 def search_by(kind: str) -> Action:
@@ -128,12 +125,15 @@ def search_by(kind: str) -> Action:
     return action
 
 
-def _search(run: Interpreter, kind: str, what: str, name: Optional[str]) -> Status:
-    """Set `name` to the device that is found. One that is not mounted here may still be there."""
+def _search(run: Interpreter, kind: str, what: str, name: Optional[str], confined: bool = False) -> Status:
+    """Set `name` to the device that is found, with `confined` on root's disk. One that is not mounted may be there."""
     if is_unknown(what):
         raise Undecidable("a search for {}".format(shown(what)))
     volumes = run.machine.disk.volumes
     volume = _with_file(run, what) if kind == "file" else volumes.by_id(kind, what)
+    root = volumes.by_device(run.machine.variables.get("root", ""))
+    if confined and volume and root and on_same_disk(volume.device, root.device) is False:
+        return False
     if name is not None:
         run.machine.set(name, volumes.device(volume) if volume else unknown("{}={}".format(kind, what)))
     return True if volume else None
@@ -144,7 +144,7 @@ def _with_file(run: Interpreter, path: str) -> Optional[Volume]:
     found = {}
     for volume in run.machine.disk.volumes.all:
         device = run.machine.disk.volumes.device(volume)
-        if look(run.machine, "({}){}".format(device, path)).kind in (Kind.FILE, Kind.DIRECTORY):
+        if run.machine.look("({}){}".format(device, path)).kind in (Kind.FILE, Kind.DIRECTORY):
             found[volume.device] = volume
     return next(iter(found.values())) if len(found) == 1 else None
 

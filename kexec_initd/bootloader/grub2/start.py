@@ -6,7 +6,7 @@ started.
 """
 
 import re
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Set, Tuple
 
 from kexec_initd.bootloader.grub2.disk import Disk
 from kexec_initd.bootloader.grub2.values import Undecidable, unknown
@@ -15,7 +15,9 @@ from kexec_initd.bootloader.tree import Tree
 
 DIRECTORIES = ("/boot/grub", "/boot/grub2")
 FEDORA = ("fedora", "rhel")  # ids of the distributions with the GRUB of Fedora
+WITHOUT_PATCH = ("debian", "ubuntu", "devuan", "suse", "opensuse", "arch", "gentoo", "alpine", "void", "slackware")
 SYSTEM_PARTITIONS = ("/boot/efi", "/efi", "/boot")
+PROCESSORS = {"x64": "x86_64", "ia32": "i386", "aa64": "arm64", "arm": "arm", "riscv64": "riscv64"}
 FEATURES = (
     "chainloader_bpb",
     "ntldr",
@@ -85,17 +87,38 @@ def distribution(tree: Tree) -> List[str]:
     return (found.get("ID", "") + " " + found.get("ID_LIKE", "")).split()
 
 
+def is_fedora(tree: Tree) -> bool:
+    """Tell whether the host has the GRUB of Fedora."""
+    return any(name in FEDORA for name in distribution(tree))
+
+
+def keeps_hexadecimal(tree: Tree) -> Optional[bool]:
+    """Tell whether the host's GRUB hands on `\\x20` as it is: a patch of Fedora's. None where its maker is not known."""
+    if is_fedora(tree):
+        return True
+    return False if any(name in WITHOUT_PATCH for name in distribution(tree)) else None
+
+
 def find_platform(tree: Tree) -> Tuple[Optional[str], Optional[str]]:
     """Return GRUB's names of processor and firmware ("x86_64", "efi"), from its modules; None for what is not known."""
     kinds = {match.groups() for match in map(_MODULES.match, _module_directories(tree)) if match}
     if tree.is_directory("/sys/firmware/efi"):
-        kinds = {kind for kind in kinds if kind[1] == "efi"} or {("", "efi")}
+        kinds = (
+            {kind for kind in kinds if kind[1] == "efi"} or {(cpu, "efi") for cpu in _processors(tree)} or {("", "efi")}
+        )
     elif tree.is_directory("/sys/firmware"):
         kinds = {kind for kind in kinds if kind[1] != "efi"}
     if len(kinds) != 1:
         return None, None
     cpu, firmware = kinds.pop()
     return cpu or None, firmware
+
+
+def _processors(tree: Tree) -> Set[str]:
+    """Return GRUB's names of the processors that the programs on the EFI system partition are for."""
+    vendors = [point + "/EFI/" + name for point in SYSTEM_PARTITIONS for name in tree.names(point + "/EFI")]
+    programs = {name.lower() for vendor in vendors for name in tree.names(vendor)}
+    return {cpu for suffix, cpu in PROCESSORS.items() if "grub{}.efi".format(suffix) in programs}
 
 
 def _module_directories(tree: Tree) -> List[str]:

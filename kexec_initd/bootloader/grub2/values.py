@@ -11,6 +11,10 @@ MARK = "\0"
 _MARKED = re.compile("\0([^\0]*)\0")
 
 
+# What is read where nobody knows whether this GRUB keeps the escape of a hexadecimal number.
+HEXADECIMAL = MARK + "what-this-GRUB-makes-of-a-hexadecimal-escape" + MARK
+
+
 class Undecidable(Exception):
     """What the configuration does cannot be known from here; the text says why."""
 

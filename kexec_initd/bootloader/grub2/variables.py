@@ -2,11 +2,11 @@
 
 import re
 from pathlib import Path
-from typing import List
+from typing import List, Optional
 
 from kexec_initd.bootloader import Source
 from kexec_initd.bootloader.grub2 import conditions, grubenv
-from kexec_initd.bootloader.grub2.disk import Kind, Spot
+from kexec_initd.bootloader.grub2.disk import Kind, Spot, is_block_list, split_path
 from kexec_initd.bootloader.grub2.interpreter import Action, Interpreter, Status
 from kexec_initd.bootloader.grub2.machine import Machine
 from kexec_initd.bootloader.grub2.options import Options, split_options
@@ -16,6 +16,7 @@ from kexec_initd.bootloader.grub2.volumes import is_writable
 from kexec_initd.errors import Refused
 
 BLOCK_STEPS = 50
+OUTSIDE = "what GRUB has saved lies in the blocks {} of the disk, outside of any file (env_block), and cannot be read"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -51,23 +52,14 @@ def ask(run: Interpreter, arguments: List[str], node: Command) -> Status:
     return None
 
 
-def look(machine: Machine, path: str) -> Spot:
-    """Find a file by GRUB's path."""
-    machine.budget.spend(2)
-    relative = bool(machine.variables.get("btrfs_relative_path"))
-    return machine.disk.look(path, machine.variables.get("root"), relative)
-
-
 def load_env(run: Interpreter, arguments: List[str], node: Command) -> Status:
     """`load_env [--file FILE] [NAME...]`: set variables from an environment block."""
     options, names = split_options(arguments, ("file", "-f"), ("skip-sig", "-s"))
     spot = _block(run, options)
-    if spot.kind is not Kind.FILE:
-        return False
     try:
-        found = grubenv.parse(run.machine.disk.tree.read_bytes(spot.path) or b"")
-    except Refused as error:
-        raise Undecidable("{}: {}".format(spot.path, error.message))
+        found = grubenv.parse(_read_block(run, spot))
+    except Refused:
+        return False
     for name, variable in found.items():
         if not names or name in names:
             run.machine.set(name, variable.value)
@@ -77,24 +69,61 @@ def load_env(run: Interpreter, arguments: List[str], node: Command) -> Status:
 
 
 def save_env(run: Interpreter, arguments: List[str], node: Command) -> Status:
-    """`save_env [--file FILE] NAME...`: note what GRUB would write; nothing is written."""
+    """`save_env [--file FILE] NAME...`: note what GRUB would write, where it can; nothing is written."""
+    machine = run.machine
     options, names = split_options(arguments, ("file", "-f"), ("skip-sig", "-s"))
     spot = _block(run, options)
-    if spot.kind is not Kind.FILE or not is_writable(run.machine.disk.volumes.of(spot.path)):
+    if not names or spot.kind is not Kind.FILE or not is_writable(machine.disk.volumes.of(spot.path)):
         return False
-    for name in names:
-        run.machine.writes[spot.path, name] = run.machine.variables.get(name)
+    writes = {name: value for (path, name), value in machine.writes.items() if path == spot.path}
+    writes.update((name, machine.variables.get(name)) for name in names)
+    try:
+        known = {name: value for name, value in writes.items() if value is None or not is_unknown(value)}
+        grubenv.with_changes(_read_block(run, spot), known)
+    except Refused:
+        return False
+    machine.writes.update(((spot.path, name), writes[name]) for name in names)
     return True
+
+
+def _read_block(run: Interpreter, spot: Spot) -> bytes:
+    data = run.machine.disk.tree.read_bytes(spot.path) if spot.kind is Kind.FILE else None
+    run.machine.budget.spend(len(data or b"") // 64)
+    return data or b""
 
 
 def _block(run: Interpreter, options: Options) -> Spot:
     run.machine.budget.spend(BLOCK_STEPS)
     named = options.values("file", "-f")
     path = named[-1] if named else run.machine.variables.get("prefix", "") + "/grubenv"
-    spot = look(run.machine, path)
+    spot = run.machine.look(path)
     if spot.kind is Kind.UNKNOWN:
+        blocks = split_path(path)[1]
+        if is_block_list(blocks):
+            raise Undecidable(OUTSIDE.format(blocks))
         raise Undecidable("the environment block: {}".format(spot.obstacle))
     return spot
+
+
+def set_parameters(run: Interpreter, arguments: List[str], node: Command) -> Status:
+    """`setparams WORD...`: change the parameters of the function or entry that runs."""
+    if run.machine.parameters is None:
+        return False
+    run.machine.parameters = arguments
+    return True
+
+
+def shift(run: Interpreter, arguments: List[str], node: Command) -> Status:
+    """`shift [COUNT]`: drop the first parameters."""
+    number = arguments[0] if arguments else "1"
+    if is_unknown(number):
+        raise Undecidable("shift {}".format(shown(number)))
+    if run.machine.parameters is None:
+        return True
+    if len(arguments) > 1 or not number.isdigit() or int(number[:9]) > len(run.machine.parameters):
+        return False
+    run.machine.parameters = run.machine.parameters[int(number[:9]) :]
+    return True
 
 
 def count(step: int) -> Action:
@@ -113,10 +142,26 @@ def count(step: int) -> Action:
 def test(run: Interpreter, arguments: List[str], node: Command) -> Status:
     """`test` and `[ ]`."""
 
-    def size(spot: Spot) -> int:
-        return len(run.machine.disk.tree.read_bytes(spot.path) or b"")
+    def size(path: str) -> Optional[int]:
+        spot = run.machine.look(path)
+        if spot.kind is Kind.UNKNOWN:
+            return None
+        return len(run.machine.disk.tree.read_bytes(spot.path) or b"") if spot.kind is Kind.FILE else 0
 
-    return conditions.evaluate(arguments, conditions.Sight(lambda path: look(run.machine, path), size))
+    return conditions.evaluate(arguments, conditions.Sight(lambda path: _look_as_test(run.machine, path), size))
+
+
+def _look_as_test(machine: Machine, path: str) -> Spot:
+    """Find a file as get_fileinfo() of grub-core/commands/test.c does: a bare name lies at the top, no name is the top."""
+    device, inside = split_path(path)
+    before = path[: len(path) - len(inside)]
+    name = inside.rstrip("/")
+    if is_unknown(name) or name.startswith("/"):
+        return machine.look(before + name)
+    top = machine.look(before + "/")
+    if top.kind is Kind.UNKNOWN or not name:
+        return top
+    return Spot(Kind.MISSING, "") if "/" in name else machine.look(before + "/" + name)
 
 
 def regexp(run: Interpreter, arguments: List[str], node: Command) -> Status:

@@ -2,22 +2,27 @@
 
 GRUB names a file by its device and the path on that file system; the host sees it below a mount point. Which device is
 which GRUB says by UUID, label or a name of its own, such as "hd0,msdos1". Such names are believed only where the
-running kernel was itself booted by one (its BOOT_IMAGE), or where there is but one partition of that number.
+running kernel was itself booted by one (its BOOT_IMAGE), where device.map has the disk, or where there is but one disk.
+
+A path on btrfs goes through the names of subvolumes; one on ZFS names the dataset and a snapshot, which is empty for
+the dataset as it is: "/ROOT/debian@/boot". What GRUB takes for the UUID of a pool is its guid in hexadecimal.
 """
 
 import re
 from typing import Dict, FrozenSet, List, NamedTuple, Optional, Set, Tuple
 
+from kexec_initd.bootloader.devices import JOINED, Partition, find_luks, parse_device, read_device_map
 from kexec_initd.bootloader.grub2.values import MARK, is_unknown
 from kexec_initd.bootloader.tree import Tree
 
 VIRTUAL = ("/dev/root", "rootfs", "none", "overlay", "tmpfs")
 UNWRITABLE = ("btrfs", "zfs", "squashfs", "iso9660")
-JOINED = ("/dev/mapper/", "/dev/dm-", "/dev/md")
 MAX_VOLUMES = 1000
 _OCTAL = re.compile(r"\\([0-7]{3})")
-_PARTITION = re.compile(r"/dev/(?:([hsv]d[a-z]+|xvd[a-z]+)|((?:nvme\d+n|mmcblk|md|loop)\d+)p)(\d+)\Z")
-_GRUB_PARTITION = re.compile(r"hd0,(?:msdos|gpt)?(\d+)\Z")
+_GRUB_DEVICE = re.compile(r"(hd\d{1,4})(?:,(?:msdos|gpt)?(\d{1,9}))?\Z")
+_CRYPTO = "cryptouuid/"
+_GUID = re.compile(r"[0-9a-f]{13,16}\Z")
+_DECIMAL = re.compile(r"[0-9]{16,20}\Z")
 _BOOT_IMAGE = re.compile(r'(?:\A|\s)"?BOOT_IMAGE=\(([^)\s]+)\)(/[^\s"]+)')
 _ROOT_UUID = re.compile(r"(?:\A|\s)root=UUID=(\S+)")
 _BY = {"uuid": "/dev/disk/by-uuid", "label": "/dev/disk/by-label", "partuuid": "/dev/disk/by-partuuid"}
@@ -51,15 +56,29 @@ class Volumes:
         self._by_id = {one: volume for volume in reversed(self.all) for one in volume.ids}
         self._names: Dict[str, Volume] = {}
         self._learn(tree.read_text("/proc/cmdline") or "")
+        self._map = self._read_map()
 
     def _learn(self, cmdline: str) -> None:
         """Learn a device's name from the path that GRUB put on the running kernel's command line."""
         match = _BOOT_IMAGE.search(cmdline)
         if not match:
             return
-        on = [volume for volume in self.all if self._tree.is_file(seen(volume, match.group(2)))]
+        on = [volume for volume in self.all if self._is_file(volume, match.group(2))]
         if len({volume.device for volume in on}) == 1:
             self._names[match.group(1)] = on[0]
+
+    def _is_file(self, volume: Volume, path: str) -> bool:
+        on = self.host_path(volume, path, False)
+        return self._tree.is_file(seen(volume, path)) or (on is not None and self._tree.is_file(on[1]))
+
+    def _read_map(self) -> Dict[str, str]:
+        """Return device.map, unless the name that GRUB itself gave says that it is wrong."""
+        disks = read_device_map(self._tree)
+        for name, volume in self._names.items():
+            known, match = parse_device(volume.device), _GRUB_DEVICE.match(name)
+            if known and match and disks.get(match.group(1), known.disk) != known.disk:
+                return {}
+        return disks
 
     def of(self, path: str) -> Volume:
         """Return the volume that holds the host's `path`."""
@@ -82,6 +101,9 @@ class Volumes:
             return self._names[device]
         if device.startswith("lvm/"):
             return self._by_source("/dev/mapper/" + device[4:])
+        if device.startswith(_CRYPTO):
+            uuid = device[len(_CRYPTO) :]
+            return next((volume for volume in self.all if self.is_on_luks(volume, uuid)), None)
         return self._by_number(device)
 
     def _by_source(self, source: str) -> Optional[Volume]:
@@ -89,35 +111,53 @@ class Volumes:
         return next((volume for volume in self.all if volume.device == wanted), None)
 
     def _by_number(self, device: str) -> Optional[Volume]:
-        """Return the partition of the first disk by its number, on a host that has file systems on one disk only."""
-        match = _GRUB_PARTITION.match(device)
-        known = [(found, volume) for found, volume in ((_PARTITION.match(v.device), v) for v in self.all) if found]
-        disks = {found.group(1) or found.group(2) for found, _ in known}
-        if not match or len(disks) != 1:
+        """Return the partition, or the whole disk, by its number: on a disk of device.map, or on the only one."""
+        match = _GRUB_DEVICE.match(device)
+        known = {parse_device(volume.device): volume for volume in reversed(self.all)}
+        disks = {found.disk for found in known if found}
+        if not match:
             return None
-        return next((volume for found, volume in known if found.group(3) == match.group(1)), None)
+        disk = self._map.get(match.group(1))
+        if disk is None or not (disk in disks or self._tree.resolve(disk)):
+            disk = disks.pop() if len(disks) == 1 and match.group(1) == "hd0" else None
+        return known.get(Partition(disk, int(match.group(2) or "0"))) if disk else None
+
+    def is_on_luks(self, volume: Volume, uuid: Optional[str]) -> bool:
+        """Tell whether a volume is encrypted, on the LUKS volume of that UUID, if one is given."""
+        found = find_luks(self._tree, volume.device)
+        return bool(found) if uuid is None else uuid.replace("-", "").lower() in found
 
     def by_id(self, kind: str, value: str) -> Optional[Volume]:
         """Return the volume with a `kind` ("uuid", "label") of `value`."""
-        return self._by_id.get(_identity(kind, value))
+        found = self._by_id.get(_identity(kind, value))
+        return found or (self._by_guid(value.lower()) if kind == "uuid" else None)
 
-    def host_path(self, volume: Volume, path: str, relative: bool) -> Optional[str]:
-        """Return where the host sees what lies at `path` on the file system; None where it is not mounted.
+    def _by_guid(self, value: str) -> Optional[Volume]:
+        """Return the only pool of ZFS, if it can have that guid: nothing else here is known to be of that name."""
+        pools = {volume.device: volume for volume in reversed(self.all) if volume.kind == "zfs"}
+        names = self._tree.names(_BY["uuid"])
+        guids = {"{:016x}".format(int(name)) for name in names if _DECIMAL.match(name)}
+        if len(pools) != 1 or not _GUID.match(value) or value in [name.lower() for name in names]:
+            return None
+        return next(iter(pools.values())) if not guids or guids == {value.zfill(16)} else None
+
+    def host_path(self, volume: Volume, path: str, relative: bool) -> Optional[Tuple[Volume, str]]:
+        """Return where the host sees what lies at `path` on the file system, and on which mount; None for nowhere.
 
         `relative`: GRUB was told to read btrfs from the default subvolume on (as SUSE does), not from the top.
         """
         path = "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
-        if volume.kind != "btrfs":
-            return seen(volume, path)
+        if volume.kind not in ("btrfs", "zfs"):
+            return volume, seen(volume, path)
         same = [other for other in self.all if other.device == volume.device]
-        if relative:
+        if relative and volume.kind == "btrfs":
             same = [other for other in same if other.point == "/" and not other.named]
-            return seen(same[0], path) if same else None
+            return (same[0], seen(same[0], path)) if same else None
         fits = [other for other in same if is_below(path, other.subvolume)]
         if not fits:
             return None
         best = max(fits, key=lambda other: len(other.subvolume))
-        return seen(best, path[len(best.subvolume.rstrip("/")) :])
+        return best, seen(best, path[len(best.subvolume.rstrip("/")) :])
 
 
 def is_writable(volume: Volume) -> bool:
@@ -152,6 +192,8 @@ def _read_volumes(tree: Tree) -> List[Volume]:
 
 
 def _volume(tree: Tree, line: _Line, listed: Optional[_Line], links: Dict[str, Dict[str, str]]) -> Volume:
+    if line.kind == "zfs":
+        return _dataset(line, links)
     source = listed.source if listed and (line.source in VIRTUAL or not line.source) else line.source
     device = _canonical(tree, source)
     ids = {_identity(kind, name) for kind, names in links.items() for name, target in names.items() if target == device}
@@ -165,6 +207,16 @@ def _volume(tree: Tree, line: _Line, listed: Optional[_Line], links: Dict[str, D
     subvolume = _subvolume(line) or (_subvolume(listed) if listed else None)
     named = bool(_subvolume(listed)) if listed else bool(subvolume)
     return Volume(line.point, device, line.kind, subvolume or "/", named, frozenset(ids))
+
+
+def _dataset(line: _Line, links: Dict[str, Dict[str, str]]) -> Volume:
+    """Return a dataset of ZFS; the pool is its device, and udev may know the pool's guid, as a decimal number."""
+    pool, _, dataset = line.source.partition("/")
+    member = links["label"].get(pool)
+    guids = [name for name, target in links["uuid"].items() if target == member and _DECIMAL.match(name)]
+    ids = frozenset(["label=" + pool] + ["uuid={:016x}".format(int(guid)) for guid in guids])
+    path = "/" + dataset if "@" in dataset else "/{}@".format(dataset)
+    return Volume(line.point, pool, "zfs", path, False, ids)
 
 
 def _identity(kind: str, value: str) -> str:
