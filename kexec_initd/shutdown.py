@@ -13,11 +13,11 @@ from typing import Iterator, Optional, Tuple
 from kexec_initd import arrival, attempts, consuming, guard, kexec, loading, reasons, sealing, stamp, state, watchdog
 from kexec_initd.assessment import assess
 from kexec_initd.bootloader import Change
-from kexec_initd.cmdline import find_attempt
 from kexec_initd.codes import Code
 from kexec_initd.errors import Error, Refused, one_line, tell
 from kexec_initd.host import Host
 from kexec_initd.policy import Decision, cold
+from kexec_initd.running_boot import read_uptime
 from kexec_initd.settings import Settings
 from kexec_initd.state import Damaged, Volatile
 
@@ -34,7 +34,7 @@ def preload(host: Host, settings: Settings) -> str:
         record = guard.Record()
         with contextlib.suppress(Damaged):  # what a damaged record means is the decision's to say
             record = attempts.settle(host, settings.guard_boots, failure)
-        reasons.take_over(host.root, record, find_attempt(host.cmdline or ""))
+        reasons.take_over(host.root, record)
         watchdog.take_over(host.root)
         if not settings.preload:
             return "nothing is loaded at boot: PRELOAD=no in the settings"
@@ -69,7 +69,7 @@ def attend(host: Host, settings: Settings) -> str:
         record = attempts.settle(host, settings.guard_boots)
         if guard.trial_left(record, settings.trial) is None:
             return "nothing to watch for: reboots go through kexec by themselves"
-        state.write(host.root, Volatile.ATTENDED, sealing.double(str(attempts.read_uptime(host.root))))
+        state.write(host.root, Volatile.ATTENDED, sealing.double(str(read_uptime(host.root))))
         try:
             found = assess(host, settings)
             if not found.decision.kexec:
