@@ -59,7 +59,7 @@ def _printable(text: str, length: int) -> str:
 
 
 def begin(root: Path) -> None:
-    """Put the record that the load has prepared in place: the jump is near. Raises Error."""
+    """Put the record that the load has prepared in place: the jump is near. What it replaces is kept. Raises Error."""
     path = state.path_of(root, Volatile.ATTEMPT)
     data = state.read(root, Volatile.ATTEMPT, LIMIT)
     if data is None:
@@ -68,7 +68,21 @@ def begin(root: Path) -> None:
         parse_record(data)
     except ValueError as error:
         raise Error("the record of the attempt, {}, is damaged: {}".format(path, error))
+    before = state.read(root, Lasting.ATTEMPTS, LIMIT)
+    if before is None:
+        state.remove(root, Volatile.BEFORE)
+    else:
+        state.write(root, Volatile.BEFORE, before)
     _write(root, data)
+
+
+def withdraw(root: Path) -> None:
+    """Take the attempt back that `begin` has written down: the decision has changed, and it will not be tried. Raises Error."""
+    before = state.read(root, Volatile.BEFORE, LIMIT)
+    if before is None:
+        forget(root)
+    else:
+        _write(root, before)
 
 
 def settle(host: Host, limit: int, failure: Optional[str] = None) -> Record:
