@@ -11,7 +11,7 @@ from kexec_initd import attempts, guard, kexec, loading, platforms, sealing, sta
 from kexec_initd.bootloader import BootEntry, Change
 from kexec_initd.errors import Error
 from kexec_initd.files import exists
-from kexec_initd.host import Host
+from kexec_initd.host import Host, find_unhooked
 from kexec_initd.policy import Decision, Facts, cold, decide
 from kexec_initd.running_boot import read_uptime
 from kexec_initd.settings import Settings
@@ -75,6 +75,7 @@ def assess(host: Host, settings: Settings, named: Optional[Wish] = None) -> Asse
         limit_kexecs=guard.kexecs_reached(record, settings.max_kexecs),
         limit_days=guard.days_reached(guard.days_since_firmware(record, time.time(), uptime), settings.max_days),
         trial=None if is_attended(host.root, uptime) else guard.trial_left(record, settings.trial),
+        init=find_unhooked(host),
     )
     config = wish.config
     if settings.max_days or record.total < settings.trial:

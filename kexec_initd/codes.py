@@ -16,6 +16,7 @@ class Code(str, enum.Enum):
     SWITCHED_OFF = "switched-off"
     CONTAINER = "container"
     CHROOT = "chroot"
+    INIT = "init"
     PLATFORM = "platform"
     UNSUPPORTED = "unsupported"
     FIRMWARE = "firmware"

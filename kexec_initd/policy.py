@@ -28,6 +28,7 @@ class Facts(NamedTuple):
     limit_kexecs: Optional[str]
     limit_days: Optional[str]
     trial: Optional[str]
+    init: Optional[str] = None
 
 
 class Decision(NamedTuple):
@@ -50,6 +51,7 @@ def decide(facts: Facts) -> Decision:
         (Code.COLD_ONCE, "asked for by /no-kexec-reboot" if facts.cold_once else None),
         (Code.SWITCHED_OFF, facts.switched_off),
         confined or (Code.CONTAINER, None),
+        (Code.INIT, facts.init),
         (Code.PLATFORM, facts.platform),
         (Code.UNSUPPORTED, facts.unsupported),
     ]

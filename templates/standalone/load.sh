@@ -281,7 +281,7 @@ may_kexec () {
 		reason="KEXEC=no in the settings"
 		return 1
 	fi
-	is_whole_machine && is_fit_platform && can_kexec || return 1
+	is_whole_machine && is_hooked_init && is_fit_platform && can_kexec || return 1
 	# Its time is set by an ioctl, which no shell can make: a jump that was to be watched would not be.
 	if [ "$watchdog" -gt 0 ]; then
 		reason="WATCHDOG is set, and only Python can set a watchdog"
@@ -332,6 +332,8 @@ load_at_boot () {
 load_or_say () {
 	settle_attempts || unsettled=$reason
 	if ! may_kexec; then
+		# An init system that is not hooked would execute what is loaded, with no look at it.
+		[ "$code" != init ] || [ ! -e "$state/stamp" ] || drop_loaded
 		say "nothing is loaded at boot, reboot will go through firmware: $reason"
 	elif [ "$preload" != yes ]; then
 		say "nothing is loaded at boot: PRELOAD=no in the settings"
