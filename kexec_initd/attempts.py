@@ -17,7 +17,7 @@ from kexec_initd import sealing, state
 from kexec_initd.bootloader import BootEntry
 from kexec_initd.bootloader.naming import below
 from kexec_initd.cmdline import without_own_words
-from kexec_initd.errors import Error, one_line
+from kexec_initd.errors import Error, Refused, one_line
 from kexec_initd.files import identity
 from kexec_initd.guard import NOTHING, Attempt, Guard, Last, Outcome, Record, is_arriving, judge
 from kexec_initd.host import Host
@@ -149,8 +149,12 @@ def forget(root: Path) -> None:
 
 
 def read(root: Path) -> Record:
-    """Return the record; an empty one where there is none. Raises Damaged."""
+    """Return the record; an empty one where there is none. Raises Damaged, Error where it cannot be reached."""
     hint = "kexec-initd trust begins a new one"
+    try:
+        state.refuse_unmounted(root, Lasting.ATTEMPTS)
+    except Refused as error:
+        raise Error("the record of attempts cannot be reached: {}".format(error.message), error.hint)
     try:
         data = state.read(root, Lasting.ATTEMPTS, LIMIT)
         if data is None:

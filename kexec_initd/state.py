@@ -11,6 +11,7 @@ from typing import Optional, Union
 
 from kexec_initd.errors import Refused
 from kexec_initd.files import is_directory, open_trusted, write_atomic
+from kexec_initd.mounts import find_unmounted
 from kexec_initd.surroundings import find_state_directory
 from kexec_initd.ways import locate
 
@@ -106,9 +107,17 @@ def directory(root: Path, file: StateFile) -> Path:
     It has to be one, not a link to one, that only root may change, as all above it.
     """
     _refuse_link(root, file)
+    refuse_unmounted(root, file)
     located = locate(root, str(path_of(root, file))).parent
     located.mkdir(mode=0o700, parents=True, exist_ok=True)
     return located
+
+
+def refuse_unmounted(root: Path, file: StateFile) -> None:
+    """Raise Refused where the file system of what is lasting is not mounted: another file may be below its mount point."""
+    unmounted = find_unmounted(root, LASTING) if isinstance(file, Lasting) else None
+    if unmounted is not None:
+        raise Refused("{} is in /etc/fstab, but not mounted".format(unmounted), "mount it")
 
 
 def _refuse_link(root: Path, file: StateFile) -> None:

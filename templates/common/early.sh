@@ -70,8 +70,37 @@ unload () {
 # The reason outlives the reboot for `status` to show it; a disk that is full or broken takes nothing away from that.
 cold=${attempts%/*}/last-cold
 
+# Is what is lasting there, and not only the mount point below it? What fstab has above it and is not mounted goes to $unmounted.
+is_lasting_there () {
+	unmounted=
+	[ -r /etc/fstab ] || return 0
+	while read -r device where _ options _; do
+		where=${where%/}
+		case $device,$options, in
+		"#"* | *,noauto,*) continue ;;
+		esac
+		case $attempts in
+		"${where:-none}"/*)
+			if ! is_mounted "$where"; then
+				unmounted=$where
+				return 1
+			fi
+			;;
+		esac
+	done </etc/fstab
+}
+
+is_mounted () {
+	while read -r _ place _; do
+		if [ "$place" = "$1" ]; then
+			return 0
+		fi
+	done </proc/mounts
+	return 1
+}
+
 make_lasting_dir () {
-	{ [ -d "${attempts%/*}" ] || mkdir -m 0700 "${attempts%/*}"; } && are_roots 9 "${attempts%/*}"
+	is_lasting_there && { [ -d "${attempts%/*}" ] || mkdir -m 0700 "${attempts%/*}"; } && are_roots 9 "${attempts%/*}"
 }
 
 keep_reason () {

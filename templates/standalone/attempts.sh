@@ -12,6 +12,10 @@ read_record () {
 	guard=-
 	why=-
 	damaged=
+	if ! is_lasting_there; then
+		reason="the record of attempts cannot be reached: $unmounted is in /etc/fstab, but not mounted"
+		return 1
+	fi
 	if [ ! -e "$attempts" ] && [ ! -L "$attempts" ]; then
 		return 0
 	fi
