@@ -11,9 +11,10 @@ from kexec_initd import attempts, guard, kexec, loading, platforms, sealing, sta
 from kexec_initd.bootloader import BootEntry, Change
 from kexec_initd.errors import Error
 from kexec_initd.files import exists
-from kexec_initd.host import Host
+from kexec_initd.host import Host, find_unhooked
 from kexec_initd.integration import deviations
 from kexec_initd.policy import Decision, Facts, cold, decide
+from kexec_initd.running_boot import read_uptime
 from kexec_initd.settings import Settings
 from kexec_initd.state import Damaged, Volatile
 from kexec_initd.wishes import Wish, find_again, find_next
@@ -59,7 +60,7 @@ def assess(host: Host, settings: Settings, named: Optional[Wish] = None) -> Asse
     if problem is None and wish.entry is not None:
         problem = guard.obstacle(record, attempts.target_key(host, wish.entry), settings.guard_boots)
     flag = host.root / COLD_ONCE
-    uptime = attempts.read_uptime(host.root)
+    uptime = read_uptime(host.root)
     facts = Facts(
         incomplete=deviations.find_obstacle(host.root),
         cold_once=exists(flag) or flag.is_symlink(),
@@ -76,6 +77,7 @@ def assess(host: Host, settings: Settings, named: Optional[Wish] = None) -> Asse
         limit_kexecs=guard.kexecs_reached(record, settings.max_kexecs),
         limit_days=guard.days_reached(guard.days_since_firmware(record, time.time(), uptime), settings.max_days),
         trial=None if is_attended(host.root, uptime) else guard.trial_left(record, settings.trial),
+        init=find_unhooked(host),
     )
     config = wish.config + tuple(stamp.lines_for(host.root, deviations.watched(host.root)))
     if settings.max_days or record.total < settings.trial:

@@ -13,7 +13,14 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 import distro
 
 from kexec_initd.files import exists, read_text
-from kexec_initd.surroundings import find_container, find_runlevel, find_state_directory, is_chroot
+from kexec_initd.surroundings import (
+    find_container,
+    find_process_1,
+    find_runlevel,
+    find_state_directory,
+    find_told_runlevel,
+    is_chroot,
+)
 from kexec_initd.ways import below
 
 
@@ -33,6 +40,9 @@ class InitSystem(enum.Enum):
     SYSTEMD = "systemd"
     OPENRC = "openrc"
     UNKNOWN = "unknown"
+
+
+HOOKED = (InitSystem.SYSVINIT, InitSystem.UPSTART)
 
 
 class Host(NamedTuple):
@@ -90,7 +100,8 @@ def gather(root: Path) -> Host:
         cmdline=read_text(below(root, "proc/cmdline")),
         container=find_container(root),
         chroot=is_chroot(root),
-        runlevel=find_runlevel(root),
+        # A reboot that is under way is told to those who take part in it; its record may be lost with /var.
+        runlevel=find_told_runlevel(os.environ) or find_runlevel(root),
         state_dir=find_state_directory(root),
         machine=read_text(below(root, "proc/sys/kernel/arch")) or os.uname().machine,  # the file is there from 6.1 on
     )
@@ -167,15 +178,25 @@ def find_family(identifier: str, like: str) -> Family:
 
 def find_init(root: Path) -> InitSystem:
     """Return the init system that runs or, in a tree that is not running, that is installed as /sbin/init."""
+    running = find_process_1(root)
+    if below(root, "run/systemd/system").is_dir() or running == "systemd":
+        return InitSystem.SYSTEMD
+    if below(root, "run/openrc").is_dir() or running == "openrc-init":
+        return InitSystem.OPENRC
+    if running not in (None, "init"):
+        return InitSystem.UNKNOWN
+    installed = _find_installed(root)
+    # What was installed in place of the running one runs from the next boot on.
+    return InitSystem.SYSVINIT if running is not None and installed is InitSystem.SYSTEMD else installed
 
+
+def _find_installed(root: Path) -> InitSystem:
     def has(path: str) -> bool:
         return exists(below(root, path))
 
-    if below(root, "run/systemd/system").is_dir():
-        return InitSystem.SYSTEMD
-    if below(root, "run/openrc").is_dir() or has("sbin/openrc-init"):
-        return InitSystem.OPENRC
     program = _linked_name(below(root, "sbin/init", follow=False))
+    if has("sbin/openrc-init"):
+        return InitSystem.OPENRC
     if program is None:
         return InitSystem.UNKNOWN
     if program == "systemd":
@@ -185,6 +206,14 @@ def find_init(root: Path) -> InitSystem:
     if has("sbin/openrc"):
         return InitSystem.OPENRC
     return InitSystem.SYSVINIT if has("etc/inittab") else InitSystem.UNKNOWN
+
+
+def find_unhooked(host: Host) -> Optional[str]:
+    """Say that the init system that runs is none that calls us at a reboot; None for one that does."""
+    if host.init in HOOKED:
+        return None
+    name = host.init.value if host.init is not InitSystem.UNKNOWN else find_process_1(host.root) or "unknown"
+    return "the running init system is {}, in which kexec-initd is not hooked".format(name)
 
 
 def _linked_name(path: Path) -> Optional[str]:

@@ -29,6 +29,7 @@ class Facts(NamedTuple):
     limit_days: Optional[str]
     trial: Optional[str]
     incomplete: Optional[str] = None
+    init: Optional[str] = None
 
 
 class Decision(NamedTuple):
@@ -52,6 +53,7 @@ def decide(facts: Facts) -> Decision:
         (Code.COLD_ONCE, "asked for by /no-kexec-reboot" if facts.cold_once else None),
         (Code.SWITCHED_OFF, facts.switched_off),
         confined or (Code.CONTAINER, None),
+        (Code.INIT, facts.init),
         (Code.PLATFORM, facts.platform),
         (Code.UNSUPPORTED, facts.unsupported),
     ]

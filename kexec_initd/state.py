@@ -11,6 +11,7 @@ from typing import Optional, Union
 
 from kexec_initd.errors import Refused
 from kexec_initd.files import is_directory, open_trusted, write_atomic
+from kexec_initd.mounts import find_unmounted
 from kexec_initd.surroundings import find_state_directory
 from kexec_initd.ways import locate
 
@@ -22,9 +23,12 @@ class Volatile(enum.Enum):
     """What lasts until the next boot."""
 
     DECISION = "decision"
+    STOPPING = "stopping"  # the shutdown has begun: only its early step loads any more
+    REMOVED = "removed"  # kexec-initd was removed since the machine came up: nothing is to be loaded any more
     STAMP = "stamp"
     LOADED = "loaded.json"
     ATTEMPT = "attempt"  # what the record of attempts will be when the loaded kernel gets under way
+    BEFORE = "before"  # what it was before that, should the decision be taken back
     CHANGED = "changed"
     WATCHDOG = "watchdog"  # the name of the device that the last step starts
     ATTENDED = "attended"  # the uptime at which `trial` was called
@@ -40,6 +44,7 @@ class Lasting(enum.Enum):
     LAST_COLD = "last-cold"
     WATCHDOG = "watchdog"  # the driver of the device that is armed at the next jump, for the boot after it
     STARTER = "starter.json"  # what the last boot through firmware has shown of who started the machine
+    KEXEC_LOADER = "kexec-loader"  # it is there where the boot loader itself starts kernels through kexec
     MANIFEST = "manifest.json"
     LOCK = "lock"
 
@@ -103,9 +108,17 @@ def directory(root: Path, file: StateFile) -> Path:
     It has to be one, not a link to one, that only root may change, as all above it.
     """
     _refuse_link(root, file)
+    refuse_unmounted(root, file)
     located = locate(root, str(path_of(root, file))).parent
     located.mkdir(mode=0o700, parents=True, exist_ok=True)
     return located
+
+
+def refuse_unmounted(root: Path, file: StateFile) -> None:
+    """Raise Refused where the file system of what is lasting is not mounted: another file may be below its mount point."""
+    unmounted = find_unmounted(root, LASTING) if isinstance(file, Lasting) else None
+    if unmounted is not None:
+        raise Refused("{} is in /etc/fstab, but not mounted".format(unmounted), "mount it")
 
 
 def _refuse_link(root: Path, file: StateFile) -> None:

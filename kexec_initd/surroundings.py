@@ -4,9 +4,10 @@ The last step must start fast and with few modules, so nothing here needs more t
 """
 
 import os
+import re
 import struct
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Mapping, Optional, Tuple
 
 from kexec_initd.codes import Code
 from kexec_initd.files import exists, is_directory, read_bytes, read_text
@@ -16,6 +17,7 @@ INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO in the kernel's include/
 RUN_LEVEL = 1  # utmp(5)
 UTMP_RECORD = 384
 UTMP_LIMIT = 1 << 20
+RUNLEVEL = re.compile(r"[0-9sS]\Z")
 STATE_DIR = "/run/kexec-initd"
 OLD_STATE_DIR = "/dev/.kexec-initd"
 UTMP = ("run/utmp", "var/run/utmp")
@@ -58,13 +60,39 @@ def is_chroot(root: Path) -> bool:
     return (ours.st_dev, ours.st_ino) != (first.st_dev, first.st_ino)
 
 
-def find_runlevel(root: Path) -> Optional[str]:
-    """Return the runlevel that init has recorded in utmp(5), as "6"; None where there is no record."""
+def find_told_runlevel(environ: Mapping[str, str]) -> Optional[str]:
+    """Return the runlevel that init, or its rc, tells what it starts, as "6"; None where neither does.
+
+    RUNLEVEL is of sysvinit's init(8) and of Upstart, `runlevel` of RHEL's rc, RC_REBOOT of OpenRC (openrc-run(8)).
+    """
+    told = environ.get("RUNLEVEL") or environ.get("runlevel") or ("6" if environ.get("RC_REBOOT") == "YES" else "")
+    return told if RUNLEVEL.match(told) else None
+
+
+def find_runlevel(root: Path, environ: Mapping[str, str] = os.environ) -> Optional[str]:
+    """Return the runlevel, as "6": what init has recorded, else what it tells what it starts, else what runit says of itself.
+
+    The record comes first: a daemon's environment keeps the runlevel that it was started in.
+    """
+    runit = read_text(below(root, "run/runit.runlevel"), 16) or ""
+    return _find_recorded(root) or find_told_runlevel(environ) or (runit if RUNLEVEL.match(runit) else None)
+
+
+def find_process_1(root: Path) -> Optional[str]:
+    """Return the name of the running init(8), as "init" or "systemd"; None in a tree that is not running."""
+    name = read_text(below(root, "proc/1/comm"), 64)  # there from Linux 2.6.33 on
+    if name is None:
+        name = (read_text(below(root, "proc/1/stat"), 256) or "").partition("(")[2].rpartition(")")[0]
+    return name or None
+
+
+def _find_recorded(root: Path) -> Optional[str]:
+    """Return the runlevel that init has recorded in utmp(5); None where there is no record."""
     found = (read_bytes(below(root, path), UTMP_LIMIT) for path in UTMP)
     data = next((data for data in found if data is not None), b"")
     for start in range(0, len(data) - UTMP_RECORD + 1, UTMP_RECORD):
         kind, pid = struct.unpack_from("=h2xi", data, start)
-        if kind == RUN_LEVEL:
+        if kind == RUN_LEVEL and RUNLEVEL.match(chr(pid & 0xFF)):
             return chr(pid & 0xFF)
     return None
 

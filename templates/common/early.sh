@@ -42,6 +42,22 @@ is_unchanged () {
 	[ -z "$came" ] && [ "$(printf '\n' && stat -L -c '%d %i %s %Y %Z %n' -- "$@" 2>/dev/null)" = "$seen" ]
 }
 
+# find_level: have the runlevel in $level, and tell it the program: init's or rc's word for it, else runit's or OpenRC's own.
+find_level () {
+	level=${RUNLEVEL:-${runlevel-}}
+	if [ -n "$level" ]; then
+		:
+	elif [ -r /run/runit.runlevel ]; then
+		read -r level </run/runit.runlevel || :
+	elif [ "${RC_REBOOT-}" = YES ]; then
+		level=6
+	fi
+	if [ -n "$level" ]; then
+		RUNLEVEL=$level
+		export RUNLEVEL
+	fi
+}
+
 decide () {
 	printf '%s\n' "$1" >"$state/decision"
 }
@@ -54,8 +70,37 @@ unload () {
 # The reason outlives the reboot for `status` to show it; a disk that is full or broken takes nothing away from that.
 cold=${attempts%/*}/last-cold
 
+# Is what is lasting there, and not only the mount point below it? What fstab has above it and is not mounted goes to $unmounted.
+is_lasting_there () {
+	unmounted=
+	[ -r /etc/fstab ] || return 0
+	while read -r device where _ options _; do
+		where=${where%/}
+		case $device,$options, in
+		"#"* | *,noauto,*) continue ;;
+		esac
+		case $attempts in
+		"${where:-none}"/*)
+			if ! is_mounted "$where"; then
+				unmounted=$where
+				return 1
+			fi
+			;;
+		esac
+	done </etc/fstab
+}
+
+is_mounted () {
+	while read -r _ place _; do
+		if [ "$place" = "$1" ]; then
+			return 0
+		fi
+	done </proc/mounts
+	return 1
+}
+
 make_lasting_dir () {
-	{ [ -d "${attempts%/*}" ] || mkdir -m 0700 "${attempts%/*}"; } && are_roots 9 "${attempts%/*}"
+	is_lasting_there && { [ -d "${attempts%/*}" ] || mkdir -m 0700 "${attempts%/*}"; } && are_roots 9 "${attempts%/*}"
 }
 
 keep_reason () {
@@ -64,8 +109,8 @@ keep_reason () {
 
 # go_cold CODE SENTENCE
 go_cold () {
-	unload
 	decide "cold $2"
+	unload
 	bounded 10 keep_reason "$1 $2"
 	say "reboot will go through firmware: $2"
 }
@@ -97,8 +142,49 @@ put_record () {
 } 2>/dev/null
 
 # What was loaded has left its record ready. Without one in place there is no jump: nobody could tell that it went wrong.
+# What it replaces is kept, since a decision may be taken back.
 begin_attempt () {
-	are_roots 4 "$state/attempt" && [ -f "$state/attempt" ] && is_record <"$state/attempt" && bounded 15 put_record "$state/attempt"
+	are_roots 4 "$state/attempt" && [ -f "$state/attempt" ] && is_record <"$state/attempt" &&
+		rm -rf "$state/before" && { [ ! -e "$attempts" ] || cp "$attempts" "$state/before"; } && bounded 15 put_record "$state/attempt"
+}
+
+withdraw_attempt () {
+	if [ -f "$state/before" ]; then
+		bounded 15 put_record "$state/before"
+	else
+		bounded 15 rm -f "$attempts"
+	fi
+}
+
+# Has a package's hook marked a change since the stamp $1 was taken, or has somebody loaded since?
+is_overtaken () {
+	if ! read_whole <"$state/stamp" || [ "$body" != "$1" ]; then
+		return 0
+	fi
+	mark=$(stat -L -c '%d %i %s %Y %Z' -- "$state/changed" 2>/dev/null) || mark=-
+	while IFS= read -r line; do
+		case $line in
+		"$mark $state/changed") ;;
+		*" $state/changed") return 0 ;;
+		esac
+	done <<END
+$body
+END
+	return 1
+}
+
+# Has what is loaded been decided for? What marks a change after the decision makes it cold, so that one more look at what
+# may have come before it is enough.
+decide_for_loaded () {
+	is_loaded && is_unchanged || return 1
+	stamped=$body
+	begin_attempt || return 1
+	decide kexec
+	if is_overtaken "$stamped"; then
+		rm -f "$state/decision"
+		withdraw_attempt
+		return 1
+	fi
 }
 
 is_record () {
@@ -121,6 +207,11 @@ make_state_dir () {
 
 {% include loader %}
 
+# It holds for one reboot, whatever it is; prints what to say where it stays.
+take_flag () {
+	rm -f /no-kexec-reboot || rmdir /no-kexec-reboot || printf ', which cannot be removed and holds until it is'
+} 2>/dev/null
+
 prepare () {
 	start_dead_man
 	if ! make_state_dir; then
@@ -131,15 +222,14 @@ prepare () {
 		return
 	fi
 	rm -rf "$state/decision"
+	# From here on nobody else begins a load, and who ends one after the decision takes it back.
+	: >"$state/stopping"
 	if [ -e /no-kexec-reboot ] || [ -L /no-kexec-reboot ]; then
 		if is_unsettled; then
 			bounded 30 settle_attempts
 		fi
-		rm -f /no-kexec-reboot
-		go_cold cold-once "asked for by /no-kexec-reboot"
-	elif is_loaded && is_unchanged && begin_attempt; then
-		decide kexec
-	else
+		go_cold cold-once "asked for by /no-kexec-reboot$(take_flag)"
+	elif ! decide_for_loaded; then
 		bounded 60 load_and_decide
 		if [ ! -s "$state/decision" ]; then
 			decide_alone "$result"

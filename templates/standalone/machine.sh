@@ -74,6 +74,25 @@ is_whole_machine () {
 	fi
 }
 
+# Does the init system run that is hooked, and none that the host was converted to? Rules of kexec_initd's module host.
+is_hooked_init () {
+	code=init
+	process=init
+	if [ -d /run/systemd/system ]; then
+		process=systemd
+	elif [ -d /run/openrc ]; then
+		process=openrc
+	elif [ -r /proc/1/comm ]; then
+		read -r process </proc/1/comm
+	elif [ -r /proc/1/stat ]; then
+		read -r _ process _ </proc/1/stat
+		process=${process#"("}
+		process=${process%")"}
+	fi
+	reason="the running init system is $(printf '%s' "$process" | tr -cd ' -~'), in which kexec-initd is not hooked"
+	[ "$process" = init ]
+}
+
 # begins FILE TEXT: does that file of the kernel begin so?
 begins () {
 	first=

@@ -1,0 +1,106 @@
+"""Which init system runs, and in which runlevel: facts of each decision, by whatever evidence there is."""
+
+from typing import Dict, List, Optional
+
+import pytest
+
+from kexec_initd import cli, kexec, loading, shutdown, stamp, status
+from kexec_initd.host import InitSystem, gather
+from kexec_initd.settings import Settings
+from kexec_initd.surroundings import find_runlevel
+from tests.unit.fake_host import RUNLEVEL_6, FakeHost, running_entry, with_kernel
+
+
+def systemd_runs(fake: FakeHost) -> None:
+    (fake.root / "run/systemd/system").mkdir(parents=True)
+
+
+def systemd_by_name(fake: FakeHost) -> None:
+    fake.write("proc/1/comm", "systemd\n")
+
+
+def openrc_runs(fake: FakeHost) -> None:
+    (fake.root / "run/openrc").mkdir(parents=True)
+
+
+def runit_runs(fake: FakeHost) -> None:
+    fake.write("proc/1/comm", "runit\n")
+
+
+def a_shell_runs(fake: FakeHost) -> None:
+    fake.write("proc/1/stat", "1 (bash (x)) S 0 1 1\n")
+
+
+RUNNING = {systemd_runs: "systemd", systemd_by_name: "systemd", openrc_runs: "openrc", runit_runs: "runit",
+           a_shell_runs: "bash (x)"}  # fmt: skip
+
+
+@pytest.mark.parametrize("run", list(RUNNING))
+def test_under_another_init_system_nothing_is_loaded_and_what_is_ours_goes(fake: FakeHost, run) -> None:  # type: ignore[no-untyped-def]
+    with_kernel(fake)
+    loading.load_entry(gather(fake.root), Settings(), running_entry(gather(fake.root)))
+    run(fake)
+    why = "the running init system is {}, in which kexec-initd is not hooked".format(RUNNING[run])
+    answer = status.gather_status(gather(fake.root), Settings(), [])
+    assert (answer.reboot, answer.installed) == ("cold", False)
+    assert shutdown.preload(gather(fake.root), Settings()).endswith("reboot will go through firmware: " + why)
+    assert not kexec.is_loaded(fake.root)
+    assert not stamp.exists(fake.root)
+    fake.write("sys/kernel/kexec_loaded", "1\n")  # by hand
+    decided = shutdown.prepare(gather(fake.root), Settings())
+    assert (decided.kexec, decided.code, decided.reason) == (False, "init", why)
+
+
+@pytest.mark.parametrize("proc", [{"proc/1/comm": "init\n"}, {"proc/1/stat": "1 (init) S 0 1 1\n"}])
+def test_a_host_that_was_converted_still_runs_the_other_one_until_the_next_boot(
+    fake: FakeHost, proc: Dict[str, str]
+) -> None:
+    (fake.root / "sbin/init").unlink()
+    (fake.root / "sbin/init").symlink_to("/lib/systemd/systemd")
+    assert gather(fake.root).init is InitSystem.SYSTEMD, "nothing runs in this tree"
+    for path, text in proc.items():
+        fake.write(path, text)
+    assert gather(fake.root).init is InitSystem.SYSVINIT
+
+
+CUT = RUNLEVEL_6[:100]
+
+
+@pytest.mark.parametrize("record, environ, runit, level", [
+    (None, {"RUNLEVEL": "6"}, None, "6"),
+    (CUT, {"RUNLEVEL": "6"}, None, "6"),
+    (b"\0" * 384, {"runlevel": "6"}, None, "6"),
+    (RUNLEVEL_6.replace(b"6", b"\0"), {"RC_REBOOT": "YES"}, None, "6"),
+    (None, {"RC_REBOOT": "NO"}, "6\n", "6"),
+    (None, {"RUNLEVEL": "", "runlevel": "6"}, "2\n", "6"),
+    (None, {"RUNLEVEL": "66"}, None, None),
+    (None, {}, "unknown", None),
+    (RUNLEVEL_6, {"RUNLEVEL": "2"}, "2\n", "6"),
+])  # fmt: skip
+def test_evidence_of_the_runlevel(
+    fake: FakeHost, record: Optional[bytes], environ: Dict[str, str], runit: Optional[str], level: Optional[str]
+) -> None:
+    utmp = fake.root / "run/utmp"
+    utmp.unlink()
+    if record is not None:
+        utmp.write_bytes(record)
+    if runit is not None:
+        fake.write("run/runit.runlevel", runit)
+    assert find_runlevel(fake.root, environ) == level
+
+
+@pytest.mark.parametrize("record", [None, CUT, b""])
+@pytest.mark.parametrize("told", [["RUNLEVEL"], ["runlevel"]])
+def test_the_early_step_believes_init_where_its_record_is_lost(
+    fake: FakeHost, monkeypatch: pytest.MonkeyPatch, record: Optional[bytes], told: List[str]
+) -> None:
+    with_kernel(fake)
+    (fake.root / "run/utmp").unlink()
+    if record is not None:
+        (fake.root / "run/utmp").write_bytes(record)
+    for name in told:
+        monkeypatch.setenv(name, "6")
+    host = gather(fake.root)
+    assert host.runlevel == "6"
+    cli.run_prepare(cli.make_parser().parse_args(["prepare"]), host)
+    assert (fake.root / "run/kexec-initd/decision").read_text() == "kexec\n"
