@@ -64,14 +64,16 @@ def test_the_shell_alone_does_not_jump_when_nobody_can_tell_what_is_mounted(jail
     assert "kexec-initd: reboot goes through firmware: /proc/mounts cannot be read\n" in said
 
 
-DEAD = "srv:/x /mnt/a\\040b nfs4 rw 0 0\nme /mnt/f fuse.sshfs rw 0 0\n/dev/vdb /mnt/b ext4 rw 0 0\n"
+DEAD = "/dev/vda1 / ext4 ro 0 0\nsrv:/x /mnt/a\\040b nfs4 rw 0 0\nme /mnt/f fuse.sshfs rw 0 0\n/dev/vdb /mnt/b ext4 rw 0 0\n"
 EVERY = "umount -a -r -t noproc,nosysfs,nodevtmpfs,nodevpts,notmpfs"
 
 
 def test_the_shell_alone_detaches_what_a_dead_server_holds_up_and_tries_again(jail: Jail) -> None:
     jail.write("proc/mounts", DEAD)
     jail.fake("losetup")
-    jail.fake("umount", "case $1 in -l) : >/detached ;; -a) [ ! -e /detached ] || : >/proc/mounts ;; esac")
+    jail.fake(
+        "umount", "case $1 in -l) : >/detached ;; -a) [ ! -e /detached ] || echo / / ext4 ro >/proc/mounts ;; esac"
+    )
     jail.run("reboot", "stop")
     detached = ["umount -l /mnt/a b", "umount -l /mnt/f"]
     assert jail.calls() == ["sync", EVERY, *detached, "losetup -D", EVERY, "kexec -e", "reboot -d -f -i"]
