@@ -17,8 +17,8 @@ PATIENCE = 4.0  # a full buffer of a serial line of 9600 baud
 class Console:
     """/dev/console below `root`, or standard output where there is none: a file of the script that has started us."""
 
-    def __init__(self, root: Path, patience: float = PATIENCE) -> None:
-        self.patience = patience
+    def __init__(self, root: Path) -> None:
+        self.patience = PATIENCE
         try:
             flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_APPEND | os.O_CLOEXEC
             self.fd = os.open(str(root / "dev/console"), flags)
