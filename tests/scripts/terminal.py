@@ -43,17 +43,18 @@ class Terminal:
         return text.decode("utf-8", "replace").replace("\r\n", "\n")
 
     def run(
-        self, jail: Jail, script: str, *args: str, runlevel: str = "6", console: bool = True, limit: float = 30.0
+        self, jail: Jail, script: str, *args: str, console: bool = True, kept: bool = False, limit: float = 30.0
     ) -> Run:
-        """Run a script as init does, which gives it the console; it may be missing below /dev."""
+        """Run a script as init does, which gives it the console; it may be missing below /dev, what is printed may be kept."""
         command = [shutil.which("chroot") or "/usr/sbin/chroot", str(jail.root)]
         if console:
             jail.write("dev/console", "")
             command = ["unshare", "-m", "sh", "-c", BIND, "sh", os.ttyname(self.theirs), str(jail.root)]
+        output = subprocess.DEVNULL if kept else self.theirs
         began = time.monotonic()
         done = subprocess.run(
             [*command, "/bin/sh", "/etc/init.d/" + script, *args],
-            stdin=self.theirs, stdout=self.theirs, stderr=self.theirs, check=False, timeout=limit,
-            env={"RUNLEVEL": runlevel, "PATH": "/bin:/usr/bin:/sbin:/usr/sbin"},
+            stdin=self.theirs, stdout=output, stderr=output, check=False, timeout=limit,
+            env={"RUNLEVEL": "6", "PATH": "/bin:/usr/bin:/sbin:/usr/sbin"},
         )  # fmt: skip
         return Run("", done.returncode, time.monotonic() - began)

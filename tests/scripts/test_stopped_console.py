@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 from typing import Callable, Iterator, List
 
 import pytest
@@ -172,15 +171,26 @@ def test_the_jump_of_rhel_ends(jail: Jail, stopped: Terminal) -> None:
     assert names(four) == ["sync", "umount", "kexec"]
 
 
-def test_a_good_console_has_every_line_though_standard_output_is_kept_back(jail: Jail) -> None:
-    """As startpar(8) and initlog(8) do."""
+def test_a_good_console_has_every_line_though_what_is_printed_is_kept_back(jail: Jail) -> None:
+    """As startpar(8) does."""
     jail.fake("reboot", "printf 'no\\033[2Jreboot\\n'")
     with Terminal() as terminal:
-        began = time.monotonic()
-        kept = Path(str(jail.root / "kept"))
-        terminal.run(jail, "reboot", "stop")
-        assert time.monotonic() - began < 10
+        assert terminal.run(jail, "reboot", "stop", kept=True).seconds < 10
         lines = terminal.read().splitlines()
-    assert not kept.exists()
     assert lines[:2] == ["Will now restart.", "kexec-initd: starting the loaded kernel"]
     assert lines[-2:] == ["no?[2Jreboot", "kexec-initd: reboot failed (code 0), resetting through sysrq"]
+
+
+@pytest.mark.parametrize("verb", ["stop", "hooks"])
+def test_a_cold_reason_reaches_the_console_of_rhel(five: Jail, verb: str) -> None:
+    """Though initlog(8) keeps what is printed by a script that succeeds."""
+    five.write(STATE + "/stamp", "another\n")
+    five.write(STATE + "/decision", "cold for a \033[2J reason\n")
+    with Terminal() as terminal:
+        assert terminal.run(five, "kexec-initd", verb, kept=True).code == 0
+        said = terminal.read()
+    assert said.startswith("kexec-initd: reboot will go through firmware: " if verb == "stop" else COLD)
+    assert "\033" not in said
+
+
+COLD = "kexec-initd: reboot goes through firmware: for a ?[2J reason\n"

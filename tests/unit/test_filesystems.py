@@ -34,8 +34,8 @@ def test_a_name_may_hold_any_byte(name: str) -> None:
 
 
 PLACES = {
-    b"/a\\040b": b"/a b", b"/a\\0401": b"/a 1", b"/a\\1340401": b"/a\\0401", b"/a\\012": b"/a\n", b"\\0119": b"\t9", b"/\\377": b"/\xff",
-    b"/\xe3\x81\x82": b"/\xe3\x81\x82", b"/%s": b"/%s", b"/a\\134c": b"/a\\c",
+    b"/a\\040b": b"/a b", b"/a\\0401": b"/a 1", b"/a\\1340401": b"/a\\0401", b"/a\\012": b"/a\n", b"\\0119": b"\t9",
+    b"/\\377": b"/\xff", b"/\xe3\x81\x82": b"/\xe3\x81\x82", b"/%s": b"/%s", b"/a\\134c": b"/a\\c",
 }  # fmt: skip
 
 
@@ -51,7 +51,20 @@ def test_the_last_of_many_rows_counts_as_the_first() -> None:
     assert writable(many + ROOT + b"/dev/sdb /srv ext4 rw 0 0\n") == ["/srv"]
 
 
-DISKS = ["ext4", "zfs", "ubifs", "jffs2", "bcachefs", "btrfs", "overlay", "aufs", "ntfs3", "fuseblk", "ocfs2", "gfs2", "unheard-of"]
+DISKS = [
+    "ext4",
+    "zfs",
+    "ubifs",
+    "jffs2",
+    "bcachefs",
+    "btrfs",
+    "overlay",
+    "aufs",
+    "ntfs3",
+    "fuseblk",
+    "gfs2",
+    "unheard-of",
+]
 SOURCES = ["tank/x", "ubi0:root", "mtd:data", "mtd3", "/dev/sdb", "none", "overlay", "\\040", "UUID=x"]
 
 
@@ -72,7 +85,9 @@ def test_a_disk_with_the_type_of_a_server_is_a_disk() -> None:
     assert writable(ROOT + b"/dev/sdb /srv fuse.fuse2fs rw 0 0\n") == ["/srv"]
 
 
-@pytest.mark.parametrize("row", [b"/dev/sdb", b"/dev/sdb /srv", b"/dev/sdb /srv ext4", b"/dev/sdb /srv ext4  0 0", b"x y z w"])
+@pytest.mark.parametrize(
+    "row", [b"/dev/sdb", b"/dev/sdb /srv", b"/dev/sdb /srv ext4", b"/dev/sdb /srv ext4  0 0", b"x y z w"]
+)
 def test_a_row_that_is_cut_counts_as_writable(row: bytes) -> None:
     assert len(writable(ROOT + row)) == 1
 
