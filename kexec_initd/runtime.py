@@ -160,9 +160,9 @@ def refuse_outside_shutdown(root: Path) -> None:
     confined = confinement(find_container(root), is_chroot(root))
     if confined is not None:
         raise Refused(confined[1])
-    runlevel = find_runlevel(root)
-    if runlevel != "6":
-        raise Refused("the runlevel is {}, not 6".format(runlevel or "unknown"))
+    told = {level for level in (os.environ.get("RUNLEVEL"), find_runlevel(root)) if level}
+    if told != {"6"}:
+        raise Refused("the runlevel is {}, not 6".format(" or ".join(sorted(told)) or "unknown"))
 
 
 def find_hooks(root: Path, say: Say, directory: str = HOOKS) -> List[Path]:

@@ -17,6 +17,11 @@ find_level () {
 		10[0-6]) level=${result#10} ;;
 		esac
 	fi
+	# For the programs that are called, which know nothing but this and the record.
+	if [ -n "$level" ]; then
+		RUNLEVEL=$level
+		export RUNLEVEL
+	fi
 }
 
 # The runlevel in init's own record, as an exit code of 10 and its digit, 109 for another: what reads it may hang, as where /var is on

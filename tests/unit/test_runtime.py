@@ -3,7 +3,7 @@
 import os
 import time
 from pathlib import Path
-from typing import List, Tuple
+from typing import List, Optional, Tuple
 
 import pytest
 
@@ -14,7 +14,8 @@ from tests.unit.fake_host import FakeHost
 
 
 @pytest.fixture
-def ready(fake: FakeHost) -> FakeHost:
+def ready(fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
+    monkeypatch.delenv("RUNLEVEL", raising=False)
     fake.write("sys/kernel/kexec_loaded", "1\n")
     return fake
 
@@ -133,6 +134,29 @@ def test_refuses_outside_a_shutdown(ready: FakeHost, capfd: pytest.CaptureFixtur
     code, said = run(ready, capfd)
     assert (code, ready.calls()) == (3, [])
     assert said.startswith("kexec-initd: refused: ")
+
+
+@pytest.mark.parametrize("cut", [b"", b"\1", None])
+def test_what_init_has_told_the_script_will_do_where_its_record_is_gone(
+    ready: FakeHost, monkeypatch: pytest.MonkeyPatch, cut: Optional[bytes]
+) -> None:
+    utmp = ready.root / "run/utmp"
+    utmp.unlink()
+    if cut is not None:
+        utmp.write_bytes(cut)
+    monkeypatch.setenv("RUNLEVEL", "6")
+    assert (runtime.main([], ready.root), ready.names()[-1]) == (runtime.WENT_COLD, "kexec")
+
+
+def test_where_init_and_its_record_do_not_agree_it_refuses(
+    ready: FakeHost,
+    capfd: pytest.CaptureFixture,  # type: ignore[type-arg]
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RUNLEVEL", "2")
+    code, said = run(ready, capfd)
+    assert (code, ready.calls()) == (3, [])
+    assert "refused: the runlevel is 2 or 6, not 6" in said
 
 
 def test_this_machine_is_safe_from_the_tests() -> None:
