@@ -11,7 +11,8 @@ find_level () {
 	if [ -z "$level" ] && [ -r /run/runit.runlevel ]; then
 		read -r level </run/runit.runlevel
 	fi
-	if [ -z "$level" ]; then
+	# systemd keeps a record, too, but knows no levels.
+	if [ -z "$level" ] && [ ! -d /run/systemd/system ]; then
 		bounded 4 read_record
 		case $result in
 		10[0-6]) level=${result#10} ;;

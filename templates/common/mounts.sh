@@ -28,17 +28,17 @@ is_disk () {
 # Is a disk still writable, or can nobody tell, as without a root file system? A kexec would leave it unclean. Sets why_cold.
 still_writable () {
 	why_cold="/proc/mounts cannot be read"
-	root=
+	is_rooted=
 	while read -r device where kind options _ || [ -n "$device" ]; do
 		if [ "$where" = / ]; then
-			root=yes
+			is_rooted=yes
 		fi
 		if is_disk "$device" "$kind" "$options"; then
 			why_cold="$device on $where is still writable"
 			return 0
 		fi
 	done </proc/mounts
-	[ -z "$root" ]
+	[ -z "$is_rooted" ]
 }
 
 unmount_all () {
@@ -46,9 +46,9 @@ unmount_all () {
 }
 
 # at_each CALL: call it with each mounted file system, "SOURCE PLACE TYPE OPTIONS". The kernel writes three octal digits for what would
-# end a word, a backslash among them.
+# end a word, a backslash among them. The list is read before the first call, which may change it.
 at_each () {
-	while read -r device where kind options _; do
+	printf '%s\n' "$(cat /proc/mounts)" | while read -r device where kind options _; do
 		place=
 		while [ "$where" != "${where#*\\}" ]; do
 			place=$place${where%%\\*}\\0
@@ -56,7 +56,7 @@ at_each () {
 		done
 		place=$(printf '%b.' "$place$where")
 		"$1" "$device" "${place%.}" "$kind" "$options"
-	done </proc/mounts
+	done
 }
 
 # A server that is gone holds umount up: its file systems are detached without waiting. There is nothing of theirs to be

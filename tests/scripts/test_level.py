@@ -1,7 +1,6 @@
 """Which runlevel is entered: by init's environment, that of rc, of OpenRC, by runit's file, by init's record."""
 
 import os
-import re
 import subprocess
 from pathlib import Path
 from typing import Dict
@@ -47,7 +46,9 @@ def test_the_level(shell: str, case: int, tmp_path: Path) -> None:
 def ask(shell: str, environment: Dict[str, str], record: str, place: Path) -> str:
     common = find_templates() / "common"
     text = "".join((common / name).read_text() for name in ("bounded.sh", "level.sh"))
-    text = re.sub(r"/run/runit\.runlevel", str(place / "runit"), text)
+    text = text.replace("/run/runit.runlevel", str(place / "runit")).replace(
+        "/run/systemd/system", str(place / "systemd")
+    )
     text += "runlevel () {{ printf '%s\\n' '{}'; }}\n".format(record) + ASK
     done = subprocess.run(
         [*shell.split(), "-c", text],
@@ -56,3 +57,10 @@ def ask(shell: str, environment: Dict[str, str], record: str, place: Path) -> st
         env=dict(environment, PATH=os.environ["PATH"]),
     )
     return done.stdout.decode()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_systemd_has_no_levels_whatever_is_in_the_record(shell: str, tmp_path: Path) -> None:
+    (tmp_path / "systemd").mkdir()
+    assert ask(shell, {}, "5 6", tmp_path) == " "
+    assert ask(shell, {"RUNLEVEL": "6"}, "N 5", tmp_path) == "6 6"

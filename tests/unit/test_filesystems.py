@@ -109,7 +109,7 @@ def shell_functions(root: Path) -> str:
     calls = re.search(r"^at_each \(\) \{\n.*?^}", script, re.MULTILINE | re.DOTALL)
     assert found and calls
     text = found.group()[: -len("unmount_all")] + calls.group() + "\n"
-    return text.replace("/proc/mounts\n", '"$mounts"\n')
+    return text.replace("</proc/mounts", '<"$mounts"').replace("cat /proc/mounts", 'cat "$mounts"')
 
 
 def ask_shell(shell: str, functions: str, call: str, rows: bytes, tmp_path: Path) -> Tuple[int, bytes]:
