@@ -34,6 +34,8 @@ class Volatile(enum.Enum):
     ATTENDED = "attended"  # the uptime at which `trial` was called
     LOCK = "lock"
     PRELOAD_LOG = "preload.log"
+    PRINTED = "printed"  # by a program that a script calls, until the script says it
+    SESSION = "session"  # of init's rc, on RHEL: the shutdown that has been decided
     LAST_COLD = "last-cold"  # why the running boot came through firmware; empty for a kexec
 
 
