@@ -42,22 +42,6 @@ is_unchanged () {
 	[ -z "$came" ] && [ "$(printf '\n' && stat -L -c '%d %i %s %Y %Z %n' -- "$@" 2>/dev/null)" = "$seen" ]
 }
 
-# find_level: have the runlevel in $level, and tell it the program: init's or rc's word for it, else runit's or OpenRC's own.
-find_level () {
-	level=${RUNLEVEL:-${runlevel-}}
-	if [ -n "$level" ]; then
-		:
-	elif [ -r /run/runit.runlevel ]; then
-		read -r level </run/runit.runlevel || :
-	elif [ "${RC_REBOOT-}" = YES ]; then
-		level=6
-	fi
-	if [ -n "$level" ]; then
-		RUNLEVEL=$level
-		export RUNLEVEL
-	fi
-}
-
 decide () {
 	printf '%s\n' "$1" >"$state/decision"
 }

@@ -133,6 +133,7 @@ write_state () {
 			read_made
 			find_missing
 		} | sort -u | sed 's/^/made /'
+		print_originals
 	)
 	rm -rf "$home/manifest.new" && print_whole "$record$newline" >"$home/manifest.new" && sync &&
 		mv -f "$home/manifest.new" "$home/manifest" && sync
@@ -428,6 +429,8 @@ check_script () {
 			unfit="$2 is missing"
 		elif is_ours "$2" && [ ! -e "$original" ]; then
 			unfit="$2 is ours, but its original is gone: reinstall the package that brings it first"
+		elif [ ! -e "$original" ] && ! is_foreign "$2"; then
+			unfit="$2 is empty, or no script: reinstall the package that brings it"
 		elif [ ! -e "$original" ]; then
 			unfit=$(why_no_script "$2")
 		fi
@@ -453,7 +456,11 @@ check_removal () {
 		unfit=
 		case $word in
 		create) [ ! -d "${path%/*}" ] || unfit=$(why_unfit "$path") ;;
-		replace | optional | wrap | last) unfit=$(why_unfit "$path") ;;
+		last) unfit=$(why_unfit "$path") ;;
+		replace | optional | wrap)
+			unfit=$(why_unfit "$path")
+			[ -n "$unfit" ] || unfit=$(why_not_undo "$path" "$word")
+			;;
 		esac
 		if [ -n "$unfit" ]; then
 			refuse "$unfit"
@@ -603,6 +610,127 @@ undivert () {
 	call_divert --remove --divert "$(kept "$1")" "$1"
 }
 
+# The host's own script that ours stands in for: whether the one that was kept may be given back. Without the last script of
+# a shutdown init leaves the machine at a prompt, so it is believed by evidence only: the manifest, or dpkg, which writes an
+# upgrade to where the original is kept.
+
+# is_foreign PATH: is that a script, and not ours? One that is empty or full of zero bytes, as after a crash, is none.
+is_foreign () {
+	[ -f "$1" ] && ! is_ours "$1" && [ -n "$(tr -d ' \t\n\000' <"$1" | head -c 1)" ]
+}
+
+# read_original PATH: its line in the manifest, "CRC MODE UID GID" of what was kept.
+read_original () {
+	sed -n "s,^original $1 ,,p" "$home/manifest" 2>/dev/null
+}
+
+# print_originals: the lines that say what each original is, before it is kept and ever after.
+print_originals () {
+	while read -r word path _; do
+		case $word in
+		replace | optional | wrap) print_original "$path" ;;
+		esac
+	done 2>/dev/null <"$data/list"
+}
+
+print_original () {
+	source=$(kept "$1")
+	known=$(read_original "$1")
+	ask_dpkg "$1" || :
+	if is_foreign "$1" && { [ -z "$diverted" ] || ! is_foreign "$source"; }; then
+		source=$1
+	elif [ -n "$known" ]; then
+		printf 'original %s %s\n' "$1" "$known"
+		return
+	fi
+	if [ -f "$source" ]; then
+		printf 'original %s %s %s\n' "$1" "$(checksum <"$source")" "$(stat -c '%a %u %g' "$source")"
+	fi
+}
+
+# ask_package PATH: set $package and $md5 to the installed package that brings that configuration file, and its content there.
+ask_package () {
+	package=
+	md5=
+	[ -f /var/lib/dpkg/status ] || return 0
+	read -r package md5 <<END
+$(awk -v path="$1" '
+	/^Package: / { name = $2; state = "" }
+	/^Status: / { state = $4 }
+	/^ / && $1 == path && NF == 2 && state != "config-files" && state != "not-installed" { print name, $2; exit }
+' /var/lib/dpkg/status)
+END
+}
+
+# why_lost PATH: say what is wrong with its kept original; nothing where it may be given back.
+why_lost () {
+	original=$(kept "$1")
+	known=$(read_original "$1")
+	ask_package "$1"
+	if [ -L "$original" ] || { [ -e "$original" ] && [ ! -f "$original" ]; }; then
+		printf '%s is no regular file' "$original"
+	elif [ ! -e "$original" ]; then
+		printf '%s is missing' "$original"
+	elif [ -n "$known" ] && [ "${known%% *}" = "$(checksum <"$original")" ]; then
+		:
+	elif is_ours "$original"; then
+		printf '%s is one of our own scripts' "$original"
+	elif ! is_foreign "$original"; then
+		printf '%s is empty' "$original"
+	elif [ -n "$known$md5" ] && [ "$md5" != "$(md5sum <"$original" | sed 's/ .*//')" ]; then
+		printf '%s is not what was kept' "$original"
+	fi
+}
+
+# is_missed PATH WORD: has something to be in its place when ours is gone? Not where its package was purged meanwhile.
+is_missed () {
+	ask_package "$1"
+	if is_foreign "$(kept "$1")" || [ -n "$package" ]; then
+		return 0
+	fi
+	[ ! -f /var/lib/dpkg/status ] && { [ "$2" != wrap ] || [ -n "$(read_original "$1")" ]; }
+}
+
+# why_not_undo PATH WORD: say why ours has to stay, and what to do about it.
+why_not_undo () {
+	lost=$(why_lost "$1")
+	if [ -z "$lost" ] || is_foreign "$1" || ! is_missed "$1" "$2"; then
+		return
+	fi
+	printf '%s: %s cannot be restored; ' "$lost" "$1"
+	original=$(kept "$1")
+	if is_foreign "$original"; then
+		printf 'if it is as it should be, mv %s %s, then run this again; else ' "$original" "$1"
+	fi
+	if [ -z "$package" ]; then
+		printf 'restore it from a backup, or put what is wanted there in the place of %s, then run this again' "$1"
+		return
+	fi
+	ask_dpkg "$1" && [ -n "$diverted" ] || printf 'sh install.sh && '
+	if [ -e "$original" ] || [ -L "$original" ]; then
+		printf 'rm %s && ' "$original"
+	elif [ ! -d "$originals" ]; then
+		printf 'mkdir -p %s && ' "$originals"
+	fi
+	printf 'apt-get install --reinstall -o Dpkg::Options::=--force-confmiss %s, then run this again' "$package"
+}
+
+# restore ORIGINAL PATH: with the mode and the owner that it had, where somebody has changed them since.
+restore () {
+	known=$(read_original "$2")
+	if [ "${known%% *}" = "$(checksum <"$1")" ]; then
+		read -r _ mode owner group <<END
+$known
+END
+		if [ "$(stat -c '%a %u %g' "$1")" != "$mode $owner $group" ]; then
+			chown "$owner:$group" "$1" && chmod "$mode" "$1" || return 1
+		fi
+	elif [ ! -x "$1" ]; then
+		chmod 0755 "$1" || return 1
+	fi
+	move "$1" "$2"
+}
+
 # Giving back, the last put first; links come last, since update-rc.d wants the script to be gone.
 
 # Does insserv order the boot? startpar then runs what is in its record, and a link by hand would never be looked at.
@@ -669,7 +797,7 @@ $1
 END
 	case $word in
 	create) undo_file "$path" ;;
-	replace | optional | wrap) undo_in_place "$path" ;;
+	replace | optional | wrap) undo_in_place "$path" "$word" ;;
 	preload | last) undo_block "$path" ;;
 	link) undo_link "$path" "$target" ;;
 	service) undo_service "$path" ;;
@@ -686,23 +814,36 @@ undo_file () {
 	step "remove $1" remove "$1"
 }
 
-# undo_in_place PATH: where ours was never put, or somebody replaced it without dpkg's diversion, what is there stays.
+# undo_in_place PATH WORD: where ours was never put, or somebody replaced it without dpkg's diversion, what is there stays.
 undo_in_place () {
 	original=$(kept "$1")
 	ask_dpkg "$1" || return 1
-	if [ ! -e "$original" ]; then
-		undo_file "$1" || return 1
-	elif is_same "$1" "$original" || { [ -e "$1" ] && ! is_ours "$1" && [ -z "$diverted" ]; }; then
-		step "remove $original" remove "$original" || return 1
-	else
+	lost=$(why_lost "$1")
+	if [ -z "$lost" ] && ! is_same "$1" "$original" && { [ -n "$diverted" ] || ! is_foreign "$1"; }; then
 		if [ -e "$1" ] && ! is_as_written "$1" && ! cmp -s "$1" "$original"; then
 			step "save a copy of the edited $1 in $backups" save "$1" || return 1
 		fi
-		step "put $original back as $1" move "$original" "$1" || return 1
+		step "put $original back as $1" restore "$original" "$1" || return 1
+	elif is_foreign "$1"; then
+		drop_kept "$1" "$original" || return 1
+	elif is_missed "$1" "$2"; then
+		problem=$(why_not_undo "$1" "$2")
+		return 1
+	else
+		undo_file "$1" && drop_kept "$1" "$original" || return 1
 	fi
 	if [ -n "$diverted" ]; then
 		step "have dpkg write $1 itself again" undivert "$1"
 	fi
+}
+
+# drop_kept PATH ORIGINAL: what nobody needs any more; one that nobody else has is saved.
+drop_kept () {
+	[ -e "$2" ] || return 0
+	if is_foreign "$2" && ! is_same "$1" "$2" && ! cmp -s "$1" "$2" && [ -n "$(why_lost "$1")" ]; then
+		step "save a copy of $2 in $backups" save "$2" || return 1
+	fi
+	step "remove $2" remove "$2"
 }
 
 undo_block () {
@@ -758,16 +899,42 @@ remove_links () {
 	rm -f /etc/rc[0-6S].d/[SK][0-9][0-9]"$1" && sync
 }
 
-# A halt or kexec-tools' own script that was given back would still execute what we have loaded.
-unload () {
-	state=$1
-	if [ -e "$state/stamp" ]; then
-		loaded=
+# Is a kernel loaded? Sets $loaded: 1, 0, or nothing where the kernel does not tell.
+is_loaded () {
+	loaded=
+	if [ -f /sys/kernel/kexec_loaded ]; then
 		read -r loaded </sys/kernel/kexec_loaded
-		if [ "$loaded" = 1 ]; then
+	fi
+	[ "$loaded" = 1 ]
+}
+
+# The last step of RHEL 4 and 5 comes after the end of /sys, and may find / read-only, with a list of mounts that nobody can write.
+need_sys () {
+	if [ ! -f /sys/kernel/kexec_loaded ]; then
+		bounded 5 mount -n -t sysfs sysfs /sys
+	fi
+}
+
+# From here on no load of ours begins, and one that is under way takes back what it has loaded, by the mark that it finds then.
+close_loads () {
+	if [ -d "$state" ] && [ ! -L "$state" ]; then
+		: >"$state/removed"
+	fi
+}
+
+# A halt or kexec-tools' own script that was given back would still execute what we have loaded. What is under way is waited
+# for, unless its shell is gone. What cannot be unloaded stays known as ours.
+unload () {
+	tries=60
+	while [ "$tries" -gt 0 ] && [ -L "$state/loading" ] && [ -d "/proc/$(readlink "$state/loading")" ]; do
+		tries=$((tries - 1))
+		sleep 1
+	done
+	if [ -e "$state/stamp" ]; then
+		if is_loaded; then
 			kexec -u || kexec -u -s
 		fi
-		rm -rf "$state/stamp" "$state/attempt" "$state/decision"
+		is_loaded || rm -rf "$state/stamp" "$state/attempt" "$state/decision"
 	fi
 } 2>/dev/null
 
@@ -793,12 +960,14 @@ main () {
 	how=apply
 	find_data
 	state=$(sed -n 's/^state //p' "$data/list" 2>/dev/null)
+	close_loads
 	if write_state removing && undo_everything; then
-		unload "$state"
+		unload
 		leave_lock
 		say "uninstalled"
 		exit 0
 	fi
+	rm -f "$state/removed"
 	leave_lock
 	say "$problem; run uninstall.sh again" >&2
 	exit 1
