@@ -11,7 +11,7 @@ from typing import Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 from kexec_initd.bootloader.boot_order import USUAL, directory_of, find_started
 from kexec_initd.bootloader.evidence import Evidence, read_settled
 from kexec_initd.bootloader.load_option import LoadOption
-from kexec_initd.bootloader.system_partition import find_points
+from kexec_initd.bootloader.system_partition import find_points, points_of
 from kexec_initd.bootloader.tree import Tree
 
 GRUB2, LEGACY, SYSTEMD_BOOT, SYSLINUX = "grub2", "grub-legacy", "systemd-boot", "syslinux"
@@ -29,15 +29,19 @@ class Clue(NamedTuple):
 class Starter(NamedTuple):
     """Who has started the machine: None where nothing tells. `sure` unless only the command line says it.
 
-    `problem` says why a cold boot takes what is not known here. `directory` is that of the EFI program that was started,
-    in lower case, None where that is no loader's own.
+    `problem` says why a cold boot takes what is not known here. `directories` are where the host sees the directory of the
+    EFI program that was started; None where that is no loader's own.
     """
 
     name: Optional[str]
     readers: FrozenSet[str]
     sure: bool
     problem: Optional[str]
-    directory: Optional[str] = None
+    directories: Optional[Tuple[str, ...]] = None
+
+    def is_in_its_directory(self, path: str) -> bool:
+        """Tell whether a file lies beside the program that was started, or beside any where that is no loader's own."""
+        return self.directories is None or path.rpartition("/")[0].lower() in self.directories
 
 
 def _clue(name: str, *readers: str) -> Clue:
@@ -116,7 +120,9 @@ def find_starter(tree: Tree) -> Starter:
     if foreign is not None:
         told = "{} has started this machine, and what it would start is not known here".format(foreign.name)
         return Starter(foreign.name, NONE, True, told)
-    return Starter(clues[-1].name or None, _common(clues), bool(hard), started.problem, _directory(tree, evidence))
+    return Starter(
+        clues[-1].name or None, _common(clues), bool(hard), started.problem, _directories(tree, evidence, started.entry)
+    )
 
 
 def _common(clues: List[Clue]) -> FrozenSet[str]:
@@ -189,8 +195,10 @@ def _by_words(evidence: Evidence) -> Optional[Clue]:
     return _clue("an EFI stub", SYSTEMD_BOOT) if evidence.stub else None
 
 
-def _directory(tree: Tree, evidence: Evidence) -> Optional[str]:
-    if evidence.program is None:
+def _directories(tree: Tree, evidence: Evidence, entry: Optional[LoadOption]) -> Optional[Tuple[str, ...]]:
+    """Return the directory of the started program on each partition that may be the one that it was started from."""
+    directory = (evidence.program or USUAL + "/").rpartition("/")[0].lower()
+    if directory == USUAL.lower():
         return None
-    directory = evidence.program.rpartition("/")[0].lower()
-    return None if directory == USUAL.lower() else directory
+    points = points_of(tree, entry.partition if entry else None) or []
+    return tuple(point.lower() + directory for point in points)

@@ -1,6 +1,7 @@
 """Who has started the machine, and whose /boot is to be seen: single hosts, beside the table of all (test_starter_table)."""
 
 import json
+import uuid
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
@@ -22,6 +23,7 @@ from tests.unit.starting_hosts import (
     OURS,
     ROOT,
     SYSTEM,
+    UNMOUNTED,
     Files,
     answer,
     extlinux,
@@ -180,6 +182,33 @@ def test_on_a_shared_system_partition_the_started_directory_decides(
         assert target.title == "Theirs"
     else:
         assert target.entry is None
+
+
+PARTITIONS: Files = {
+    "dev/sda1": "",
+    "dev/sdb1": "",
+    "dev/disk/by-partuuid/" + str(OURS): "-> ../../sda1",
+    "dev/disk/by-partuuid/" + str(UNMOUNTED): "-> ../../sdb1",
+}
+
+
+@pytest.mark.parametrize(("partition", "wanted"), [(OURS, NEW), (UNMOUNTED, OLD), (None, NEW)])
+def test_of_two_system_partitions_the_started_one_counts(
+    tmp_path: Path, partition: Optional[uuid.UUID], wanted: str
+) -> None:
+    """The mounted one has another system's stub in a directory of the same name."""
+    entry = option("debian", PROGRAM.format("debian"), partition=partition)
+    write(tmp_path, dict(SHARED, **PARTITIONS, **firmware({1: entry}, [1], 1)))
+    assert answer(tmp_path) == wanted
+
+
+def test_the_same_directory_on_another_partition_in_front_is_another_loader(tmp_path: Path) -> None:
+    entries = {1: option("debian", PROGRAM.format("debian"), partition=OURS)}
+    entries[2] = option("debian", PROGRAM.format("debian"), partition=UNMOUNTED)
+    write(tmp_path, dict(SHARED, **PARTITIONS, **firmware(entries, [1, 2], 2)))
+    assert problem(tmp_path) == 'the firmware would start "debian" (\\EFI\\debian\\grubx64.efi) first'
+    write(tmp_path, firmware(entries, [2, 1], 2))
+    assert answer(tmp_path) == OLD
 
 
 def test_the_stub_of_fedora_searches_on_the_disk_of_its_root(tmp_path: Path) -> None:
