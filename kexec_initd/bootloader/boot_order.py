@@ -46,7 +46,8 @@ def find_started(tree: Tree) -> Started:
     entry = _read_entry(tree, current[0]) if current else None
     named = (read_string(tree, "LoaderImageIdentifier") or "").replace("\\", "/")
     if named and (entry is None or (entry.file is None and not entry.network)):
-        entry = LoadOption(entry.title if entry else "", True, "/" + named.lstrip("/"), None, False)
+        partition = (read_string(tree, "LoaderDevicePartUUID") or "").lower() or None
+        entry = LoadOption(entry.title if entry else "", True, "/" + named.lstrip("/"), partition, False)
     for number in _numbers(read_global(tree, "BootOrder"))[:MAX_ENTRIES]:
         if [number] == current:
             break

@@ -64,7 +64,7 @@ def menu_of(tree: Tree) -> Menu:
     starter = tree.once(find_starter)
     candidates = [found for found in (_read(loader, tree) for loader in loaders()) if found is not None]
     menu = _choose(candidates, starter, tree) or naming.read_menu(tree) or _without(naming.LOADER, NOTHING)
-    hidden = boot_partition.find_problem(tree)
+    hidden = boot_partition.find_problem(tree, menu.loader)
     problem = starter.problem or hidden
     if problem is None:
         return menu

@@ -101,7 +101,7 @@ NO_RECORD = "a kexec has started this machine, and who the firmware starts was n
 
 def find_starter(tree: Tree) -> Starter:
     """Return who has started the host, and why what a cold boot would take is not known."""
-    started = find_started(tree)
+    started = tree.once(find_started)
     evidence, problem = read_settled(tree, started.entry)
     early = [
         clue for clue in (_by_program(evidence), _beside(tree, started.entry), _by_info(evidence)) if clue is not None

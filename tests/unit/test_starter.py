@@ -202,6 +202,24 @@ def test_of_two_system_partitions_the_started_one_counts(
     assert answer(tmp_path) == wanted
 
 
+@pytest.mark.parametrize(("partition", "wanted"), [(OURS, "linux"), (UNMOUNTED, COLD), (None, "linux")])
+@pytest.mark.parametrize("entry", [True, False])
+def test_systemd_boot_reads_the_partition_that_it_was_started_from(
+    tmp_path: Path, partition: Optional[uuid.UUID], wanted: str, entry: bool
+) -> None:
+    program = "\\EFI\\systemd\\systemd-bootx64.efi"
+    files = dict(DEBIAN, **ENTRIES, **PARTITIONS, **{"proc/mounts": ESP})
+    if entry:
+        files.update(firmware({1: option("Linux", program, partition=partition)}, [1], 1, "systemd-boot 255"))
+    else:
+        names = {"LoaderInfo": "systemd-boot 255", "LoaderImageIdentifier": program}
+        names["LoaderDevicePartUUID"] = str(partition or "").upper()
+        files.update(
+            {loader_variable(name): bytes(4) + (text + "\0").encode("utf-16-le") for name, text in names.items()}
+        )
+    assert answer(write(tmp_path, files)) == wanted
+
+
 def test_the_same_directory_on_another_partition_in_front_is_another_loader(tmp_path: Path) -> None:
     entries = {1: option("debian", PROGRAM.format("debian"), partition=OURS)}
     entries[2] = option("debian", PROGRAM.format("debian"), partition=UNMOUNTED)
@@ -311,6 +329,7 @@ SIGNS += [
     "boot/uEnv.txt",
     "etc/zipl.conf",
 ]
+SIGNS += ["boot/boot/grub/grub.cfg", "grub/grub.cfg", "boot/efi/grub/grub.cfg", "boot/efi/EFI/debian/grubaa64.efi"]
 SIGNS += ["boot/grub2/grubenv", "boot/boot/grub.cfg", "efi/EFI/systemd/systemd-bootx64.efi", "etc/yaboot.conf"]
 
 
@@ -319,7 +338,7 @@ def test_names_decide_nothing_where_something_shows_a_loader(tmp_path: Path, sig
     assert answer(write(tmp_path, DEBIAN)) == NEW
     write(tmp_path, {sign: "x"})
     told = problem(tmp_path)
-    assert told.startswith("/" + sign.partition("/normal")[0].rpartition("/refind_")[0] or "/" + sign[:4])
+    assert ("/" + sign).startswith(told.partition(" ")[0])
     assert told.endswith("its configuration is not found")
 
 
@@ -459,6 +478,21 @@ def test_the_stamp_has_the_firmwares_menu_where_its_files_show_a_change(
     names = {path.name.partition("-")[0] for path in reading.files if "efivars" in str(path)}
     assert {"BootOrder", "BootCurrent", "Boot0001", "Boot0002"} <= names
     assert reading.hidden is hidden
+
+
+def test_the_variables_are_found_in_the_directory_of_old_kernels(tmp_path: Path) -> None:
+    entries = {
+        1: option("Windows", "\\EFI\\Microsoft\\Boot\\bootmgfw.efi"),
+        2: option("debian", PROGRAM.format("debian")),
+    }
+    write(tmp_path, dict(DEBIAN, **READERS["grub2"], **{"proc/mounts": ESP, "proc/sys/kernel/osrelease": "6.1\n"}))
+    write(tmp_path, {"boot/efi/EFI/Microsoft/Boot/bootmgfw.efi": "", "boot/efi/EFI/debian/grubx64.efi": ""})
+    for order, wanted in (([2, 1], OLD), ([1, 2], COLD)):
+        for path, data in firmware(entries, order, 2).items():
+            assert isinstance(data, bytes)
+            write(tmp_path, {path.replace("/efivars/", "/vars/") + "/data": data[4:]})
+        assert answer(tmp_path) == wanted
+    assert read_target(tmp_path).hidden
 
 
 def test_an_entry_of_the_firmware_is_read_as_the_specification_has_it() -> None:
