@@ -57,9 +57,9 @@ def find_started(tree: Tree) -> Started:
         seen = find_program(tree, other.file, other.partition)
         if seen.looked and seen.path is None:
             continue
-        if not current and entry is None:
+        if entry is None:
             return Started(other, None)
-        if entry is not None and is_same(tree, other, entry, seen.path):
+        if is_same(tree, other, entry, seen.path):
             break
         unseen = "" if seen.looked else ", unless its file is gone: the partition of that is not mounted"
         return Started(entry, "the firmware would start {} first{}".format(other, unseen))

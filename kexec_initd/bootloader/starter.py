@@ -1,8 +1,8 @@
 """Who has started this machine: the first of a chain of loaders that gives itself away decides what a cold boot brings.
 
-The program that the firmware has started, in the order in which they run; the EFI variable LoaderInfo, in which a loader
-leaves its name; the number that x86's loaders hand to the kernel (Documentation/arch/x86/boot.rst); and, where none of
-these tells, the words that loaders put on the command line. One whose configuration is not read here decides for itself.
+In the order in which they run: the program that the firmware has started; the loader that leaves its name in the EFI
+variable LoaderInfo; the one whose number the kernel of x86 was handed (Documentation/arch/x86/boot.rst). Where none of
+these tells, the words that loaders put on the command line do. One whose configuration is not read here means cold.
 """
 
 import re
@@ -103,15 +103,14 @@ def find_starter(tree: Tree) -> Starter:
     """Return who has started the host, and why what a cold boot would take is not known."""
     started = tree.once(find_started)
     evidence, problem = read_settled(tree, started.entry)
-    early = [
-        clue for clue in (_by_program(evidence), _beside(tree, started.entry), _by_info(evidence)) if clue is not None
-    ]
+    named = (_by_program(evidence), _beside(tree, started.entry), _by_info(evidence))
+    early = [clue for clue in named if clue is not None]
     number = _by_number(evidence, early in ([], [USUAL_PROGRAM]))
     hard = early + ([number] if number else [])
     soft = _by_words(evidence)
     clues = hard or ([soft] if soft else [])
-    if evidence.is_kexec and problem is None and not clues:
-        problem = NO_RECORD
+    if evidence.is_kexec and evidence.number and problem is None and not clues:
+        problem = NO_RECORD  # where loaders leave a number, one would have been kept
     if problem is not None and not hard:
         return Starter("kexec", NONE, True, problem)
     if not clues:
@@ -120,9 +119,9 @@ def find_starter(tree: Tree) -> Starter:
     if foreign is not None:
         told = "{} has started this machine, and what it would start is not known here".format(foreign.name)
         return Starter(foreign.name, NONE, True, told)
-    return Starter(
-        clues[-1].name or None, _common(clues), bool(hard), started.problem, _directories(tree, evidence, started.entry)
-    )
+    readers = _common(clues)
+    name = next(clue.name for clue in reversed(clues) if clue.readers & readers) or None
+    return Starter(name, readers, bool(hard), started.problem, _directories(tree, evidence, started.entry))
 
 
 def _common(clues: List[Clue]) -> FrozenSet[str]:

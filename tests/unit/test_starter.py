@@ -297,6 +297,9 @@ ORDINARY: Dict[str, Files] = {
     "EFI without its variables": dict(READERS["grub2"], **{NUMBER: "114\n", "sys/firmware/efi/fw_vendor": "0x1\n"}),
     "systemd-boot without variables": dict(ENTRIES, **{NUMBER: "33\n", "sys/firmware/efi/fw_vendor": "0x1\n"}),
     "no entry was started": dict(READERS["grub2"], **firmware({1: option("PXE", nodes=MAC)}, [1])),
+    "an entry that is gone": dict(
+        READERS["grub2"], **firmware({1: option("debian", PROGRAM.format("debian"))}, [1], 9)
+    ),
     "an empty menu": dict(READERS["grub2"], **firmware({}, [], 7)),
 }
 
