@@ -1,7 +1,7 @@
 """Is what lies in /boot what the boot loader reads? A partition that is not mounted there, or one too many, hides it."""
 
 import re
-from typing import List, Optional
+from typing import Optional
 
 from kexec_initd.bootloader.boot_order import find_started
 from kexec_initd.bootloader.grub2.volumes import Volume, Volumes, seen
@@ -77,7 +77,7 @@ def _holds(tree: Tree, volumes: Volumes, volume: Volume, directory: str, name: s
 def _of_another_boot(tree: Tree) -> Optional[str]:
     """Say that no kernel on the partition at /boot is the running one, where their names tell their releases."""
     release = (tree.read_text("/proc/sys/kernel/osrelease") or "").strip()
-    kernels: List[str] = [name for name in tree.names("/boot") if NUMBERED.match(name)]
-    if not release or not kernels or any(release in name for name in kernels):
+    names = tree.names("/boot")
+    if not release or any(release in name for name in names) or not any(map(NUMBERED.match, names)):
         return None
     return "the running kernel {} is not on the partition at /boot: the boot loader may read another".format(release)
