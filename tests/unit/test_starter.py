@@ -13,6 +13,7 @@ from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.bootloader.target import find_target, read_target
 from kexec_initd.firmware_boot import keep
 from kexec_initd.host import gather
+from kexec_initd.loading import load_entry
 from kexec_initd.settings import Settings
 from kexec_initd.shutdown import preload, prepare
 from kexec_initd.state import Lasting
@@ -461,6 +462,16 @@ def test_the_boot_leaves_the_record_and_the_shutdown_uses_it(fake: FakeHost) -> 
     write(fake.root, {NUMBER: "114\n"})
     assert prepare(gather(fake.root), Settings()).kexec
     assert json.loads(place.read_text())["number"] == 114
+
+
+def test_a_load_by_hand_leaves_the_record_for_the_system_that_it_starts(fake: FakeHost) -> None:
+    with_kernel(fake)
+    write(fake.root, {"boot/grub/menu.lst": legacy("6.1.0-test"), "boot/grub/stage2": "", NUMBER: "113\n"})
+    entry = find_target(fake.root).entry
+    assert entry is not None
+    load_entry(gather(fake.root), Settings(), entry)
+    write(fake.root, AFTER)
+    assert find_target(fake.root).entry == entry
 
 
 def test_what_was_not_started_here_has_its_entries_and_no_default(tmp_path: Path) -> None:
