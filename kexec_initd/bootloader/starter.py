@@ -66,8 +66,16 @@ PROGRAMS: Tuple[Tuple[str, Clue], ...] = (
     (r".*opencore.*|/efi/oc/.*", _clue("OpenCore")),
     (r"/efi/linux/.*|.*/(vmlinu|linux|bzimage|kernel)[^/]*", _clue("an EFI stub")),
 )
-# What lies beside the usual program when it is a copy of one of these.
-BESIDE = {"refind.conf": "rEFInd", "limine.conf": "Limine", "limine.cfg": "Limine", "elilo.conf": "ELILO"}
+# Where on the partition a loader's configuration lies when the usual program is a copy of that loader.
+COPIES = {
+    "rEFInd": (USUAL + "/refind.conf",),
+    "ELILO": (USUAL + "/elilo.conf",),
+    "Limine": tuple(
+        "{}/limine.{}".format(place, end)
+        for place in (USUAL, "", "/limine", "/boot", "/boot/limine")
+        for end in ("conf", "cfg")
+    ),
+}
 # The whole number, else that without its last digit, which is the loader's version.
 NUMBERS: Dict[int, Clue] = {
     0x06: _clue("GRUB 2", GRUB2),  # with the patch linuxefi of Fedora and its kin
@@ -147,11 +155,12 @@ def _by_program(evidence: Evidence) -> Optional[Clue]:
 
 
 def _beside(tree: Tree, entry: Optional[LoadOption]) -> Optional[Clue]:
-    """Return whose copy the usual program of a device is, as far as a configuration beside it tells."""
+    """Return whose copy the usual program of a device is, as far as a configuration on its partition tells."""
     if entry is None or entry.network or directory_of(entry) != USUAL.lower():
         return None
-    places = [point + USUAL + "/" + name for point in find_points(tree) for name in BESIDE]
-    return next((_clue(BESIDE[place.rpartition("/")[2]]) for place in places if tree.is_file(place)), None)
+    points = find_points(tree)
+    found = (name for name, files in COPIES.items() for file in files for point in points if tree.is_file(point + file))
+    return next((_clue(name) for name in found), None)
 
 
 def _by_info(evidence: Evidence) -> Optional[Clue]:

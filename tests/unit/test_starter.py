@@ -261,12 +261,15 @@ def test_the_usual_program_in_front_is_a_copy_or_another_loader(
     assert answer(write(tmp_path, files)) == (OLD if copy or alone else COLD)
 
 
-@pytest.mark.parametrize("name", ["refind.conf", "limine.conf", "elilo.conf"])
-def test_a_configuration_beside_the_usual_program_tells_whose_copy_it_is(tmp_path: Path, name: str) -> None:
+BESIDE = ["EFI/BOOT/refind.conf", "EFI/BOOT/limine.conf", "EFI/BOOT/elilo.conf", "limine.conf", "limine/limine.cfg"]
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_configuration_for_the_usual_program_tells_whose_copy_it_is(tmp_path: Path, name: str) -> None:
     files = dict(DEBIAN, **READERS["grub2"], **firmware({1: option("UEFI OS")}, [1], 1))
     write(tmp_path, dict(files, **{"proc/mounts": ESP, "boot/efi/EFI/BOOT/BOOTX64.EFI": "", NUMBER: "114\n"}))
     assert answer(tmp_path) == OLD
-    write(tmp_path, {"boot/efi/EFI/BOOT/" + name: ""})
+    write(tmp_path, {"boot/efi/" + name: ""})
     assert "has started this machine" in problem(tmp_path)
 
 
