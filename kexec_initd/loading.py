@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
-from kexec_initd import attempts, cmdline, kexec, stamp, watchdog
+from kexec_initd import attempts, cmdline, firmware_boot, kexec, stamp, watchdog
 from kexec_initd.bootloader import BootEntry
 from kexec_initd.bootloader.naming import below
 from kexec_initd.errors import Error, Refused
@@ -73,6 +73,7 @@ def load_entry(
     `config` are the stamp's lines of what the entry was chosen by. Raises Error; then, and when it is interrupted, nothing of
     ours is loaded, or what is has no record that would fit.
     """
+    firmware_boot.keep(host.root)  # the kernel that is loaded will not see it
     try:
         return _load(host, settings, entry, chosen, config)
     except BaseException:

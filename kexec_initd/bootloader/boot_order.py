@@ -46,7 +46,8 @@ def find_started(tree: Tree) -> Started:
     entry = _read_entry(tree, current[0]) if current else None
     named = (read_string(tree, "LoaderImageIdentifier") or "").replace("\\", "/")
     if named and (entry is None or (entry.file is None and not entry.network)):
-        entry = LoadOption(entry.title if entry else "", True, "/" + named.lstrip("/"), None, False)
+        partition = (read_string(tree, "LoaderDevicePartUUID") or "").lower() or None
+        entry = LoadOption(entry.title if entry else "", True, "/" + named.lstrip("/"), partition, False)
     for number in _numbers(read_global(tree, "BootOrder"))[:MAX_ENTRIES]:
         if [number] == current:
             break
@@ -56,9 +57,9 @@ def find_started(tree: Tree) -> Started:
         seen = find_program(tree, other.file, other.partition)
         if seen.looked and seen.path is None:
             continue
-        if not current and entry is None:
+        if entry is None:
             return Started(other, None)
-        if entry is not None and is_same(tree, other, entry, seen.path):
+        if is_same(tree, other, entry, seen.path):
             break
         unseen = "" if seen.looked else ", unless its file is gone: the partition of that is not mounted"
         return Started(entry, "the firmware would start {} first{}".format(other, unseen))

@@ -1,22 +1,33 @@
 """Is what lies in /boot what the boot loader reads? A partition that is not mounted there, or one too many, hides it."""
 
 import re
-from typing import List, Optional
+from typing import Optional
 
+from kexec_initd.bootloader.boot_order import find_started
 from kexec_initd.bootloader.grub2.volumes import Volume, Volumes, seen
+from kexec_initd.bootloader.system_partition import points_of
 from kexec_initd.bootloader.tree import Tree
 
 POINTS = ("/boot", "/boot/grub", "/boot/grub2", "/boot/extlinux", "/boot/syslinux")
 SYSTEM_PARTITIONS = ("/boot/efi", "/efi")
+SYSTEMD_BOOT = "systemd-boot"
 IMAGE = re.compile(r'(?:\A|\s)"?BOOT_IMAGE=(?:\([^)\s]*\))?(/[^\s"]*/|/)([^/\s"]+)')
 VERSIONED = re.compile(r"([^-]+-)(?=.*[0-9])")
 NUMBERED = re.compile(r"vmlinuz-[0-9]")
 LAYERED = ("btrfs", "zfs", "bcachefs", "overlay", "aufs", "squashfs", "")  # on which a loader's paths are others
 
 
-def find_problem(tree: Tree) -> Optional[str]:
+def find_problem(tree: Tree, loader: str) -> Optional[str]:
     """Say why the host does not see what its boot loader reads; None where nothing speaks against it."""
-    return not_mounted(tree) or elsewhere(tree)
+    return not_mounted(tree) or (not_its_own(tree) if loader == SYSTEMD_BOOT else elsewhere(tree))
+
+
+def not_its_own(tree: Tree) -> Optional[str]:
+    """Say that the partition from which systemd-boot was started, where its configuration lies, is not mounted."""
+    entry = tree.once(find_started).entry
+    if entry is None or entry.partition is None or points_of(tree, entry.partition):
+        return None
+    return "the EFI system partition from which the boot loader was started is not mounted"
 
 
 def not_mounted(tree: Tree) -> Optional[str]:
@@ -43,7 +54,8 @@ def elsewhere(tree: Tree) -> Optional[str]:
     directory, name = match.groups()
     volumes = Volumes(tree)
     start = VERSIONED.match(name)
-    if start is None or any(volume.kind in LAYERED for volume in volumes.all):
+    ours = [volume for volume in volumes.all if volume.point == "/" or volume.point.startswith("/boot")]
+    if start is None or any(volume.kind in LAYERED for volume in ours):
         return None
     if any(_holds(tree, volumes, volume, directory, name, start.group(1)) for volume in volumes.all):
         return None
@@ -65,7 +77,7 @@ def _holds(tree: Tree, volumes: Volumes, volume: Volume, directory: str, name: s
 def _of_another_boot(tree: Tree) -> Optional[str]:
     """Say that no kernel on the partition at /boot is the running one, where their names tell their releases."""
     release = (tree.read_text("/proc/sys/kernel/osrelease") or "").strip()
-    kernels: List[str] = [name for name in tree.names("/boot") if NUMBERED.match(name)]
-    if not release or not kernels or any(release in name for name in kernels):
+    names = tree.names("/boot")
+    if not release or any(release in name for name in names) or not any(map(NUMBERED.match, names)):
         return None
     return "the running kernel {} is not on the partition at /boot: the boot loader may read another".format(release)

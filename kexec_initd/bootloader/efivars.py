@@ -7,6 +7,9 @@ from kexec_initd.bootloader import Change
 from kexec_initd.bootloader.tree import Tree
 
 DIRECTORY = "/sys/firmware/efi/efivars/"
+OLD_DIRECTORY = (
+    "/sys/firmware/efi/vars/"  # before Linux 3.8, as on RHEL 6: a directory for each, the value alone in `data`
+)
 LOADER = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"  # the vendor of the Boot Loader Interface
 GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"  # the vendor of the firmware's own variables
 ATTRIBUTES = 4  # bytes before the value
@@ -21,7 +24,9 @@ def path_of(name: str) -> str:
 def read_global(tree: Tree, name: str) -> Optional[bytes]:
     """Return the value of one of the firmware's own variables; None where there is none."""
     data = tree.read_bytes("{}{}-{}".format(DIRECTORY, name, GLOBAL), LIMIT)
-    return None if data is None else data[ATTRIBUTES:]
+    if data is None:
+        return tree.read_bytes("{}{}-{}/data".format(OLD_DIRECTORY, name, GLOBAL), LIMIT)
+    return data[ATTRIBUTES:]
 
 
 def read_strings(tree: Tree, name: str) -> List[str]:

@@ -58,8 +58,8 @@ def _beside_programs(tree: Tree) -> List[Optional[Config]]:
     """Return what each program that is in sight reads; None for one without a configuration."""
     efi = _on_efi(tree)
     if efi and tree.is_directory("/sys/firmware/efi"):
-        started = find_starter(tree).directory
-        efi = [place for place in efi if started and place.lower().endswith(started)] or efi
+        starter = tree.once(find_starter)
+        efi = [place for place in efi if starter.is_in_its_directory(place + "/")] or efi
     elif efi and _on_disk(tree):
         efi = []
     size = (tree.read_text("/sys/firmware/efi/fw_platform_size") or "64").strip()

@@ -31,6 +31,7 @@ from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Error
 
 UNFOUND = "{} has started this machine, and its configuration is not found"
+SHOWN = "the command line shows that {} is the boot loader"
 NOTHING = "there is no boot loader's configuration and no kernel"
 
 
@@ -60,10 +61,10 @@ def menu_of(tree: Tree) -> Menu:
 
     Without any configuration and any kernel the menu is empty. Raises Error only for what cannot be read at all.
     """
-    starter = find_starter(tree)
+    starter = tree.once(find_starter)
     candidates = [found for found in (_read(loader, tree) for loader in loaders()) if found is not None]
     menu = _choose(candidates, starter, tree) or naming.read_menu(tree) or _without(naming.LOADER, NOTHING)
-    hidden = boot_partition.find_problem(tree)
+    hidden = boot_partition.find_problem(tree, menu.loader)
     problem = starter.problem or hidden
     if problem is None:
         return menu
@@ -80,15 +81,9 @@ def _choose(candidates: List[Candidate], starter: Starter, tree: Tree) -> Option
     """Return the menu of the loader that boots the host; None where nothing shows that there is one."""
     fits = [candidate for candidate in candidates if candidate.name in starter.readers]
     if starter.sure and not fits and starter.problem is None:
-        return _without(
-            starter.name or "unknown",
-            "{} has started this machine, and its configuration is not found".format(starter.name),
-        )
+        return _without(starter.name or "unknown", UNFOUND.format(starter.name))
     if not candidates:
-        sign = (
-            None if starter.name is None else "the command line shows that {} is the boot loader".format(starter.name)
-        )
-        sign = sign or signs.find_sign(tree)
+        sign = signs.find_sign(tree) if starter.name is None else SHOWN.format(starter.name)
         return None if sign is None else _without("unknown", sign + ", and its configuration is not found")
     left = narrow(fits or candidates)
     if len(left) == 1:

@@ -28,7 +28,8 @@ IN_BOOT: Dict[str, Tuple[str, ...]] = {
     "yaboot": ("yaboot.conf",),
     "SILO": ("silo.conf",),
 }
-DIRECTORIES = ("boot", "extlinux", "grub", "grub2", "limine", "loader", "syslinux")
+TOPS = ("/boot", "/boot/boot", "/boot/efi", "/efi")
+DIRECTORIES = ("extlinux", "grub", "grub2", "limine", "loader", "syslinux")
 ELSEWHERE = {
     "LILO": "/etc/lilo.conf",
     "ELILO": "/etc/elilo.conf",
@@ -38,26 +39,36 @@ ELSEWHERE = {
     "PALO": "/etc/palo.conf",
     "aboot": "/etc/aboot.conf",
 }
-# Directories of loaders on the EFI system partition.
+# Directories of loaders on the EFI system partition, and how GRUB's programs begin in the directory of a distribution.
 PROGRAMS = ("refind", "limine", "elilo", "systemd", "clover", "oc", "grub", "syslinux", "zbm")
+GRUB = ("grub", "shim")
 
 
 def find_sign(tree: Tree) -> Optional[str]:
     """Say which file shows that a loader starts the host; None for none."""
-    return next(_signs(tree), None)
+    found = (_in_directories(tree), _elsewhere(tree), _on_system_partition(tree))
+    return next((sign for signs in found for sign in signs), None)
 
 
-def _signs(tree: Tree) -> Iterator[str]:
-    names = tree.names("/boot")
-    for directory in ["/boot"] + ["/boot/" + name for name in DIRECTORIES if name in names]:
+def _in_directories(tree: Tree) -> Iterator[str]:
+    tops = [top for top in TOPS if tree.is_directory(top)]
+    inner = ["{}/{}".format(top, name) for top in [*tops, ""] for name in DIRECTORIES]
+    for directory in tops + [path for path in inner if tree.is_directory(path)]:
         there = tree.names(directory)
         for loader, files in IN_BOOT.items():
             for name in [name for name in files if name in there]:
                 yield "{}/{} shows that {} is the boot loader".format(directory, name, loader)
+
+
+def _elsewhere(tree: Tree) -> Iterator[str]:
     for loader, path in ELSEWHERE.items():
         if tree.is_file(path):
             yield "{} shows that {} is the boot loader".format(path, loader)
-    for point in find_points(tree):
-        for name in tree.names(point + "/EFI"):
-            if name.lower() in PROGRAMS:
-                yield "{}/EFI/{} shows that there is a boot loader".format(point, name)
+
+
+def _on_system_partition(tree: Tree) -> Iterator[str]:
+    for directory in [point + "/EFI" for point in find_points(tree)]:
+        for name in tree.names(directory):
+            programs = [program for program in tree.names(directory + "/" + name) if program.lower().startswith(GRUB)]
+            if programs or name.lower() in PROGRAMS:
+                yield "{} shows that there is a boot loader".format("/".join([directory, name, *programs[:1]]))

@@ -1,8 +1,8 @@
 """Who has started this machine: the first of a chain of loaders that gives itself away decides what a cold boot brings.
 
-The program that the firmware has started, in the order in which they run; the EFI variable LoaderInfo, in which a loader
-leaves its name; the number that x86's loaders hand to the kernel (Documentation/arch/x86/boot.rst); and, where none of
-these tells, the words that loaders put on the command line. One whose configuration is not read here decides for itself.
+In the order in which they run: the program that the firmware has started; the loader that leaves its name in the EFI
+variable LoaderInfo; the one whose number the kernel of x86 was handed (Documentation/arch/x86/boot.rst). Where none of
+these tells, the words that loaders put on the command line do. One whose configuration is not read here means cold.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 from kexec_initd.bootloader.boot_order import USUAL, directory_of, find_started
 from kexec_initd.bootloader.evidence import Evidence, read_settled
 from kexec_initd.bootloader.load_option import LoadOption
-from kexec_initd.bootloader.system_partition import find_points
+from kexec_initd.bootloader.system_partition import find_points, points_of
 from kexec_initd.bootloader.tree import Tree
 
 GRUB2, LEGACY, SYSTEMD_BOOT, SYSLINUX = "grub2", "grub-legacy", "systemd-boot", "syslinux"
@@ -29,15 +29,19 @@ class Clue(NamedTuple):
 class Starter(NamedTuple):
     """Who has started the machine: None where nothing tells. `sure` unless only the command line says it.
 
-    `problem` says why a cold boot takes what is not known here. `directory` is that of the EFI program that was started,
-    in lower case, None where that is no loader's own.
+    `problem` says why a cold boot takes what is not known here. `directories` are where the host sees the directory of the
+    EFI program that was started; None where that is no loader's own.
     """
 
     name: Optional[str]
     readers: FrozenSet[str]
     sure: bool
     problem: Optional[str]
-    directory: Optional[str] = None
+    directories: Optional[Tuple[str, ...]] = None
+
+    def is_in_its_directory(self, path: str) -> bool:
+        """Tell whether a file lies beside the program that was started, or beside any where that is no loader's own."""
+        return self.directories is None or path.rpartition("/")[0].lower() in self.directories
 
 
 def _clue(name: str, *readers: str) -> Clue:
@@ -62,8 +66,16 @@ PROGRAMS: Tuple[Tuple[str, Clue], ...] = (
     (r".*opencore.*|/efi/oc/.*", _clue("OpenCore")),
     (r"/efi/linux/.*|.*/(vmlinu|linux|bzimage|kernel)[^/]*", _clue("an EFI stub")),
 )
-# What lies beside the usual program when it is a copy of one of these.
-BESIDE = {"refind.conf": "rEFInd", "limine.conf": "Limine", "limine.cfg": "Limine", "elilo.conf": "ELILO"}
+# Where on the partition a loader's configuration lies when the usual program is a copy of that loader.
+COPIES = {
+    "rEFInd": (USUAL + "/refind.conf",),
+    "ELILO": (USUAL + "/elilo.conf",),
+    "Limine": tuple(
+        "{}/limine.{}".format(place, end)
+        for place in (USUAL, "", "/limine", "/boot", "/boot/limine")
+        for end in ("conf", "cfg")
+    ),
+}
 # The whole number, else that without its last digit, which is the loader's version.
 NUMBERS: Dict[int, Clue] = {
     0x06: _clue("GRUB 2", GRUB2),  # with the patch linuxefi of Fedora and its kin
@@ -97,17 +109,16 @@ NO_RECORD = "a kexec has started this machine, and who the firmware starts was n
 
 def find_starter(tree: Tree) -> Starter:
     """Return who has started the host, and why what a cold boot would take is not known."""
-    started = find_started(tree)
+    started = tree.once(find_started)
     evidence, problem = read_settled(tree, started.entry)
-    early = [
-        clue for clue in (_by_program(evidence), _beside(tree, started.entry), _by_info(evidence)) if clue is not None
-    ]
+    named = (_by_program(evidence), _beside(tree, started.entry), _by_info(evidence))
+    early = [clue for clue in named if clue is not None]
     number = _by_number(evidence, early in ([], [USUAL_PROGRAM]))
     hard = early + ([number] if number else [])
     soft = _by_words(evidence)
     clues = hard or ([soft] if soft else [])
-    if evidence.is_kexec and problem is None and not clues:
-        problem = NO_RECORD
+    if evidence.is_kexec and evidence.number and problem is None and not clues:
+        problem = NO_RECORD  # where loaders leave a number, one would have been kept
     if problem is not None and not hard:
         return Starter("kexec", NONE, True, problem)
     if not clues:
@@ -116,7 +127,9 @@ def find_starter(tree: Tree) -> Starter:
     if foreign is not None:
         told = "{} has started this machine, and what it would start is not known here".format(foreign.name)
         return Starter(foreign.name, NONE, True, told)
-    return Starter(clues[-1].name or None, _common(clues), bool(hard), started.problem, _directory(tree, evidence))
+    readers = _common(clues)
+    name = next(clue.name for clue in reversed(clues) if clue.readers & readers) or None
+    return Starter(name, readers, bool(hard), started.problem, _directories(tree, evidence, started.entry))
 
 
 def _common(clues: List[Clue]) -> FrozenSet[str]:
@@ -142,11 +155,12 @@ def _by_program(evidence: Evidence) -> Optional[Clue]:
 
 
 def _beside(tree: Tree, entry: Optional[LoadOption]) -> Optional[Clue]:
-    """Return whose copy the usual program of a device is, as far as a configuration beside it tells."""
+    """Return whose copy the usual program of a device is, as far as a configuration on its partition tells."""
     if entry is None or entry.network or directory_of(entry) != USUAL.lower():
         return None
-    places = [point + USUAL + "/" + name for point in find_points(tree) for name in BESIDE]
-    return next((_clue(BESIDE[place.rpartition("/")[2]]) for place in places if tree.is_file(place)), None)
+    points = find_points(tree)
+    found = (name for name, files in COPIES.items() for file in files for point in points if tree.is_file(point + file))
+    return next((_clue(name) for name in found), None)
 
 
 def _by_info(evidence: Evidence) -> Optional[Clue]:
@@ -189,8 +203,10 @@ def _by_words(evidence: Evidence) -> Optional[Clue]:
     return _clue("an EFI stub", SYSTEMD_BOOT) if evidence.stub else None
 
 
-def _directory(tree: Tree, evidence: Evidence) -> Optional[str]:
-    if evidence.program is None:
+def _directories(tree: Tree, evidence: Evidence, entry: Optional[LoadOption]) -> Optional[Tuple[str, ...]]:
+    """Return the directory of the started program on each partition that may be the one that it was started from."""
+    directory = (evidence.program or USUAL + "/").rpartition("/")[0].lower()
+    if directory == USUAL.lower():
         return None
-    directory = evidence.program.rpartition("/")[0].lower()
-    return None if directory == USUAL.lower() else directory
+    points = points_of(tree, entry.partition if entry else None) or []
+    return tuple(point.lower() + directory for point in points)

@@ -26,14 +26,22 @@ def find_points(tree: Tree) -> List[str]:
     return [point for point in points if point in real.values()]
 
 
+def points_of(tree: Tree, partition: Optional[str]) -> Optional[List[str]]:
+    """Return where the partition with that id may be mounted, all where the host does not know; None where it is gone."""
+    points = find_points(tree)
+    if partition is None:
+        return points
+    device = tree.resolve("{}/{}".format(BY_PARTITION, partition))
+    if device is not None:
+        return _mounted(tree, device, points)
+    return None if tree.names(BY_PARTITION) else points
+
+
 def find_program(tree: Tree, file: str, partition: Optional[str]) -> Seen:
     """Look for the file of an EFI program, on the partition with that id where the host knows it."""
-    points = find_points(tree)
-    if partition is not None:
-        device = tree.resolve("{}/{}".format(BY_PARTITION, partition))
-        if device is None and tree.names(BY_PARTITION):
-            return Seen(None, True)  # a disk that is not there any more
-        points = points if device is None else _mounted(tree, device, points)
+    points = points_of(tree, partition)
+    if points is None:
+        return Seen(None, True)
     found = [path for path in (find_path(tree, point, file) for point in points) if path is not None]
     return Seen(found[0] if found else None, bool(points))
 

@@ -8,6 +8,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
 from kexec_initd.bootloader import BootEntry, Change, Menu, Source
 from kexec_initd.bootloader.efivars import DIRECTORY as EFI_VARIABLES
+from kexec_initd.bootloader.efivars import OLD_DIRECTORY as OLD_EFI_VARIABLES
 from kexec_initd.bootloader.firmware import find_pending
 from kexec_initd.bootloader.menu import menu_of
 from kexec_initd.bootloader.tree import Tree
@@ -18,7 +19,7 @@ from kexec_initd.errors import one_line, shortened
 # What the running kernel makes up for each reader: it tells nothing by its time or its size, and stays as it is.
 MADE_UP = ("/proc/", "/sys/")
 # EFI variables of which only this boot's loader or firmware changes the value, or whose being there says everything.
-SHOWING = ("LoaderInfo", "LoaderImageIdentifier", "BootCurrent", "BootNext", "Mok")
+SHOWING = ("LoaderInfo", "LoaderImageIdentifier", "LoaderDevicePartUUID", "BootCurrent", "BootNext", "Mok")
 # Those of the firmware's menu, which efibootmgr writes: efivarfs gives them a new time from Linux 5.8 on.
 FIRMWARE_MENU = re.compile(r"Boot(Order|[0-9A-F]{4})-")
 TIMES_SINCE = (5, 8)
@@ -86,7 +87,8 @@ def read_target(root: Path, since: int = 0) -> Reading:
     variables = [path for path in tree.asked if path.startswith(EFI_VARIABLES)]
     files = [path for path in tree.asked if not path.startswith(MADE_UP)] + variables
     showing = partial(_shows, shows_writes(tree))
-    hidden = any(not showing(path[len(EFI_VARIABLES) :]) and tree.is_file(path) for path in variables)
+    old = [path for path in tree.asked if path.startswith(OLD_EFI_VARIABLES) and tree.is_file(path)]
+    hidden = bool(old) or any(not showing(path[len(EFI_VARIABLES) :]) and tree.is_file(path) for path in variables)
     return Reading(menu, target, tuple(map(Path, files)), hidden, pending)
 
 

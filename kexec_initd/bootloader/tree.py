@@ -9,7 +9,7 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Dict, FrozenSet, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, FrozenSet, List, NamedTuple, Optional, Tuple, TypeVar, cast
 
 from kexec_initd.errors import Refused
 
@@ -24,6 +24,7 @@ NOT_LINUX = (
     (re.compile(r"ipxe|undionly|.*\.lkrn\Z"), "it is a network boot program"),
     (re.compile("xen"), "it is the Xen hypervisor"),
 )
+T = TypeVar("T")
 READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -47,6 +48,13 @@ class Tree:
         self._directories: Dict[str, Optional[str]] = {}
         self._resolved: Dict[str, Optional[str]] = {}
         self._mounts: Optional[Tuple[FrozenSet[str], bool]] = None
+        self._found: Dict[object, object] = {}
+
+    def once(self, find: Callable[["Tree"], T]) -> T:
+        """Return what `find` finds in this tree; it is called once, however many readers ask."""
+        if find not in self._found:
+            self._found[find] = find(self)
+        return cast(T, self._found[find])
 
     def resolve(self, path: str) -> Optional[str]:
         """Return the host's path without links and dots; None when a part of it is missing."""

@@ -46,18 +46,18 @@ FAULTS = (
         "/boot is not mounted; an old copy lies under its mount point",
         "cold",
         {
-            "boot-unmounted": cold(
-                "umount /boot",
-                "there is no boot loader's configuration and no kernel",
-                "boot_partition",
-                comes_back=True,
-            ),
+            "boot-unmounted": cold("umount /boot", "is not mounted", "boot_partition", comes_back=True),
             "boot-unmounted-old-copy": cold(
                 "cp -a /boot /root/old && umount /boot && cp -a /root/old/. /boot/", "is not mounted", "boot_partition"
             ),
         },
         tests("vm/test_reboot.py", "a_separate_boot_is_unmounted_when_the_kernel_starts")
-        + tests("unit/test_grub2_parts.py", "volumes_are_found_by_udevs_links"),
+        + tests("unit/test_grub2_parts.py", "volumes_are_found_by_udevs_links")
+        + tests(
+            "unit/test_starter.py",
+            "what_lies_under_a_mount_point_of_fstab_is_not_read",
+            "the_running_kernel_shows_whether_the_loaders_boot_is_in_sight",
+        ),
     ),
     Fault(
         19,

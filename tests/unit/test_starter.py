@@ -1,6 +1,7 @@
 """Who has started the machine, and whose /boot is to be seen: single hosts, beside the table of all (test_starter_table)."""
 
 import json
+import uuid
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
@@ -12,6 +13,7 @@ from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.bootloader.target import find_target, read_target
 from kexec_initd.firmware_boot import keep
 from kexec_initd.host import gather
+from kexec_initd.loading import load_entry
 from kexec_initd.settings import Settings
 from kexec_initd.shutdown import preload, prepare
 from kexec_initd.state import Lasting
@@ -22,6 +24,7 @@ from tests.unit.starting_hosts import (
     OURS,
     ROOT,
     SYSTEM,
+    UNMOUNTED,
     Files,
     answer,
     extlinux,
@@ -182,6 +185,51 @@ def test_on_a_shared_system_partition_the_started_directory_decides(
         assert target.entry is None
 
 
+PARTITIONS: Files = {
+    "dev/sda1": "",
+    "dev/sdb1": "",
+    "dev/disk/by-partuuid/" + str(OURS): "-> ../../sda1",
+    "dev/disk/by-partuuid/" + str(UNMOUNTED): "-> ../../sdb1",
+}
+
+
+@pytest.mark.parametrize(("partition", "wanted"), [(OURS, NEW), (UNMOUNTED, OLD), (None, NEW)])
+def test_of_two_system_partitions_the_started_one_counts(
+    tmp_path: Path, partition: Optional[uuid.UUID], wanted: str
+) -> None:
+    """The mounted one has another system's stub in a directory of the same name."""
+    entry = option("debian", PROGRAM.format("debian"), partition=partition)
+    write(tmp_path, dict(SHARED, **PARTITIONS, **firmware({1: entry}, [1], 1)))
+    assert answer(tmp_path) == wanted
+
+
+@pytest.mark.parametrize(("partition", "wanted"), [(OURS, "linux"), (UNMOUNTED, COLD), (None, "linux")])
+@pytest.mark.parametrize("entry", [True, False])
+def test_systemd_boot_reads_the_partition_that_it_was_started_from(
+    tmp_path: Path, partition: Optional[uuid.UUID], wanted: str, entry: bool
+) -> None:
+    program = "\\EFI\\systemd\\systemd-bootx64.efi"
+    files = dict(DEBIAN, **ENTRIES, **PARTITIONS, **{"proc/mounts": ESP})
+    if entry:
+        files.update(firmware({1: option("Linux", program, partition=partition)}, [1], 1, "systemd-boot 255"))
+    else:
+        names = {"LoaderInfo": "systemd-boot 255", "LoaderImageIdentifier": program}
+        names["LoaderDevicePartUUID"] = str(partition or "").upper()
+        files.update(
+            {loader_variable(name): bytes(4) + (text + "\0").encode("utf-16-le") for name, text in names.items()}
+        )
+    assert answer(write(tmp_path, files)) == wanted
+
+
+def test_the_same_directory_on_another_partition_in_front_is_another_loader(tmp_path: Path) -> None:
+    entries = {1: option("debian", PROGRAM.format("debian"), partition=OURS)}
+    entries[2] = option("debian", PROGRAM.format("debian"), partition=UNMOUNTED)
+    write(tmp_path, dict(SHARED, **PARTITIONS, **firmware(entries, [1, 2], 2)))
+    assert problem(tmp_path) == 'the firmware would start "debian" (\\EFI\\debian\\grubx64.efi) first'
+    write(tmp_path, firmware(entries, [2, 1], 2))
+    assert answer(tmp_path) == OLD
+
+
 def test_the_stub_of_fedora_searches_on_the_disk_of_its_root(tmp_path: Path) -> None:
     files = dict(SHARED, **firmware({1: option("Fedora", PROGRAM.format("fedora"))}, [1], 1))
     files["boot/efi/EFI/fedora/grubx64.efi"] = ""
@@ -213,12 +261,15 @@ def test_the_usual_program_in_front_is_a_copy_or_another_loader(
     assert answer(write(tmp_path, files)) == (OLD if copy or alone else COLD)
 
 
-@pytest.mark.parametrize("name", ["refind.conf", "limine.conf", "elilo.conf"])
-def test_a_configuration_beside_the_usual_program_tells_whose_copy_it_is(tmp_path: Path, name: str) -> None:
+BESIDE = ["EFI/BOOT/refind.conf", "EFI/BOOT/limine.conf", "EFI/BOOT/elilo.conf", "limine.conf", "limine/limine.cfg"]
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_configuration_for_the_usual_program_tells_whose_copy_it_is(tmp_path: Path, name: str) -> None:
     files = dict(DEBIAN, **READERS["grub2"], **firmware({1: option("UEFI OS")}, [1], 1))
     write(tmp_path, dict(files, **{"proc/mounts": ESP, "boot/efi/EFI/BOOT/BOOTX64.EFI": "", NUMBER: "114\n"}))
     assert answer(tmp_path) == OLD
-    write(tmp_path, {"boot/efi/EFI/BOOT/" + name: ""})
+    write(tmp_path, {"boot/efi/" + name: ""})
     assert "has started this machine" in problem(tmp_path)
 
 
@@ -250,6 +301,9 @@ ORDINARY: Dict[str, Files] = {
     "EFI without its variables": dict(READERS["grub2"], **{NUMBER: "114\n", "sys/firmware/efi/fw_vendor": "0x1\n"}),
     "systemd-boot without variables": dict(ENTRIES, **{NUMBER: "33\n", "sys/firmware/efi/fw_vendor": "0x1\n"}),
     "no entry was started": dict(READERS["grub2"], **firmware({1: option("PXE", nodes=MAC)}, [1])),
+    "an entry that is gone": dict(
+        READERS["grub2"], **firmware({1: option("debian", PROGRAM.format("debian"))}, [1], 9)
+    ),
     "an empty menu": dict(READERS["grub2"], **firmware({}, [], 7)),
 }
 
@@ -282,6 +336,7 @@ SIGNS += [
     "boot/uEnv.txt",
     "etc/zipl.conf",
 ]
+SIGNS += ["boot/boot/grub/grub.cfg", "grub/grub.cfg", "boot/efi/grub/grub.cfg", "boot/efi/EFI/debian/grubaa64.efi"]
 SIGNS += ["boot/grub2/grubenv", "boot/boot/grub.cfg", "efi/EFI/systemd/systemd-bootx64.efi", "etc/yaboot.conf"]
 
 
@@ -290,7 +345,7 @@ def test_names_decide_nothing_where_something_shows_a_loader(tmp_path: Path, sig
     assert answer(write(tmp_path, DEBIAN)) == NEW
     write(tmp_path, {sign: "x"})
     told = problem(tmp_path)
-    assert told.startswith("/" + sign.partition("/normal")[0].rpartition("/refind_")[0] or "/" + sign[:4])
+    assert ("/" + sign).startswith(told.partition(" ")[0])
     assert told.endswith("its configuration is not found")
 
 
@@ -412,6 +467,16 @@ def test_the_boot_leaves_the_record_and_the_shutdown_uses_it(fake: FakeHost) -> 
     assert json.loads(place.read_text())["number"] == 114
 
 
+def test_a_load_by_hand_leaves_the_record_for_the_system_that_it_starts(fake: FakeHost) -> None:
+    with_kernel(fake)
+    write(fake.root, {"boot/grub/menu.lst": legacy("6.1.0-test"), "boot/grub/stage2": "", NUMBER: "113\n"})
+    entry = find_target(fake.root).entry
+    assert entry is not None
+    load_entry(gather(fake.root), Settings(), entry)
+    write(fake.root, AFTER)
+    assert find_target(fake.root).entry == entry
+
+
 def test_what_was_not_started_here_has_its_entries_and_no_default(tmp_path: Path) -> None:
     write(tmp_path, dict(DEBIAN, **READERS["grub2"], **{NUMBER: "64\n"}))
     menu = find_menu(tmp_path)
@@ -430,6 +495,21 @@ def test_the_stamp_has_the_firmwares_menu_where_its_files_show_a_change(
     names = {path.name.partition("-")[0] for path in reading.files if "efivars" in str(path)}
     assert {"BootOrder", "BootCurrent", "Boot0001", "Boot0002"} <= names
     assert reading.hidden is hidden
+
+
+def test_the_variables_are_found_in_the_directory_of_old_kernels(tmp_path: Path) -> None:
+    entries = {
+        1: option("Windows", "\\EFI\\Microsoft\\Boot\\bootmgfw.efi"),
+        2: option("debian", PROGRAM.format("debian")),
+    }
+    write(tmp_path, dict(DEBIAN, **READERS["grub2"], **{"proc/mounts": ESP, "proc/sys/kernel/osrelease": "6.1\n"}))
+    write(tmp_path, {"boot/efi/EFI/Microsoft/Boot/bootmgfw.efi": "", "boot/efi/EFI/debian/grubx64.efi": ""})
+    for order, wanted in (([2, 1], OLD), ([1, 2], COLD)):
+        for path, data in firmware(entries, order, 2).items():
+            assert isinstance(data, bytes)
+            write(tmp_path, {path.replace("/efivars/", "/vars/") + "/data": data[4:]})
+        assert answer(tmp_path) == wanted
+    assert read_target(tmp_path).hidden
 
 
 def test_an_entry_of_the_firmware_is_read_as_the_specification_has_it() -> None:

@@ -48,10 +48,9 @@ def find_config(tree: Tree) -> Optional[str]:
     """
     installed = [directory + "/grub.cfg" for directory in DIRECTORIES if tree.is_file(directory + "/grub.cfg")]
     loaders = _on_system_partition(tree) if find_platform(tree)[1] != "pc" else []
-    started = find_starter(tree).directory
-    if started is not None:  # without a file beside it, that loader has the way to its configuration in itself
-        loaders = [path for path in loaders if started.endswith("/" + path.split("/")[-2].lower())]
-    if loaders:
+    starter = tree.once(find_starter)
+    loaders = [path for path in loaders if starter.is_in_its_directory(path)]
+    if loaders:  # without a file beside it, the loader that was started has the way to its configuration in itself
         return _vendors(tree, loaders)
     if len({tree.resolve(path) for path in installed}) > 1:
         raise Undecidable("there are {}: which one GRUB reads cannot be known".format(" and ".join(installed)))
