@@ -243,6 +243,47 @@ def test_what_is_too_much_is_not_read_to_the_end(config: str, problem: str, tmp_
     assert menu.default is None and menu.problem == problem
 
 
+@pytest.mark.parametrize(
+    "block, title",
+    [
+        ("saved_entry=b\n".ljust(1000, "#"), "b"),
+        ("saved_entry=b\n".ljust(216, "#"), "b"),
+        ("saved_entry=b\n", "b"),
+        ("saved_entry=b\n".ljust(999), "b"),
+        ("saved_entry=b\n".ljust(4000, "#"), "b"),
+        ("\nsaved_entry=b\n".ljust(999, "#"), "a"),
+        ("kernelopts=x\n\nsaved_entry=b\n".ljust(999, "#"), "a"),
+        ("saved_entry\nsaved_entry=b\n".ljust(999, "#"), "a"),
+        ("saved_entry=b".ljust(999, "#"), "a"),
+    ],
+)
+def test_the_environment_block_is_read_as_grub_reads_it(block: str, title: str, tmp_path: Path) -> None:
+    texts = {"boot/grub/grubenv": "# GRUB Environment Block\n" + block}
+    config = "if [ -s $prefix/grubenv ]; then load_env; fi\ndefault=$saved_entry\n" + two_entries()
+    menu = menu_of(tmp_path, config, texts=texts)
+    assert menu.problem is None and menu.default is not None and menu.offered[menu.default].title == title
+
+
+@pytest.mark.parametrize(
+    "block, written",
+    [
+        ("next_entry=b\n" + "#" * 9, "next_entry=\n" + "#" * 10),
+        ("next_entry=b\n", "next_entry=\n#"),
+        ("next_entry=b\n" + " " * 900, None),
+        ("next_entry=b\n" + "#" * 900 + "\n", "next_entry=\n" + "#" * 900 + "\n#"),
+    ],
+    ids=["small", "no filling", "blanks", "line feed at the end"],
+)
+def test_a_wish_for_one_boot_is_taken_back_where_grub_could(block: str, written: Optional[str], tmp_path: Path) -> None:
+    texts = {"boot/grub/grubenv": "# GRUB Environment Block\n" + block}
+    config = "load_env\ndefault=$next_entry\nset next_entry=\nsave_env next_entry\n" + two_entries()
+    menu = menu_of(tmp_path, config, texts=texts)
+    assert menu.default == 1 and menu.one_shot == (written is not None)
+    assert [change.after for change in menu.changes] == (
+        [] if written is None else [("# GRUB Environment Block\n" + written).encode()]
+    )
+
+
 def test_a_command_of_many_words_takes_as_many_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expanded: List[int] = []
     expand = Interpreter.expand

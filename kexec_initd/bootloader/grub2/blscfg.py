@@ -13,8 +13,8 @@ from kexec_initd.bootloader.grub2 import blsuki
 from kexec_initd.bootloader.grub2.disk import Kind, Spot
 from kexec_initd.bootloader.grub2.fragments import DIRECTORY, Fragment, expand, identity, item, newest_first, read_text
 from kexec_initd.bootloader.grub2.interpreter import Interpreter, Status
-from kexec_initd.bootloader.grub2.parser import Command
 from kexec_initd.bootloader.grub2.start import FEDORA, distribution
+from kexec_initd.bootloader.grub2.statements import Command
 from kexec_initd.bootloader.grub2.values import Undecidable
 from kexec_initd.bootloader.versions import rpm_key
 

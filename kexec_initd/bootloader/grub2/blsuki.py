@@ -11,7 +11,7 @@ from kexec_initd.bootloader.grub2.disk import Kind, Spot, split_path
 from kexec_initd.bootloader.grub2.fragments import DIRECTORY, Fragment, expand, identity, item, newest_first, read_text
 from kexec_initd.bootloader.grub2.interpreter import Interpreter, Status
 from kexec_initd.bootloader.grub2.options import split_options
-from kexec_initd.bootloader.grub2.parser import Command
+from kexec_initd.bootloader.grub2.statements import Command
 from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown
 from kexec_initd.bootloader.versions import filevercmp_key
 

@@ -7,7 +7,7 @@ from typing import List
 
 from kexec_initd.bootloader.grub2 import blscfg, images, menuentry, sources, variables
 from kexec_initd.bootloader.grub2.interpreter import Actions, Interpreter, Status
-from kexec_initd.bootloader.grub2.parser import Command
+from kexec_initd.bootloader.grub2.statements import Command
 
 # They show something, load a driver, or name a device in another way; whether they succeed is not known.
 HARMLESS = """

@@ -8,7 +8,7 @@ import os
 import re
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from kexec_initd.bootloader.grub2.disk import Kind, Spot
+from kexec_initd.bootloader.grub2.disk import Kind, Spot, split_path
 from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown
 
 MAX_PARENTHESES = 20
@@ -135,7 +135,7 @@ class _Expression:
             return None if size is None else size > 0
         spot = self._sight.look(term)
         if spot.kind is Kind.UNKNOWN:
-            return False if what == "-f" and not term.strip("/") else None
+            return False if what == "-f" and not split_path(term)[1].strip("/") else None  # a device is no file
         wanted = {"-d": (Kind.DIRECTORY,), "-f": (Kind.FILE, Kind.OTHER)}
         return spot.kind in wanted.get(what, (Kind.DIRECTORY, Kind.FILE, Kind.OTHER))
 

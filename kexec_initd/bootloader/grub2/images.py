@@ -9,7 +9,7 @@ from kexec_initd.bootloader.grub2.interpreter import Action, Interpreter, Leave,
 from kexec_initd.bootloader.grub2.machine import Boot
 from kexec_initd.bootloader.grub2.modules import is_x86
 from kexec_initd.bootloader.grub2.options import split_options
-from kexec_initd.bootloader.grub2.parser import Command
+from kexec_initd.bootloader.grub2.statements import Command
 from kexec_initd.bootloader.grub2.values import HEXADECIMAL, is_unknown, shown, why_unknown
 from kexec_initd.bootloader.tree import not_linux
 

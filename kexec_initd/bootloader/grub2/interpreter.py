@@ -11,9 +11,9 @@ from kexec_initd.bootloader.grub2 import lexer
 from kexec_initd.bootloader.grub2.disk import expand_glob
 from kexec_initd.bootloader.grub2.machine import COPIED, Function, Machine, MenuShown
 from kexec_initd.bootloader.grub2.modules import has_command
-from kexec_initd.bootloader.grub2.parser import Block, Command, For, If, Node, While
-from kexec_initd.bootloader.grub2.parser import Function as Definition
 from kexec_initd.bootloader.grub2.script import Script
+from kexec_initd.bootloader.grub2.statements import Block, Command, For, If, Node, While
+from kexec_initd.bootloader.grub2.statements import Function as Definition
 from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown, shown, unknown, why_unknown
 
 MAX_DEPTH = 60

@@ -9,8 +9,8 @@ from typing import Dict, List, NamedTuple, Optional, Set, Tuple, TypeVar
 from kexec_initd.bootloader import Source
 from kexec_initd.bootloader.grub2.disk import Disk, Spot
 from kexec_initd.bootloader.grub2.lexer import Lexer
-from kexec_initd.bootloader.grub2.parser import Block
 from kexec_initd.bootloader.grub2.script import Script
+from kexec_initd.bootloader.grub2.statements import Block
 from kexec_initd.bootloader.grub2.values import Undecidable, unknown
 
 MAX_VALUE = 1024 * 1024

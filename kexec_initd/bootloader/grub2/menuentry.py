@@ -5,7 +5,7 @@ from typing import List
 from kexec_initd.bootloader.grub2.interpreter import Action, Interpreter, Status
 from kexec_initd.bootloader.grub2.machine import Item
 from kexec_initd.bootloader.grub2.options import split_options
-from kexec_initd.bootloader.grub2.parser import Command
+from kexec_initd.bootloader.grub2.statements import Command
 
 _VALUED = ("class", "users", "hotkey", "id", "source", "-c", "-u", "-h", "-s")
 

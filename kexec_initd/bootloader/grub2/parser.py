@@ -6,9 +6,10 @@ is then run as if it stood alone (grub_script_parse() and yywrap in grub-core/sc
 """
 
 import re
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, TypeVar, Union
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, TypeVar
 
 from kexec_initd.bootloader.grub2.lexer import END_OF_LINE, Lexer, Token, Tokens, Word
+from kexec_initd.bootloader.grub2.statements import Block, Command, For, Function, If, Node, While
 
 MAX_DEPTH = 30
 MAX_REJECTED = 1000
@@ -16,52 +17,6 @@ QUOTES = ("'", '"', '$"')
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 END = Token("", None)
 RESERVED = "case do done elif else esac fi for if in select then until while function [[ ]]"
-
-
-class Command(NamedTuple):
-    """A command with its arguments, and for an entry or a submenu its body."""
-
-    words: Tuple[Word, ...]
-    block: Optional[Tuple["Node", ...]]
-    line: int
-
-
-class If(NamedTuple):
-    """`if` with each `elif`: condition and what is then done, in order."""
-
-    branches: Tuple[Tuple[Tuple["Node", ...], Tuple["Node", ...]], ...]
-    otherwise: Tuple["Node", ...]
-    line: int
-
-
-class For(NamedTuple):
-    """`for NAME in WORDS`."""
-
-    name: str
-    words: Tuple[Word, ...]
-    body: Tuple["Node", ...]
-    line: int
-
-
-class While(NamedTuple):
-    """`while`, or `until` where `until` is set."""
-
-    condition: Tuple["Node", ...]
-    body: Tuple["Node", ...]
-    until: bool
-    line: int
-
-
-class Function(NamedTuple):
-    """The definition of a function."""
-
-    name: str
-    body: Tuple["Node", ...]
-    line: int
-
-
-Node = Union[Command, If, For, While, Function]
-Block = Tuple[Node, ...]
 Value = TypeVar("Value")
 
 
@@ -108,7 +63,11 @@ def parse(text: str, lexer: Lexer, recover: bool = True) -> Parsed:
                 first = first or rejected
                 statements += parser.functions
                 left -= 1
-                if rejected.limit or (left == 0 and recover):
+                if left == 0 and recover:
+                    rejected = Rejected(
+                        "more than {} lines that are no script".format(MAX_REJECTED), rejected.line, True
+                    )
+                if rejected.limit:
                     return Parsed(tuple(statements), first, rejected)
                 if left == 0 or not parser.pass_over():
                     break

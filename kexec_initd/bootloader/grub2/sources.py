@@ -7,9 +7,9 @@ from kexec_initd.bootloader.grub2.disk import Kind, Spot
 from kexec_initd.bootloader.grub2.interpreter import Action, Interpreter, Leave, Status
 from kexec_initd.bootloader.grub2.machine import Machine, MenuShown
 from kexec_initd.bootloader.grub2.options import split_options
-from kexec_initd.bootloader.grub2.parser import Command
 from kexec_initd.bootloader.grub2.script import Script, read_script
 from kexec_initd.bootloader.grub2.start import is_fedora
+from kexec_initd.bootloader.grub2.statements import Command
 from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown, shown, unknown
 from kexec_initd.bootloader.grub2.volumes import Volume
 

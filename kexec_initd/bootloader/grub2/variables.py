@@ -10,7 +10,7 @@ from kexec_initd.bootloader.grub2.disk import Kind, Spot, is_block_list, split_p
 from kexec_initd.bootloader.grub2.interpreter import Action, Interpreter, Status
 from kexec_initd.bootloader.grub2.machine import Machine
 from kexec_initd.bootloader.grub2.options import Options, split_options
-from kexec_initd.bootloader.grub2.parser import Command
+from kexec_initd.bootloader.grub2.statements import Command
 from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown, shown, unknown
 from kexec_initd.bootloader.grub2.volumes import is_writable
 from kexec_initd.errors import Refused
