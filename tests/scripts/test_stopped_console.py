@@ -1,13 +1,16 @@
 """A console that takes no output: nothing between `reboot` and the end waits for it, whoever speaks, and it comes to its end."""
 
 import os
+import shutil
 import time
+from pathlib import Path
 from typing import Callable, Iterator, List
 
 import pytest
 
 from kexec_initd import stamp
 from tests.scripts.jail import Jail
+from tests.scripts.standalone import StandaloneJail
 from tests.scripts.terminal import Terminal
 from tests.scripts.test_dead_man import set_clock
 from tests.scripts.test_early_step import WATCHED, early  # noqa: F401 - the fixture
@@ -169,6 +172,15 @@ def test_the_jump_of_rhel_ends(jail: Jail, stopped: Terminal) -> None:
     four.fake("kexec", LOUD)
     stopped.run(four, "kexec-initd", "jump")
     assert names(four) == ["sync", "umount", "kexec"]
+
+
+def test_without_python_the_early_step_ends_too(jail: Jail, stopped: Terminal, tmp_path: Path) -> None:
+    alone = StandaloneJail(tmp_path / "alone", "/bin/" + os.readlink(jail.root / "bin/sh"))
+    for path in ("bin/sleep", "dev/zero"):
+        shutil.copy(str(jail.root / path), str(alone.root / path))
+    alone.fake("kexec", LOUD + "; exit 1")
+    stopped.run(alone, "kexec-initd", "stop")
+    assert (alone.decision or "").startswith("cold ")
 
 
 def test_a_good_console_has_every_line_though_what_is_printed_is_kept_back(jail: Jail) -> None:
