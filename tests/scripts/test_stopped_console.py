@@ -67,8 +67,7 @@ def nothing_to_read(jail: Jail) -> None:
 
 
 def nothing_to_print_into(jail: Jail) -> None:
-    speaking_tools(jail)
-    jail.write(DEBIAN + "/printed/x", "")
+    (jail.root / DEBIAN).chmod(0o777)
 
 
 def no_null(jail: Jail) -> None:
@@ -185,12 +184,17 @@ def test_without_python_the_early_step_ends_too(jail: Jail, stopped: Terminal, t
 
 def test_a_good_console_has_every_line_though_what_is_printed_is_kept_back(jail: Jail) -> None:
     """As startpar(8) does."""
-    jail.fake("reboot", "printf 'no\\033[2Jreboot\\n'")
+    jail.fake("kexec", "printf 'no\\033[2Jkernel\\n\\nat all'; exit 7")
     with Terminal() as terminal:
         assert terminal.run(jail, "reboot", "stop", kept=True).seconds < 10
         lines = terminal.read().splitlines()
     assert lines[:2] == ["Will now restart.", "kexec-initd: starting the loaded kernel"]
-    assert lines[-2:] == ["no?[2Jreboot", "kexec-initd: reboot failed (code 0), resetting through sysrq"]
+    assert lines[-5:-1] == [
+        "no?[2Jkernel",
+        "",
+        "at all",
+        "kexec-initd: reboot goes through firmware: kexec -e came back with code 7",
+    ]
 
 
 @pytest.mark.parametrize("verb", ["stop", "hooks"])
