@@ -7,7 +7,10 @@ unset printed
 # has ended, and initlog(8) swallows it. Everything else, such as an error of the shell, goes nowhere.
 use_console () {
 	voice=console
-	exec 8>&1
+	# A redirection that fails would end this shell.
+	if (exec 8>&1) 2>&-; then
+		exec 8>&1
+	fi
 	if (: >/dev/null) 2>&-; then
 		exec >/dev/null 2>&1
 	else
