@@ -1,12 +1,16 @@
 # Nothing that is said between `reboot` and the end may be waited for: a console whose output is stopped, by Ctrl-S or by a
 # serial line whose far end is gone, takes no line ever again.
 voice=plain
+unset printed
 
 # use_console: what this script says goes to the console itself from here on, since startpar(8) keeps it until the script
 # has ended, and initlog(8) swallows it. Everything else, such as an error of the shell, goes nowhere.
 use_console () {
 	voice=console
-	exec 8>&1
+	# A redirection that fails would end this shell.
+	if (exec 8>&1) 2>&-; then
+		exec 8>&1
+	fi
 	if (: >/dev/null) 2>&-; then
 		exec >/dev/null 2>&1
 	else
@@ -60,18 +64,24 @@ clean () {
 }
 
 # heard SECONDS COMMAND [ARG...]: `bounded`, and the beginning of what the command printed is said when it has ended. It prints
-# into a file, which never makes it wait.
+# into a file, which never makes it wait, and into none where others could have put a link in its place.
 heard () {
-	printed=$state/printed
-	if ! (rm -f "$printed" && : >"$printed") 2>&-; then
+	if [ -z "${printed+looked}" ]; then
+		printed=
+		if are_roots 9 "$state" && rm -rf "$state/printed" "$state/printed.begin"; then
+			printed=$state/printed
+		fi
+	fi
+	if [ -z "$printed" ] || ! (: >"$printed") 2>&-; then
 		bounded "$@"
 		return
 	fi
 	bounded "$@" >"$printed" 2>&1
-	dd if="$printed" of="$printed.begin" bs=2048 count=1 2>&-
+	result_heard=$result
+	bounded 4 dd if="$printed" of="$printed.begin" bs=2048 count=1
 	while IFS= read -r uttered || [ -n "$uttered" ]; do
 		tell "$uttered"
 	done <"$printed.begin"
-	rm -f "$printed" "$printed.begin"
+	result=$result_heard
 	return "$result"
 }

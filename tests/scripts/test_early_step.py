@@ -246,3 +246,14 @@ def test_an_old_decision_never_survives(early: Jail) -> None:
 def test_usage(early: Jail) -> None:
     done = early.run("kexec-initd", "nonsense")
     assert (done.code, done.said) == (3, "Usage: /etc/init.d/kexec-initd start|stop|preload|load|status\n")
+
+
+def test_what_programs_print_goes_into_no_directory_that_others_may_change(early: Jail) -> None:
+    early.write("canary", "mine")
+    (early.root / "run/kexec-initd").chmod(0o777)
+    for name in ("printed", "printed.begin"):
+        (early.root / "run/kexec-initd" / name).symlink_to("/canary")
+    early.fake("kexec", "echo no such device; exit 1")
+    early.run("kexec-initd", "stop")
+    assert "kexec -u" in early.calls()
+    assert (early.root / "canary").read_text() == "mine"

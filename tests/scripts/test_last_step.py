@@ -191,6 +191,12 @@ def test_a_reboot_that_comes_back_is_followed_by_sysrq(python: Jail, body: str) 
     assert python.sysrq() == "b"
 
 
+def test_closed_descriptors_strand_nothing(python: Jail) -> None:
+    python.write("etc/init.d/closed", "exec sh /etc/init.d/reboot stop <&- >&- 2>&-\n")
+    python.run("closed")
+    assert python.calls() == ["python3 -I -m kexec_initd.runtime", "reboot -d -f -i"]
+
+
 def test_a_missing_reboot_is_followed_by_sysrq(python: Jail) -> None:
     (python.root / "bin/reboot").unlink()
     python.run("reboot", "stop")

@@ -43,7 +43,7 @@ def damaged(data: bytes, step: int = 1) -> Tuple[bytes, ...]:
 
 def test_only_a_whole_decision_is_one(jail: Jail) -> None:
     contents = (*damaged(b"kexec\n"), b"kexec\nx", b"kexec\n\n", b"kexec \n")
-    assert passed(jail, "reboot", "decision", "kexec_wanted", contents) == [b"kexec\n"]
+    assert passed(jail, "reboot", "decision", "level=6 && kexec_wanted", contents) == [b"kexec\n"]
 
 
 def test_only_the_whole_name_of_a_watchdog_is_one(jail: Jail) -> None:

@@ -1,13 +1,16 @@
 """A console that takes no output: nothing between `reboot` and the end waits for it, whoever speaks, and it comes to its end."""
 
 import os
+import shutil
 import time
+from pathlib import Path
 from typing import Callable, Iterator, List
 
 import pytest
 
 from kexec_initd import stamp
 from tests.scripts.jail import Jail
+from tests.scripts.standalone import StandaloneJail
 from tests.scripts.terminal import Terminal
 from tests.scripts.test_dead_man import set_clock
 from tests.scripts.test_early_step import WATCHED, early  # noqa: F401 - the fixture
@@ -64,8 +67,7 @@ def nothing_to_read(jail: Jail) -> None:
 
 
 def nothing_to_print_into(jail: Jail) -> None:
-    speaking_tools(jail)
-    jail.write(DEBIAN + "/printed/x", "")
+    (jail.root / DEBIAN).chmod(0o777)
 
 
 def no_null(jail: Jail) -> None:
@@ -171,14 +173,28 @@ def test_the_jump_of_rhel_ends(jail: Jail, stopped: Terminal) -> None:
     assert names(four) == ["sync", "umount", "kexec"]
 
 
+def test_without_python_the_early_step_ends_too(jail: Jail, stopped: Terminal, tmp_path: Path) -> None:
+    alone = StandaloneJail(tmp_path / "alone", "/bin/" + os.readlink(jail.root / "bin/sh"))
+    for path in ("bin/sleep", "dev/zero"):
+        shutil.copy(str(jail.root / path), str(alone.root / path))
+    alone.fake("kexec", LOUD + "; exit 1")
+    stopped.run(alone, "kexec-initd", "stop")
+    assert (alone.decision or "").startswith("cold ")
+
+
 def test_a_good_console_has_every_line_though_what_is_printed_is_kept_back(jail: Jail) -> None:
     """As startpar(8) does."""
-    jail.fake("reboot", "printf 'no\\033[2Jreboot\\n'")
+    jail.fake("kexec", "printf 'no\\033[2Jkernel\\n\\nat all'; exit 7")
     with Terminal() as terminal:
         assert terminal.run(jail, "reboot", "stop", kept=True).seconds < 10
         lines = terminal.read().splitlines()
     assert lines[:2] == ["Will now restart.", "kexec-initd: starting the loaded kernel"]
-    assert lines[-2:] == ["no?[2Jreboot", "kexec-initd: reboot failed (code 0), resetting through sysrq"]
+    assert lines[-5:-1] == [
+        "no?[2Jkernel",
+        "",
+        "at all",
+        "kexec-initd: reboot goes through firmware: kexec -e came back with code 7",
+    ]
 
 
 @pytest.mark.parametrize("verb", ["stop", "hooks"])
