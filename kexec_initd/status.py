@@ -14,6 +14,7 @@ from kexec_initd.integration.manifest import is_installed
 from kexec_initd.running_boot import read_uptime
 from kexec_initd.settings import Settings
 from kexec_initd.state import Damaged, Volatile
+from kexec_initd.wishes import find_copied
 
 
 class Status(NamedTuple):
@@ -90,7 +91,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         code=(found.decision.code if installed else Code.NOT_INSTALLED).value,
         reason=found.decision.reason if installed else "kexec-initd is not installed: kexec-initd install",
         preload=_read_log(host.root),
-        warnings=warnings,
+        warnings=[*warnings, *find_copied(host)],
     )
 
 
