@@ -10,7 +10,7 @@ from typing import NamedTuple, Tuple
 from kexec_initd import commands, loading
 from kexec_initd.assessment import assess
 from kexec_initd.bootloader import BootEntry
-from kexec_initd.errors import Error, Refused
+from kexec_initd.errors import Refused
 from kexec_initd.host import Host
 from kexec_initd.integration.manifest import is_installed
 from kexec_initd.load_lock import lock, lock_to_load

@@ -122,7 +122,9 @@ def read_loaded(root: Path) -> Optional[Loaded]:
             raise ValueError("it is missing")
         fields = sealing.load(data)
         if set(fields) != set(Loaded._fields):
-            raise ValueError("a {} version has written it".format("newer" if set(fields) - set(Loaded._fields) else "older"))
+            raise ValueError(
+                "a {} version has written it".format("newer" if set(fields) - set(Loaded._fields) else "older")
+            )
         loaded = Loaded(**fields)
         if not _is_sound(loaded):
             raise ValueError("it is of another version")

@@ -201,7 +201,9 @@ def test_a_record_of_a_newer_version_means_cold_and_is_kept(jail: StandaloneJail
     data = sealing.seal(data[: data.rindex(b"end ")])
     (jail.root / RECORD).parent.mkdir()
     place = jail.put(RECORD, data, 0o600)
-    why = "/{} was written by a newer version of kexec-initd: install that version again, or remove the file".format(RECORD)
+    why = "/{} was written by a newer version of kexec-initd: install that version again, or remove the file".format(
+        RECORD
+    )
     assert "nothing is loaded at boot: " + why in boot(jail, 1)
     assert jail.run("kexec-initd", "stop").said == COLD + why + "\n"
     assert place.read_bytes() == data

@@ -61,7 +61,9 @@ def test_a_record_that_is_not_whole_is_damaged_whatever_its_version(tmp_path: Pa
     (["why"], FULL._replace(guard=Guard(1, A))),
     (["guard", "why"], FULL._replace(guard=None)),
 ])  # fmt: skip
-def test_a_record_of_an_older_version_keeps_guard_and_trial(fake: FakeHost, gone: "list[str]", expected: Record) -> None:
+def test_a_record_of_an_older_version_keeps_guard_and_trial(
+    fake: FakeHost, gone: "list[str]", expected: Record
+) -> None:
     lines = attempts.format_record(FULL).splitlines(keepends=True)
     data = b"".join(line for line in lines if line.split(b" ")[0].decode() not in gone)
     put(fake.root, Lasting.ATTEMPTS, resealed(data))
@@ -79,7 +81,9 @@ def test_what_no_version_writes_is_damaged(tmp_path: Path, line: bytes) -> None:
 
 
 @pytest.mark.parametrize("fields, word", [({"more": 1}, "newer"), ({"checks": None}, "older")])
-def test_what_is_loaded_by_another_version_is_said_in_words(fake: FakeHost, fields: "dict[str, object]", word: str) -> None:
+def test_what_is_loaded_by_another_version_is_said_in_words(
+    fake: FakeHost, fields: "dict[str, object]", word: str
+) -> None:
     with_kernel(fake)
     host = gather(fake.root)
     from kexec_initd import loading
