@@ -10,8 +10,9 @@ that of the file: what is loaded leaves its record ready in the state directory,
 """
 
 import contextlib
+import re
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Tuple
 
 from kexec_initd import sealing, state
 from kexec_initd.bootloader import BootEntry
@@ -22,12 +23,14 @@ from kexec_initd.files import identity
 from kexec_initd.guard import NOTHING, Attempt, Guard, Last, Outcome, Record, is_arriving, judge
 from kexec_initd.host import Host
 from kexec_initd.running_boot import find_boot, shows_kexec
-from kexec_initd.state import LASTING, Damaged, Lasting, Volatile
+from kexec_initd.state import LASTING, Damaged, Lasting, Newer, Volatile
 
 PATH = Path(LASTING) / Lasting.ATTEMPTS.value
-HEADER = "kexec-initd attempts 1"
+VERSION = 1
+HEADER = "kexec-initd attempts {}".format(VERSION)
 FIELDS = ("boot", "kexecs", "total", "firmware", "last", "guard", "why")
 LIMIT = 4096
+NUMBER = re.compile(r"(0|[1-9][0-9]{0,10})\Z")
 RELEASE_LENGTH = 100
 WHY_LENGTH = 300
 
@@ -131,7 +134,7 @@ def trust(host: Host, limit: int) -> str:
     """Open the guard, and return a sentence that says what was lifted. Raises Error."""
     try:
         record = look(host, limit)
-    except Damaged as error:
+    except (Damaged, Newer) as error:
         forget(host.root)
         return "a new record of attempts is begun: {}".format(error.message)
     if record.guard is None:
@@ -190,23 +193,43 @@ def format_record(record: Record) -> bytes:
 
 
 def parse_record(data: bytes) -> Record:
-    """Return the record in `data`. Raises ValueError for anything but a whole one."""
+    """Return the record in `data`; of a version before, which had fewer fields, with what the others begin with.
+
+    Raises ValueError for anything but a whole one, Newer.
+    """
     if len(data) > LIMIT:
         raise ValueError("it is larger than {} bytes".format(LIMIT))
-    if not data.startswith(HEADER.encode("ascii") + b"\n"):
-        raise ValueError("it is of another version, or none of ours")
+    header = re.match(rb"kexec-initd attempts ([1-9][0-9]{0,5})\n", data)
+    if header is None:
+        raise ValueError("it is none of ours")
     lines = sealing.unseal(data).decode("ascii").split("\n")[1:-1]
-    if len(lines) != len(FIELDS):
-        raise ValueError("it has {} fields".format(len(lines)))
-    boot, kexecs, total, firmware, last, guard, why = [_value(line, word) for line, word in zip(lines, FIELDS)]
-    return Record(boot, int(kexecs), int(total), int(firmware), _parse_last(last), _parse_guard(guard, why))
+    fields = dict(_field(line) for line in lines)
+    if int(header.group(1)) > VERSION or set(fields) - set(FIELDS):
+        raise Newer(PATH)
+    if len(fields) != len(lines):
+        raise ValueError("it has a field twice")
+    kexecs = _number(fields.get("kexecs", "0"))
+    return Record(
+        boot=fields.get("boot", NOTHING),
+        kexecs=kexecs,
+        total=_number(fields.get("total", str(kexecs))),
+        firmware=_number(fields.get("firmware", "0")),
+        last=_parse_last(fields.get("last", NOTHING)),
+        guard=_parse_guard(fields.get("guard", NOTHING), fields.get("why", NOTHING)),
+    )
 
 
-def _value(line: str, word: str) -> str:
-    found, _, value = line.partition(" ")
-    if found != word or not value:
-        raise ValueError("{!r} does not begin with {}".format(line, word))
-    return value
+def _field(line: str) -> Tuple[str, str]:
+    word, _, value = line.partition(" ")
+    if not value:
+        raise ValueError("{!r} has no value".format(line))
+    return word, value
+
+
+def _number(text: str) -> int:
+    if not NUMBER.match(text):
+        raise ValueError("{!r} is no number".format(text))
+    return int(text)
 
 
 def _words(first: str, attempt: Attempt) -> str:
@@ -224,12 +247,12 @@ def _parse_guard(text: str, why: str) -> Optional[Guard]:
     if text == NOTHING:
         return None
     boots, rest = text.split(" ", 1)
-    return Guard(int(boots), _parse_attempt(rest), None if why == NOTHING else why)
+    return Guard(_number(boots), _parse_attempt(rest), None if why == NOTHING else why)
 
 
 def _parse_attempt(text: str) -> Attempt:
     name, seconds, target, release = text.split(" ", 3)
-    return Attempt(name, int(seconds), target, release)
+    return Attempt(name, _number(seconds), target, release)
 
 
 def _write(root: Path, data: bytes) -> None:

@@ -42,6 +42,12 @@ def find_attempts(cmdline: str) -> List[str]:
     return found
 
 
+def has_own_words(cmdline: str) -> bool:
+    """Tell whether `cmdline` carries what is only there in a kexec: then it was copied from a running system."""
+    data = encode(cmdline)
+    return any(parameter(data[start:end])[0].startswith(b"kexec_initd.") for start, end in tokens(data))
+
+
 def with_attempt(cmdline: str, attempt_id: str, panic: int = 0) -> str:
     """Return `cmdline` with `attempt_id` in place of every older attempt, and all else as it was, byte for byte.
 

@@ -24,7 +24,9 @@ def find_unmounted(root: Path, path: str) -> Optional[str]:
 def _read_rows(path: Path) -> List[List[str]]:
     """Return the fields of each line; spaces and tabs part them, others are written in octal."""
     text = (read_bytes(path, LIMIT) or b"").decode("utf-8", "surrogateescape")
-    rows = [re.split("[ \t]+", line.strip(" \t")) for line in text.split("\n") if not line.lstrip(" \t").startswith("#")]
+    rows = [
+        re.split("[ \t]+", line.strip(" \t")) for line in text.split("\n") if not line.lstrip(" \t").startswith("#")
+    ]
     return [[_unescaped(field) for field in row] for row in rows]
 
 

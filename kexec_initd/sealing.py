@@ -41,6 +41,8 @@ def load(data: bytes) -> Dict[str, Any]:
         fields = json.loads(data.decode("utf-8"))
     except RecursionError:
         raise ValueError("it is nested too deeply")
+    except ValueError:
+        raise ValueError("it is no JSON")
     if not isinstance(fields, dict):
         raise ValueError("it is no object")
     found = fields.pop(CHECKSUM, None)

@@ -52,7 +52,9 @@ def preload(host: Host, settings: Settings) -> str:
             return "nothing is loaded at boot: PRELOAD=no in the settings"
         found = assess(host, settings)
         if found.decision.code is Code.INIT:
-            loading.drop(host.root)  # an init system that is not hooked would execute what is loaded, with no look at it
+            loading.drop(
+                host.root
+            )  # an init system that is not hooked would execute what is loaded, with no look at it
         if not found.decision.kexec:
             return "nothing is loaded at boot, reboot will go through firmware: {}".format(found.decision.reason)
         if found.needs_no_load:

@@ -121,10 +121,15 @@ def read_loaded(root: Path) -> Optional[Loaded]:
     try:
         if data is None:
             raise ValueError("it is missing")
-        loaded = Loaded(**sealing.load(data))
+        fields = sealing.load(data)
+        if set(fields) != set(Loaded._fields):
+            raise ValueError(
+                "a {} version has written it".format("newer" if set(fields) - set(Loaded._fields) else "older")
+            )
+        loaded = Loaded(**fields)
         if not _is_sound(loaded):
             raise ValueError("it is of another version")
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         path = state.path_of(root, Volatile.LOADED)
         raise Damaged(
             "{}, which says what is loaded, is damaged: {}".format(path, error), "kexec-initd load makes it anew"

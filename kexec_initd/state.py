@@ -58,6 +58,13 @@ class Damaged(Refused):
     """A file of the state is not what we have written, or somebody else could have."""
 
 
+class Newer(Refused):
+    """A file of the state is whole, and a newer version of us has written it: it is kept, and not understood."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__("{} was written by a newer version of kexec-initd".format(path), "install that version again")
+
+
 def path_of(root: Path, file: StateFile) -> Path:
     """Return the path of `file` as the host sees it."""
     return Path(LASTING if isinstance(file, Lasting) else find_state_directory(root)) / str(file.value)

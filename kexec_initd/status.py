@@ -15,6 +15,7 @@ from kexec_initd.integration.manifest import is_installed, read_manifest
 from kexec_initd.running_boot import read_uptime
 from kexec_initd.settings import Settings
 from kexec_initd.state import Damaged, Volatile
+from kexec_initd.wishes import find_copied
 
 
 class Status(NamedTuple):
@@ -23,9 +24,10 @@ class Status(NamedTuple):
     `installed` is false, too, where a reboot cannot go through what is left of an installation. `deviations` are all things
     that are not as `install` would have them, a sentence each.
     `loaded_stale`: a kernel package or an initramfs has changed since, and a reboot will load again.
-    `last_attempt` is the id of the last kexec, `last_outcome` "arrived", "lost", "failed", "replaced" or "under-way", `last_time`
-    in seconds since 1970, `kexecs` how many have arrived since the last boot through firmware, `kexecs_total` how many ever,
-    `firmware_days` how many days ago that boot was. `guard` says why the guard is closed; it is None where it is open.
+    `last_attempt` is the id of the last kexec, `last_outcome` "arrived", "lost", "failed", "replaced" or "under-way",
+    `last_time` in seconds since 1970, `kexecs` how many have led to a boot since the last one through firmware, `kexecs_total`
+    how many ever have arrived, `firmware_days` how many days ago that boot was. `guard` says why the guard is closed; it is
+    None where it is open.
     `last_reboot` is "kexec" or "cold", with the code and the sentence of a cold one; None before the first.
     `watchdog` says whether one will watch the jump, and why not; it is None where none is wanted.
     """
@@ -98,7 +100,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         if installed or deviations
         else "kexec-initd is not installed: kexec-initd install",
         preload=_read_log(host.root),
-        warnings=warnings,
+        warnings=[*warnings, *find_copied(host)],
     )
 
 

@@ -2,13 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 from kexec_initd import attempts, stamp
 from kexec_initd.bootloader import BootEntry, Change
+from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.bootloader.naming import entry_for
 from kexec_initd.bootloader.selecting import HINT, find_same, select
 from kexec_initd.bootloader.target import Reading, read_target
+from kexec_initd.cmdline import has_own_words
 from kexec_initd.codes import Code
 from kexec_initd.editing import check_one_off, edited
 from kexec_initd.errors import Error, UsageError
@@ -88,6 +90,17 @@ def find_again(host: Host, settings: Settings, loaded: stamp.Loaded) -> Wish:
         return Wish(None, (), "", CHANGING)
     title, cmdline = loaded.chosen
     return _chosen(find_same(reading.menu, title, loaded.kernel, loaded.initrds, cmdline), settings, config, reading)
+
+
+def find_copied(host: Host) -> List[str]:
+    """Return a warning for each entry of the boot loader whose command line was copied from that of a kexec."""
+    try:
+        entries = [offered.entry for offered in find_menu(host.root).offered if offered.entry is not None]
+    except Error:
+        return []
+    copied = [entry.title for entry in entries if not entry.running and has_own_words(entry.cmdline)]
+    told = 'the boot loader\'s entry "{}" has words of kexec-initd on its command line, copied from a running system: remove them'
+    return [told.format(title) for title in copied]
 
 
 def _read(host: Host) -> Tuple[Optional[Reading], Tuple[str, ...]]:

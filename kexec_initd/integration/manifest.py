@@ -14,7 +14,7 @@ from kexec_initd.errors import Refused
 from kexec_initd.files import write_atomic
 from kexec_initd.integration.records import STATE_DIR
 from kexec_initd.integration.tree import observe
-from kexec_initd.state import Lasting
+from kexec_initd.state import Lasting, Newer
 from kexec_initd.ways import check_path, locate
 
 VERSION = 1
@@ -118,6 +118,8 @@ def format_manifest(manifest: Manifest) -> bytes:
 def parse_manifest(data: bytes) -> Manifest:
     """Return the manifest in `data`. Raises ValueError, KeyError, TypeError or AttributeError for anything but a whole one."""
     fields = sealing.load(data)
+    if isinstance(fields.get("version"), int) and fields["version"] > VERSION:
+        raise Newer(PATH)
     if set(fields) != FIELDS:
         raise ValueError("it has other fields")
     if fields["version"] != VERSION:

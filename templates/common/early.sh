@@ -175,7 +175,9 @@ decide_for_loaded () {
 }
 
 is_record () {
+	whole=
 	read_whole || return 1
+	whole=yes
 	case $body in
 	"kexec-initd attempts 1$newline"*) ;;
 	*) return 1 ;;

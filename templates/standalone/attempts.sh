@@ -19,8 +19,12 @@ read_record () {
 	if [ ! -e "$attempts" ] && [ ! -L "$attempts" ]; then
 		return 0
 	fi
+	newer=
 	if [ ! -L "$attempts" ] && [ -f "$attempts" ] && take_record <"$attempts"; then
 		return 0
+	elif [ -n "$newer" ]; then
+		reason="$attempts was written by a newer version of kexec-initd: install that version again, or remove the file"
+		return 1
 	fi
 	damaged=yes
 	reason="the record of attempts $attempts is damaged or cannot be trusted; it is begun anew"
@@ -28,9 +32,16 @@ read_record () {
 }
 
 take_record () {
-	if ! is_trusted 0 "$attempts" || ! size_of /proc/self/fd/0 4096 >/dev/null || ! is_record; then
+	if ! is_trusted 0 "$attempts" || ! size_of /proc/self/fd/0 4096 >/dev/null; then
+		return 1
+	elif ! is_record; then
+		case $body in
+		"kexec-initd attempts 1$newline"*) ;;
+		"kexec-initd attempts "[1-9]*) newer=$whole ;;
+		esac
 		return 1
 	fi
+	total=
 	set -f
 	IFS=$newline
 	for line in $body; do
@@ -43,10 +54,17 @@ take_record () {
 		last) last=$rest ;;
 		guard) guard=$rest ;;
 		why) why=$rest ;;
+		kexec-initd) ;;
+		*) newer=yes ;;
 		esac
 	done
 	set +f
 	unset IFS
+	if [ -n "$newer" ]; then
+		return 1
+	fi
+	# A version before has counted only these.
+	total=${total:-$kexecs}
 	boots=${guard%% *}
 	is_number "$kexecs" && is_number "$total" && is_number "$firmware" && { [ "$guard" = - ] || is_number "$boots"; }
 }

@@ -1,9 +1,6 @@
 """What comes between the steps of a shutdown in plain shell: a package, a load, a removal, a /var that is not mounted."""
 
 import os
-import struct
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -146,8 +143,12 @@ PAUSE = "echo >/pausing; while [ ! -e /go ]; do real-sleep 0.1; done; echo 1 >/s
 
 def test_alone_a_load_that_ends_after_the_decision_is_taken_back(alone: StandaloneJail) -> None:
     alone.fake("kexec", KEXEC.format(PAUSE))
-    alone.write("etc/init.d/begin", "sh /etc/init.d/kexec-initd load >/said 2>&1 &\nwhile [ ! -e /pausing ]; do real-sleep 0.1; done\n"
-                ": >/no-kexec-reboot\nsh /etc/init.d/kexec-initd stop\n: >/go\nwait\n")  # fmt: skip
+    lines = (
+        "sh /etc/init.d/kexec-initd load >/said 2>&1 &",
+        "while [ ! -e /pausing ]; do real-sleep 0.1; done",
+        ": >/no-kexec-reboot; sh /etc/init.d/kexec-initd stop; : >/go; wait",
+    )
+    alone.write("etc/init.d/begin", "\n".join(lines) + "\n")
     said = alone.run("begin").said
     assert said == "kexec-initd: reboot will go through firmware: asked for by /no-kexec-reboot\n"
     assert (alone.root / "said").read_text() == "kexec-initd: nothing is loaded at boot: the machine is shutting down\n"
@@ -156,7 +157,9 @@ def test_alone_a_load_that_ends_after_the_decision_is_taken_back(alone: Standalo
     assert not (alone.root / STATE / "stamp").exists()
 
 
-@pytest.mark.parametrize("mark, why", [("removed", "kexec-initd was removed"), ("stopping", "the machine is shutting down")])
+@pytest.mark.parametrize(
+    "mark, why", [("removed", "kexec-initd was removed"), ("stopping", "the machine is shutting down")]
+)
 def test_alone_no_load_begins_beside_a_removal_or_a_shutdown(alone: StandaloneJail, mark: str, why: str) -> None:
     alone.write(STATE + "/" + mark, "")
     assert alone.run("kexec-initd", "load").said == "kexec-initd: nothing is loaded at boot: {}\n".format(why)
@@ -200,7 +203,9 @@ def test_alone_under_another_init_system_nothing_is_loaded(alone: StandaloneJail
     alone.run("kexec-initd", "load")
     alone.write("proc/1/" + proc, name)
     said = alone.run("kexec-initd", "load").said
-    assert "the running init system is {}, in which".format(name.split()[-1 if proc == "comm" else 1].strip("()")) in said
+    assert (
+        "the running init system is {}, in which".format(name.split()[-1 if proc == "comm" else 1].strip("()")) in said
+    )
     assert (alone.root / "sys/kernel/kexec_loaded").read_text() == "0\n"
     assert not (alone.root / STATE / "stamp").exists()
 

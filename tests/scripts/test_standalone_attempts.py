@@ -195,6 +195,29 @@ def test_whatever_is_in_place_of_the_record_means_cold_once(
     assert not (jail.root / "canary").exists()
 
 
+@pytest.mark.parametrize("old, new", [(b"attempts 1\n", b"attempts 2\n"), (b"why -\n", b"why -\nslots a\n")])
+def test_a_record_of_a_newer_version_means_cold_and_is_kept(jail: StandaloneJail, old: bytes, new: bytes) -> None:
+    data = attempts.format_record(Record(BOOTS[0], 7, 70)).replace(old, new)
+    data = sealing.seal(data[: data.rindex(b"end ")])
+    (jail.root / RECORD).parent.mkdir()
+    place = jail.put(RECORD, data, 0o600)
+    why = "/{} was written by a newer version of kexec-initd: install that version again, or remove the file".format(
+        RECORD
+    )
+    assert "nothing is loaded at boot: " + why in boot(jail, 1)
+    assert jail.run("kexec-initd", "stop").said == COLD + why + "\n"
+    assert place.read_bytes() == data
+
+
+def test_a_record_of_an_older_version_is_read(jail: StandaloneJail) -> None:
+    record = Record(BOOTS[0], 7, 70, guard=Guard(1, Attempt("aaaa", 1, "0123abcd", "6.1")))
+    lines = attempts.format_record(record).splitlines(keepends=True)
+    older = b"".join(line for line in lines if line.split(b" ")[0] not in (b"total", b"firmware", b"why", b"end"))
+    jail.put("record", sealing.seal(older), 0o600)
+    done = jail.drive('attempts=/record; read_record && echo "$kexecs,$total,$firmware,$guard"')
+    assert done.said == "7,7,0,1 aaaa 1 0123abcd 6.1\n"
+
+
 def test_every_kind_of_damage_is_told(jail: StandaloneJail) -> None:
     chance = random.Random(6)
     data = attempts.format_record(Record(BOOTS[0], 7, guard=Guard(1, Attempt("aaaa", 1, "0123abcd", "6.1"))))

@@ -1,4 +1,4 @@
-"""Loads that are cut short, or overtaken by a shutdown, a removal, a package: at each moment it is known whose is what is loaded."""
+"""Loads that are cut short, or overtaken by a shutdown, a removal, a package: it is known whose is what is loaded."""
 
 import os
 import signal
@@ -53,6 +53,11 @@ def wait_for(what: Callable[[], bool]) -> None:
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def terminate_me() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(1)
 
 
 def is_free(root: Path) -> bool:
@@ -197,13 +202,16 @@ def test_a_package_that_marks_a_change_in_the_midst_of_the_early_step_is_never_j
 ) -> None:
     if record is not None:
         state.write(ready.root, Lasting.ATTEMPTS, attempts.format_record(record))
-    place = {"settle": attempts.settle, "load": kexec.load, "begin": attempts.begin}[moment]
+    places: "dict[str, Callable[..., object]]" = {
+        "settle": attempts.settle, "load": kexec.load, "begin": attempts.begin,
+    }  # fmt: skip
+    place = places[moment]
     module = kexec if moment == "load" else attempts
 
     def marked(*args: object) -> object:
         with (state.directory(ready.root, Volatile.CHANGED) / "changed").open("a") as file:
             file.write(".")
-        return place(*args)  # type: ignore[arg-type]
+        return place(*args)
 
     monkeypatch.setattr(module, moment, marked)
     decided = shutdown.prepare(gather(ready.root), Settings())
@@ -239,8 +247,7 @@ def test_what_is_ignored_stays_ignored_and_what_was_taken_is_given_back(ready: F
         with load_lock.lock(ready.root):
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
             with pytest.raises(KeyboardInterrupt):
-                os.kill(os.getpid(), signal.SIGTERM)
-                time.sleep(1)
+                terminate_me()
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     finally:
         signal.signal(signal.SIGHUP, before)

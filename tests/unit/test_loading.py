@@ -13,6 +13,7 @@ from kexec_initd.assessment import assess, with_files_read
 from kexec_initd.bootloader.naming import entry_for
 from kexec_initd.errors import Error, Refused
 from kexec_initd.host import gather
+from kexec_initd.load_lock import lock
 from kexec_initd.settings import Settings
 from kexec_initd.state import Volatile
 from tests.unit.fake_host import FakeHost, running_entry, with_kernel
@@ -296,7 +297,7 @@ def test_configuration_of_the_kernel(ready: FakeHost) -> None:
 
 
 def test_a_preload_that_still_runs_is_waited_for_and_then_given_up(ready: FakeHost) -> None:
-    with shutdown.lock(ready.root), pytest.raises(Error, match="another kexec-initd"), shutdown.lock(ready.root, 0.2):
+    with lock(ready.root), pytest.raises(Error, match="another kexec-initd"), lock(ready.root, 0.2):
         pass
 
 

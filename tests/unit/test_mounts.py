@@ -27,7 +27,9 @@ HOME = "/var/lib/kexec-initd"
     ("/dev/a\\n\\n/var", "", None),
     (None, "", None),
 ])  # fmt: skip
-def test_what_fstab_has_and_is_not_mounted(fake: FakeHost, fstab: "str | None", mounts: str, found: "str | None") -> None:
+def test_what_fstab_has_and_is_not_mounted(
+    fake: FakeHost, fstab: "str | None", mounts: str, found: "str | None"
+) -> None:
     if fstab is not None:
         fake.write("etc/fstab", fstab.replace("\\n", "\n").replace("\\t", "\t").replace("\\\\", "\\") + "\n")
     fake.write("proc/mounts", "/dev/vda1 / ext4 rw 0 0\n" + mounts + "\n")

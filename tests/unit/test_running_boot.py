@@ -164,3 +164,17 @@ def test_a_boot_id_of_another_form_means_cold_and_is_told(ready: FakeHost, text:
     with pytest.raises(Error, match="which boot this is cannot be told"):
         settle(gather(ready.root), 3)
     status.as_text(status.gather_status(gather(ready.root), Settings(), []))
+
+
+@pytest.mark.parametrize("words, warned", [
+    ("kexec_initd.attempt=0123456789abcdef", True), ("quiet kexec_initd.append nomodeset", True),
+    ("-- kexec_initd.panic=30", True), ("kexec_initd", False), ("x=kexec_initd.attempt=1", False),
+])  # fmt: skip
+def test_an_entry_that_was_copied_from_a_kexec_is_told(ready: FakeHost, words: str, warned: bool) -> None:
+    ready.write("etc/fstab", "/dev/vda1 / ext4 defaults 0 1\n")
+    ready.write(
+        "boot/grub/grub.cfg", "menuentry copy {\nlinux /boot/vmlinuz-6.1.0-test root=/dev/vda1 " + words + "\n}\n"
+    )
+    found = status.gather_status(gather(ready.root), Settings(), ["another"])
+    assert found.warnings[0] == "another"
+    assert any('entry "copy" has words of kexec-initd' in text for text in found.warnings) == warned

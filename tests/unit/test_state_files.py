@@ -71,6 +71,9 @@ ROWS: Dict[StateFile, Row] = {
 HARMLESS: Dict[StateFile, bytes] = {
     Volatile.DECISION: b"kexec\n",
     Volatile.CHANGED: b"..",
+    Volatile.STOPPING: b"",
+    Volatile.REMOVED: b"",
+    Volatile.BEFORE: b"kexec-initd attempts 1\n",  # copied to where the record of attempts is, and judged there
     Volatile.LOCK: b"",
     Volatile.PRELOAD_LOG: b"loaded kernel 6.1\n",
     Volatile.LAST_COLD: b"cold-once asked for\n",
