@@ -77,7 +77,6 @@ DECIDING: Dict[str, Tuple[Callable[[Path], object], str]] = {
     "original gone": (lambda root: (root / KEPT / "reboot").unlink(), "originals/reboot is missing"),
     "originals gone": (lambda root: shutil.rmtree(str(root / KEPT)), "originals/kexec is missing"),
     "original emptied": (lambda root: put(root / KEPT / "reboot", b""), "originals/reboot is empty"),
-    "original changed": (lambda root: cut(root / KEPT / "kexec", 200), "originals/kexec is not what was kept"),
     "original of ours": (lambda root: shutil.copy(str(root / "etc/init.d/reboot"), str(root / KEPT)), "one of our own scripts"),
     "left out by startpar": (lambda root: depend(root, "TARGETS = umountfs reboot"), ".depend.stop does not name kexec-initd"),
 }  # fmt: skip
@@ -87,6 +86,7 @@ OTHERS: Dict[str, Tuple[Callable[[Path], object], str]] = {
         lambda root: put(root / "etc/rc.local", (root / "etc/rc.local").read_bytes().replace(b"preload", b"no")),
         "our block in /etc/rc.local was changed",
     ),
+    "original changed": (lambda root: cut(root / KEPT / "kexec", 200), "originals/kexec is not what was kept"),
     "hook gone": (lambda root: (root / "etc/kernel/postinst.d/zzz-kexec-initd").unlink(), "postinst.d/zzz-kexec-initd is gone"),
 }  # fmt: skip
 
