@@ -84,11 +84,12 @@ def test_output_that_cannot_be_written_is_one_line_and_a_failure(
         if argv[-1].startswith("--") and "run" not in argv[-1] and "json" not in argv[-1]
         else [*argv, "--root", str(root)]
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "kexec_initd", *words],
-        stdout=open("/dev/full", "w"), stderr=subprocess.PIPE, universal_newlines=True, check=False, timeout=60, cwd=str(TOP),
-        env=dict(os.environ, PYTHONUNBUFFERED=unbuffered),
-    )  # fmt: skip
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "kexec_initd", *words],
+            stdout=full, stderr=subprocess.PIPE, universal_newlines=True, check=False, timeout=60, cwd=str(TOP),
+            env=dict(os.environ, PYTHONUNBUFFERED=unbuffered),
+        )  # fmt: skip
     lines = [line for line in done.stderr.splitlines() if "warning" not in line]
     assert (done.returncode, lines) == (1, ["kexec-initd: cannot write to standard output: No space left on device"])
 
@@ -113,7 +114,7 @@ def test_an_entry_of_a_submenu_has_a_name_that_no_shell_takes_for_something_else
     menu = find_menu(host.root)
     found = select(menu, name)
     assert found is not None and found.title == "third"
-    assert "  1/1  more>third (" in listing.as_text(menu)
+    assert "  1/1  third (" in listing.as_text(menu)
     assert select(menu, "1/9") is None
 
 
