@@ -119,7 +119,7 @@ def test_an_entry_of_a_submenu_has_a_name_that_no_shell_takes_for_something_else
 
 
 def test_what_is_loaded_is_named_and_a_cold_reboot_all_the_same_is_told(
-    host: FakeHost, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    host: FakeHost, capsys: "pytest.CaptureFixture[str]", monkeypatch: "pytest.MonkeyPatch"
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     args = cli.make_parser().parse_args(["load", "1/1"])
@@ -146,7 +146,7 @@ REASONS: Dict[str, Tuple[Callable[[FakeHost], object], str]] = {
 @pytest.mark.parametrize("dry", [True, False])
 @pytest.mark.parametrize("case", REASONS)
 def test_load_says_why_the_reboot_will_be_cold(
-    host: FakeHost, tmp_path: Path, case: str, dry: bool, capsys: pytest.CaptureFixture[str]
+    host: FakeHost, tmp_path: Path, case: str, dry: bool, capsys: "pytest.CaptureFixture[str]"
 ) -> None:
     harm, words = REASONS[case]
     put(host.root / "etc/init.d/reboot", (make_tree(tmp_path / "tree") / "etc/init.d/reboot").read_bytes())
@@ -219,7 +219,7 @@ def test_a_directory_that_others_may_change_is_not_to_be_removed(tmp_path: Path,
 
 @pytest.mark.parametrize("verb", ["install", "uninstall"])
 def test_warnings_are_on_standard_error_where_packages_show_them(
-    tmp_path: Path, verb: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, verb: str, capsys: "pytest.CaptureFixture[str]"
 ) -> None:
     root = make_tree(tmp_path / "root")
     put(root / "etc/rc.local", b"#!/bin/sh\nexit 0\nfoo\n")
