@@ -14,7 +14,7 @@ from kexec_initd.integration.block import read_block
 from kexec_initd.integration.conffiles import DIVERSIONS, is_diverted
 from kexec_initd.integration.links import find_links
 from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, read_manifest
-from kexec_initd.integration.originals import describe_loss, is_ours, kept_path
+from kexec_initd.integration.originals import find_loss, is_ours, kept_path
 from kexec_initd.integration.records import DEBIAN_HOOKS, INTEGRATIONS, NAME, RHEL_HOOKS
 from kexec_initd.integration.tree import Observed, observe
 from kexec_initd.ways import below, locate
@@ -56,9 +56,10 @@ def find_deviations(root: Path) -> List[Deviation]:
     for entry in found.entries:
         decides = entry.path not in OPTIONAL and (entry.kind is not Kind.SYMLINK or "/rc6.d/" in entry.path)
         deviations.extend(Deviation(entry.path, text, decides) for text in _describe(root, entry))
-        loss = describe_loss(root, entry) if entry.kind is Kind.REPLACED else None
+        loss = find_loss(root, entry) if entry.kind is Kind.REPLACED else None
         if loss is not None:
-            deviations.append(Deviation(kept_path(entry.path), loss, decides, ""))
+            # One that somebody has edited stands in the way of a removal only.
+            deviations.append(Deviation(kept_path(entry.path), loss.text, decides and not loss.edited, ""))
     if found.find(LAST_STEP) is not None:
         deviations.extend(_find_order(root))
     return deviations

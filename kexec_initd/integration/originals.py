@@ -8,7 +8,7 @@ has no say: it brings none of these files, and its database must not be asked fr
 import hashlib
 import os
 from pathlib import Path
-from typing import List, Optional
+from typing import List, NamedTuple, Optional
 
 from kexec_initd.errors import Refused
 from kexec_initd.files import digest
@@ -20,6 +20,13 @@ from kexec_initd.ways import locate
 
 AFTERWARDS = "then {} can be removed".format(NAME)
 SCRIPT_MODE = 0o755
+
+
+class Loss(NamedTuple):
+    """Why an original cannot be restored as things are, and what to do; `edited`: there is a script, but another one."""
+
+    text: str
+    edited: bool
 
 
 def kept_path(path: str) -> str:
@@ -91,14 +98,16 @@ def as_restored(entry: Entry, kept: Observed) -> Observed:
     )
 
 
-def describe_loss(root: Path, entry: Entry) -> Optional[str]:
-    """Say what is wrong with the original of `entry` where it will be missed, and what to do; None where all is well."""
+def find_loss(root: Path, entry: Entry) -> Optional[Loss]:
+    """Return what is wrong with the original of `entry` where it will be missed; None where all is well."""
     try:
         kept = observe(root, kept_path(entry.path))
     except Refused as error:
-        return str(error)
+        return Loss(str(error), False)
     damage = find_damage(root, entry, kept)
-    return None if damage is None or not is_missed(root, entry, kept) else str(refuse_loss(root, entry, kept, damage))
+    if damage is None or not is_missed(root, entry, kept):
+        return None
+    return Loss(str(refuse_loss(root, entry, kept, damage)), is_foreign(kept))
 
 
 def refuse_loss(root: Path, entry: Entry, kept: Optional[Observed], damage: str) -> Refused:
@@ -118,7 +127,7 @@ def describe_repair(root: Path, entry: Entry, kept: Optional[Observed]) -> str:
     else:
         hint = "{}, {}".format(" && ".join(_repair_commands(root, entry, kept, brought)), AFTERWARDS)
     if kept is not None and is_foreign(kept):
-        return "if it is as it should be, mv {} {}, {}; else {}".format(target, entry.path, AFTERWARDS, hint)
+        return "if it is as it should be, mv {} {} && {} install; else {}".format(target, entry.path, NAME, hint)
     return hint
 
 

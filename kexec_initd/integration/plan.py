@@ -18,7 +18,7 @@ from kexec_initd.integration.block import read_block
 from kexec_initd.integration.changes import Action, Change, Plan, Step, describe, save_edited
 from kexec_initd.integration.deviations import is_linked, is_ordered
 from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, find_unfinished, read_manifest
-from kexec_initd.integration.originals import describe_loss, find_damage, is_foreign, is_ours, kept_path
+from kexec_initd.integration.originals import find_damage, find_loss, is_foreign, is_ours, kept_path
 from kexec_initd.integration.records import ORIGINALS_DIR, STATE_DIR, Block, Integration, Presence, Script
 from kexec_initd.integration.removal import plan_uninstall
 from kexec_initd.integration.render import (
@@ -131,7 +131,7 @@ def _find_losses(root: Path, changes: Sequence[Change]) -> List[str]:
     """Return, for each original that could not be restored as things are, what is wrong and what to do."""
     replaced = [change for change in changes if change.entry.kind is Kind.REPLACED]
     settled = [change for change in replaced if not any(step.action is Action.KEEP for step in change.steps)]
-    return [text for text in (describe_loss(root, change.entry) for change in settled) if text is not None]
+    return [loss.text for loss in (find_loss(root, change.entry) for change in settled) if loss is not None]
 
 
 def _keep(path: str, seen: Observed, kept: Optional[Observed], diverted: bool, known: Optional[Entry]) -> List[Step]:

@@ -112,7 +112,9 @@ def test_an_emptied_script_is_not_kept_as_the_original(site: Site) -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_script_of_the_admin_that_was_wrapped_is_missed_and_one_that_never_was_is_not(tmp_path: Path, shell: str) -> None:
+def test_a_script_of_the_admin_that_was_wrapped_is_missed_and_one_that_never_was_is_not(
+    tmp_path: Path, shell: str
+) -> None:
     site = Site(tmp_path, shell, "rhel:6")
     site.must(site.install())
     site.must(site.uninstall())

@@ -151,7 +151,7 @@ def test_a_loop_of_links_is_no_file(tmp_path: Path) -> None:
     ],
 )
 def test_the_flags_of_files_are_asked_for_by_the_number_of_the_architecture(
-    monkeypatch: pytest.MonkeyPatch, machine: str, size: int, numbers: object
+    monkeypatch: "pytest.MonkeyPatch", machine: str, size: int, numbers: object
 ) -> None:
     monkeypatch.setattr(struct, "calcsize", lambda form: size)
     assert (number(GET, machine), number(SET, machine)) == numbers

@@ -25,7 +25,7 @@ BROUGHT = {"/etc/init.d/reboot": REBOOT.encode()}
 
 
 @pytest.fixture(name="installed", scope="module")
-def _installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _installed(tmp_path_factory: "pytest.TempPathFactory") -> Path:
     root = make_tree(tmp_path_factory.mktemp("installed") / "root")
     execute(plan_install(gather(root)))
     return root
@@ -209,7 +209,7 @@ def test_install_warns_and_does_not_forget_what_the_original_was(root: Path, cas
     assert after is not None and after.find("/" + PLACE) == found.find("/" + PLACE)
 
 
-def test_originals_on_another_file_system_are_copied_back(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_originals_on_another_file_system_are_copied_back(root: Path, monkeypatch: "pytest.MonkeyPatch") -> None:
     rename = os.rename
 
     def across(source: str, target: str) -> None:
