@@ -30,6 +30,7 @@ class Volatile(enum.Enum):
     ATTENDED = "attended"  # the uptime at which `trial` was called
     LOCK = "lock"
     PRELOAD_LOG = "preload.log"
+    PRELOADED = "preloaded"  # the id of the boot at whose end `preload` was called
     LAST_COLD = "last-cold"  # why the running boot came through firmware; empty for a kexec
 
 

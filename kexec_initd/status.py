@@ -11,6 +11,7 @@ from kexec_initd.cmdline import find_attempt
 from kexec_initd.codes import Code
 from kexec_initd.errors import one_line
 from kexec_initd.host import Host
+from kexec_initd.integration.boot_end import find_missed_preload, was_preload_called
 from kexec_initd.integration.manifest import is_installed
 from kexec_initd.settings import Settings
 from kexec_initd.state import Damaged, Volatile
@@ -24,6 +25,7 @@ class Status(NamedTuple):
     seconds since 1970, `kexecs` how many have arrived since the last boot through firmware, `kexecs_total` how many ever,
     `firmware_days` how many days ago that boot was. `guard` says why the guard is closed; it is None where it is open.
     `last_reboot` is "kexec" or "cold", with the code and the sentence of a cold one; None before the first.
+    `preload_called` tells whether the step at the end of the boot was, and `preload` what that load has said.
     `watchdog` says whether one will watch the jump, and why not; it is None where none is wanted.
     """
 
@@ -51,6 +53,7 @@ class Status(NamedTuple):
     reboot: str
     code: str
     reason: str
+    preload_called: bool
     preload: Optional[str]
     warnings: List[str]
 
@@ -63,6 +66,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
     goes = found.decision.kexec and installed
     record, last = found.record, found.record.last
     days = guard.days_since_firmware(record, time.time(), attempts.read_uptime(host.root))
+    missed = find_missed_preload(host) if installed else None
     cold = reasons.find(host.root, record, find_attempt(host.cmdline or ""))
     return Status(
         installed=installed,
@@ -89,8 +93,9 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         reboot="kexec" if goes else "cold",
         code=(found.decision.code if installed else Code.NOT_INSTALLED).value,
         reason=found.decision.reason if installed else "kexec-initd is not installed: kexec-initd install",
+        preload_called=was_preload_called(host),
         preload=_read_log(host.root),
-        warnings=warnings,
+        warnings=warnings + ([missed] if missed else []),
     )
 
 

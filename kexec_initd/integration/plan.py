@@ -13,7 +13,7 @@ from kexec_initd import commands
 from kexec_initd.errors import Refused
 from kexec_initd.files import digest
 from kexec_initd.host import Host
-from kexec_initd.integration import diversion, rc_local
+from kexec_initd.integration import diversion
 from kexec_initd.integration.block import read_block
 from kexec_initd.integration.changes import Action, Change, Plan, Step, describe, save_edited
 from kexec_initd.integration.links import find_links
@@ -160,10 +160,7 @@ def _plan_block(site: Site, block: Block) -> Tuple[List[Change], List[str]]:
     if seen is None or seen.data != wanted.after:
         content = own(wanted.after, wanted.mode, ()) if seen is None else seen._replace(data=wanted.after, mtime_ns=0)
         steps.append(Step(Action.WRITE, path, "", content))
-    warnings = []
-    if block.optional and rc_local.has_early_exit(wanted.after):
-        warnings.append("{} has an exit before the block: the preload may never run".format(path))
-    return [Change(entry, _data(seen), wanted.after, tuple(steps))], warnings
+    return [Change(entry, _data(seen), wanted.after, tuple(steps))], []
 
 
 def _plan_links(site: Site, record: Integration) -> List[Change]:

@@ -70,6 +70,7 @@ HARMLESS: Dict[StateFile, bytes] = {
     Volatile.CHANGED: b"..",
     Volatile.LOCK: b"",
     Volatile.PRELOAD_LOG: b"loaded kernel 6.1\n",
+    Volatile.PRELOADED: b"0123-4567\n",
     Volatile.LAST_COLD: b"cold-once asked for\n",
     Lasting.LAST_COLD: b"cold-once asked for by /no-kexec-reboot\n",
     Lasting.LOCK: b"",
