@@ -464,7 +464,7 @@ def test_two_at_once(tmp_path: Path, shell: str) -> None:
     site = Site(tmp_path, shell)
     site.jail.write("var/lib/kexec-initd/x", "")
     with subprocess.Popen(["sleep", "60"]) as holder:
-        (site.root / "var/lib/kexec-initd/lock").symlink_to(str(holder.pid))
+        (site.root / "var/lib/kexec-initd/lock").symlink_to("{}-".format(holder.pid))
         done = site.install()
         assert done.code == 1 and "another install or uninstall is under way" in done.said
         holder.kill()
