@@ -12,6 +12,7 @@ from kexec_initd import commands
 from kexec_initd.files import read_text
 from kexec_initd.runtime import find_hooks
 from kexec_initd.settings import Settings
+from kexec_initd.ways import below
 
 PROGRAMS = "etc/kexec-initd/arrival.d"
 PROGRAM_TIMEOUT = 15.0
@@ -50,8 +51,8 @@ def _check(root: Path, settings: Settings, say: Callable[[str], None]) -> Option
 
 def has_default_route(root: Path) -> bool:
     """Tell whether the kernel has a default route for IPv4 or IPv6, as /proc/net shows its tables."""
-    four = [line.split() for line in (read_text(root / "proc/net/route") or "").split("\n")[1:]]
-    six = [line.split() for line in (read_text(root / "proc/net/ipv6_route") or "").split("\n")]
+    four = [line.split() for line in (read_text(below(root, "proc/net/route")) or "").split("\n")[1:]]
+    six = [line.split() for line in (read_text(below(root, "proc/net/ipv6_route")) or "").split("\n")]
     return any(len(row) > 7 and (row[1], row[7]) == ("0" * 8, "0" * 8) and _is_way(row[3]) for row in four) or any(
         len(row) > 9 and (row[0], row[1]) == ("0" * 32, "00") and row[9] != "lo" and _is_way(row[8]) for row in six
     )

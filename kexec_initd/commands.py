@@ -15,6 +15,7 @@ from typing import BinaryIO, Dict, Optional, Sequence
 import sh
 
 from kexec_initd.errors import Error
+from kexec_initd.ways import below
 
 SEARCH = ("sbin", "usr/sbin", "bin", "usr/bin")
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "LANG": "C"}
@@ -36,7 +37,7 @@ class CommandError(Error):
 def find(root: Path, name: str) -> Optional[Path]:
     """Return the program `name` in the system directories below `root`, or None."""
     for directory in SEARCH:
-        path = root / directory / name
+        path = below(root, "{}/{}".format(directory, name))
         if path.is_file() and path.stat().st_mode & 0o111:
             return path
     return None

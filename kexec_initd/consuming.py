@@ -11,21 +11,16 @@ Documentation/filesystems/efivarfs.rst).
 
 import contextlib
 import errno
-import fcntl
 import os
-import struct
 from pathlib import Path
 from typing import Iterator, List, Sequence
 
 from kexec_initd.bootloader import Change
-from kexec_initd.bootloader.naming import below
 from kexec_initd.errors import Error
 from kexec_initd.files import distrust
+from kexec_initd.inode_flags import IMMUTABLE, read_flags, write_flags
+from kexec_initd.ways import below
 
-# linux/fs.h and asm-generic/ioctl.h: the size in the number is that of a long, what is passed is an int.
-GET_FLAGS = 2 << 30 | struct.calcsize("l") << 16 | ord("f") << 8 | 1
-SET_FLAGS = 1 << 30 | struct.calcsize("l") << 16 | ord("f") << 8 | 2
-IMMUTABLE = 0x10
 WITHOUT_FLAGS = (errno.ENOTTY, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 OPEN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -46,14 +41,14 @@ def consume(root: Path, changes: Sequence[Change]) -> None:
 def restore(root: Path, changes: Sequence[Change]) -> None:
     """Undo `changes` as far as that is possible."""
     for change in changes:
-        path = below(root, change.path)
+        path = below(root, str(change.path), follow=False)
         created = os.O_CREAT | os.O_EXCL if change.after is None else 0
         with contextlib.suppress(OSError), _opened(path, os.O_WRONLY | created) as fd:
             _overwrite(fd, change.before)
 
 
 def _apply(root: Path, change: Change) -> None:
-    path = below(root, change.path)
+    path = below(root, str(change.path), follow=False)
     with _opened(path, os.O_RDONLY if change.after is None else os.O_RDWR) as fd:
         reason = distrust(os.fstat(fd))
         if reason:
@@ -91,25 +86,20 @@ def _delete(fd: int, path: Path) -> None:
     """Delete the file that is open as `fd`, for which it must not be immutable."""
     flags = _get_flags(fd)
     if flags & IMMUTABLE:
-        _set_flags(fd, flags & ~IMMUTABLE)
+        write_flags(fd, flags & ~IMMUTABLE)
     try:
         os.unlink(str(path))
     except OSError:
         if flags & IMMUTABLE:
-            _set_flags(fd, flags)
+            write_flags(fd, flags)
         raise
 
 
 def _get_flags(fd: int) -> int:
     """Return the flags of chattr(1); none where the file system knows none."""
-    flags = bytearray(struct.calcsize("l"))
     try:
-        fcntl.ioctl(fd, GET_FLAGS, flags)
+        return read_flags(fd)
     except OSError as error:
         if error.errno not in WITHOUT_FLAGS:
             raise
-    return int(struct.unpack_from("i", flags)[0])
-
-
-def _set_flags(fd: int, flags: int) -> None:
-    fcntl.ioctl(fd, SET_FLAGS, struct.pack("i", flags).ljust(struct.calcsize("l"), b"\0"))
+        return 0

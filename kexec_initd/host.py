@@ -14,6 +14,7 @@ import distro
 
 from kexec_initd.files import exists, read_text
 from kexec_initd.surroundings import find_container, find_runlevel, find_state_directory, is_chroot
+from kexec_initd.ways import below
 
 
 class Family(enum.Enum):
@@ -85,13 +86,13 @@ def gather(root: Path) -> Host:
         distribution=identifier or "unknown",
         release=release,
         init=find_init(root),
-        kernel_release=read_text(root / "proc/sys/kernel/osrelease"),
-        cmdline=read_text(root / "proc/cmdline"),
+        kernel_release=read_text(below(root, "proc/sys/kernel/osrelease")),
+        cmdline=read_text(below(root, "proc/cmdline")),
         container=find_container(root),
         chroot=is_chroot(root),
         runlevel=find_runlevel(root),
         state_dir=find_state_directory(root),
-        machine=read_text(root / "proc/sys/kernel/arch") or os.uname().machine,  # the file is there from 6.1 on
+        machine=read_text(below(root, "proc/sys/kernel/arch")) or os.uname().machine,  # the file is there from 6.1 on
     )
 
 
@@ -110,11 +111,11 @@ def identify(root: Path) -> Tuple[str, str, str]:
 def find_release_files(root: Path) -> List[str]:
     """Return every file below `root` that distro may open."""
     try:
-        names = os.listdir(str(root / "etc"))
+        names = os.listdir(str(below(root, "etc")))
     except OSError:
         names = []
     found = ["etc/" + name for name in names if RELEASE_NAME.match(name)]
-    return [str(root / name) for name in (*OS_RELEASES, *found)]
+    return [str(below(root, name)) for name in (*OS_RELEASES, *found)]
 
 
 def _is_unfit(path: str) -> bool:
@@ -128,7 +129,12 @@ def _is_unfit(path: str) -> bool:
 
 
 def read_distribution(root: Path) -> distro.LinuxDistribution:
-    """Return what the release files below `root`, and nothing else, say about the distribution."""
+    """Return what the release files below `root`, and nothing else, say about the distribution.
+
+    distro itself would follow their links out of a root, and finds files by their names only below the running one.
+    """
+    if root != Path("/"):
+        return _read_named(root, OS_RELEASES, DISTRO_RELEASES)
     try:
         found = distro.LinuxDistribution(include_lsb=False, include_uname=False, root_dir=str(root))
     except TypeError:  # distro before 1.6, as in Debian 11, knows no root_dir
@@ -140,7 +146,8 @@ def _read_named(root: Path, os_releases: Sequence[str], distro_releases: Sequenc
     """Ask distro about the first that exists of each kind of file."""
 
     def first(names: Sequence[str]) -> str:
-        return next((str(root / name) for name in names if exists(root / name)), os.devnull)
+        places = [below(root, name) for name in names]
+        return next((str(place) for place in places if exists(place)), os.devnull)
 
     return distro.LinuxDistribution(
         include_lsb=False,
@@ -160,20 +167,23 @@ def find_family(identifier: str, like: str) -> Family:
 
 def find_init(root: Path) -> InitSystem:
     """Return the init system that runs or, in a tree that is not running, that is installed as /sbin/init."""
-    if (root / "run/systemd/system").is_dir():
+    def has(path: str) -> bool:
+        return exists(below(root, path))
+
+    if below(root, "run/systemd/system").is_dir():
         return InitSystem.SYSTEMD
-    if (root / "run/openrc").is_dir() or exists(root / "sbin/openrc-init"):
+    if below(root, "run/openrc").is_dir() or has("sbin/openrc-init"):
         return InitSystem.OPENRC
-    program = _linked_name(root / "sbin/init")
+    program = _linked_name(below(root, "sbin/init", follow=False))
     if program is None:
         return InitSystem.UNKNOWN
     if program == "systemd":
         return InitSystem.SYSTEMD
-    if exists(root / "etc/init/rc-sysinit.conf") or exists(root / "etc/init/rcS.conf"):
+    if has("etc/init/rc-sysinit.conf") or has("etc/init/rcS.conf"):
         return InitSystem.UPSTART
-    if exists(root / "sbin/openrc"):
+    if has("sbin/openrc"):
         return InitSystem.OPENRC
-    return InitSystem.SYSVINIT if exists(root / "etc/inittab") else InitSystem.UNKNOWN
+    return InitSystem.SYSVINIT if has("etc/inittab") else InitSystem.UNKNOWN
 
 
 def _linked_name(path: Path) -> Optional[str]:

@@ -22,6 +22,7 @@ from kexec_initd.load_choice import (
     load_options,
     telling_line,
 )
+from kexec_initd.ways import below
 
 LOAD_TIMEOUT = 40.0  # for all tries together
 UNLOAD_TIMEOUT = 10.0
@@ -44,7 +45,7 @@ class Image(NamedTuple):
 
 def is_loaded(root: Path) -> bool:
     """Tell whether a kernel is loaded to be executed; a panic kernel does not count."""
-    return read_text(root / "sys/kernel/kexec_loaded") == "1"
+    return read_text(below(root, "sys/kernel/kexec_loaded")) == "1"
 
 
 def unsupported(root: Path, kernel_release: Optional[str]) -> Optional[str]:
@@ -53,16 +54,16 @@ def unsupported(root: Path, kernel_release: Optional[str]) -> Optional[str]:
         return "the program kexec is missing (package kexec-tools)"
     if configured(root, kernel_release) is False:
         return "the kernel was built without CONFIG_KEXEC"
-    if not exists(root / "sys/kernel/kexec_loaded"):
+    if not exists(below(root, "sys/kernel/kexec_loaded")):
         return "the kernel has no kexec (/sys/kernel/kexec_loaded is missing)"
     return None if is_loaded(root) else forbidden(root)
 
 
 def forbidden(root: Path) -> Optional[str]:
     """Say by which sysctl loading is disabled, and unloading with it; None where it is not (the kernel's sysctl/kernel.rst)."""
-    if read_text(root / "proc/sys/kernel/kexec_load_disabled") == "1":
+    if read_text(below(root, "proc/sys/kernel/kexec_load_disabled")) == "1":
         return "loading is disabled until the next boot (sysctl kernel.kexec_load_disabled)"
-    if read_text(root / "proc/sys/kernel/kexec_load_limit_reboot") == "0":
+    if read_text(below(root, "proc/sys/kernel/kexec_load_limit_reboot")) == "0":
         return "no more loads are allowed until the next boot (sysctl kernel.kexec_load_limit_reboot)"
     return None
 
@@ -75,9 +76,9 @@ def configured(root: Path, kernel_release: Optional[str]) -> Optional[bool]:
 
 def read_config(root: Path, kernel_release: Optional[str]) -> Optional[FrozenSet[str]]:
     """Return the lines of the running kernel's configuration; None where none is to be found."""
-    data = read_bytes(root / "boot/config-{}".format(kernel_release), CONFIG_LIMIT)
+    data = read_bytes(below(root, "boot/config-{}".format(kernel_release)), CONFIG_LIMIT)
     if data is None:
-        packed = read_bytes(root / "proc/config.gz", CONFIG_LIMIT) or b""
+        packed = read_bytes(below(root, "proc/config.gz"), CONFIG_LIMIT) or b""
         try:
             data = zlib.decompressobj(GZIP).decompress(packed, CONFIG_LIMIT)
         except zlib.error:
@@ -87,17 +88,17 @@ def read_config(root: Path, kernel_release: Optional[str]) -> Optional[FrozenSet
 
 def read_rules(root: Path) -> Rules:
     """Return what decides how a kernel may be loaded (kernel_lockdown(7); the value of an EFI variable is its fifth byte)."""
-    config = read_config(root, read_text(root / "proc/sys/kernel/osrelease"))
-    lockdown = read_text(root / "sys/kernel/security/lockdown") or ""
-    secure_boot = (read_text(root / SECURE_BOOT) or "")[4:5] == "\x01"
-    cmdline = read_text(root / "proc/cmdline") or ""
+    config = read_config(root, read_text(below(root, "proc/sys/kernel/osrelease")))
+    lockdown = read_text(below(root, "sys/kernel/security/lockdown")) or ""
+    secure_boot = (read_text(below(root, SECURE_BOOT)) or "")[4:5] == "\x01"
+    cmdline = read_text(below(root, "proc/cmdline")) or ""
     return Rules(find_verified(lockdown, config, secure_boot, find_appraising(read_ima_policy(root), cmdline)), config)
 
 
 def read_ima_policy(root: Path) -> str:
     """Return the rules of IMA; none where the kernel does not show them, which takes CONFIG_IMA_READ_POLICY."""
     try:
-        return read_text(root / "sys/kernel/security/ima/policy", CONFIG_LIMIT) or ""
+        return read_text(below(root, "sys/kernel/security/ima/policy"), CONFIG_LIMIT) or ""
     except OSError:
         return ""
 

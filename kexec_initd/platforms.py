@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
 from kexec_initd.files import read_text
+from kexec_initd.ways import below
 
 DMI = "sys/class/dmi/id/"
 CPU_FLAGS = "proc/cpuinfo"
@@ -87,7 +88,7 @@ def find_unfit(root: Path) -> Optional[str]:
 
 
 def _shows(root: Path, sign: Sign) -> bool:
-    text = read_text(root / sign.path)
+    text = read_text(below(root, sign.path))
     if text is None:
         return False
     if not sign.word:

@@ -16,6 +16,7 @@ from typing import List, NamedTuple, Optional, Sequence
 from kexec_initd import sealing, state
 from kexec_initd.files import identity
 from kexec_initd.state import Damaged, Volatile
+from kexec_initd.ways import below
 
 UNSEEN = "? /"
 RECORDS = (Volatile.STAMP, Volatile.LOADED, Volatile.ATTEMPT)
@@ -59,7 +60,7 @@ def _read_lines(root: Path) -> List[str]:
 
 def lines_for(root: Path, paths: Sequence[Path]) -> List[str]:
     """Return the lines of the stamp for `paths` (absolute, on the host) as they are now."""
-    return ["{} {}".format(identity(root / path.relative_to("/")), path) for path in paths]
+    return ["{} {}".format(identity(below(root, str(path))), path) for path in paths]
 
 
 def text_for(root: Path, paths: Sequence[Path], config: Sequence[str] = ()) -> str:

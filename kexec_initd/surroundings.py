@@ -10,6 +10,7 @@ from typing import Optional, Tuple
 
 from kexec_initd.codes import Code
 from kexec_initd.files import exists, is_directory, read_bytes, read_text
+from kexec_initd.ways import below
 
 INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h
 RUN_LEVEL = 1  # utmp(5)
@@ -22,7 +23,7 @@ UTMP = ("run/utmp", "var/run/utmp")
 
 def find_container(root: Path) -> Optional[str]:
     """Return what kind of container this is, as `container=` of process 1 or a mark in a file says; or None."""
-    for entry in (read_text(root / "proc/1/environ") or "").split("\0"):
+    for entry in (read_text(below(root, "proc/1/environ")) or "").split("\0"):
         if entry.startswith("container=") and entry != "container=":
             return entry[len("container=") :]
     for mark, kind in (
@@ -30,8 +31,9 @@ def find_container(root: Path) -> Optional[str]:
         (".dockerenv", "docker"),
         ("run/.containerenv", "podman"),
     ):
-        if exists(root / mark):
-            return read_text(root / mark) or kind
+        place = below(root, mark)
+        if exists(place):
+            return read_text(place) or kind
     namespace = root / "proc/self/ns/pid"
     if exists(namespace) and os.stat(str(namespace)).st_ino != INITIAL_PID_NAMESPACE and root == Path("/"):
         return "a process namespace of its own"
@@ -58,7 +60,7 @@ def is_chroot(root: Path) -> bool:
 
 def find_runlevel(root: Path) -> Optional[str]:
     """Return the runlevel that init has recorded in utmp(5), as "6"; None where there is no record."""
-    found = (read_bytes(root / path, UTMP_LIMIT) for path in UTMP)
+    found = (read_bytes(below(root, path), UTMP_LIMIT) for path in UTMP)
     data = next((data for data in found if data is not None), b"")
     for start in range(0, len(data) - UTMP_RECORD + 1, UTMP_RECORD):
         kind, pid = struct.unpack_from("=h2xi", data, start)
@@ -73,5 +75,5 @@ def find_state_directory(root: Path) -> str:
     Distributions that know /run have made /var/run a link to it. The older ones keep such things in the tmpfs that
     udev puts on /dev, as their own early boot does (/dev/.udev, /dev/.initramfs).
     """
-    old = root / "var/run"
+    old = below(root, "var/run", follow=False)
     return OLD_STATE_DIR if is_directory(old) else STATE_DIR

@@ -21,6 +21,7 @@ from kexec_initd import commands, sealing, state
 from kexec_initd.errors import Error
 from kexec_initd.files import read_text
 from kexec_initd.state import Damaged, Lasting, Volatile
+from kexec_initd.ways import below
 
 CLASS = "sys/class/watchdog"
 USERS = "sys/module/watchdog/holders"
@@ -100,7 +101,7 @@ def choose(devices: Sequence[Device], is_kept: bool) -> Device:
 
 def look(root: Path) -> Device:
     """Return the device that a jump would be watched by. Raises Error with the reason why there is none."""
-    return choose(find_devices(root), read_text(root / KEPT) == "0")
+    return choose(find_devices(root), read_text(below(root, KEPT)) == "0")
 
 
 def set_timeout(fd: int, seconds: int) -> int:

@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import List, Optional
+from typing import Callable, List, Optional, Sequence
 
 from kexec_initd.errors import Refused
 
@@ -28,10 +28,33 @@ def locate(root: Path, path: str, follow: bool = False) -> Path:
 
     Links in its directories are followed as chroot(2) would follow them, the last component only where `follow` says so.
     """
-    todo = list(reversed(check_path(path).strip("/").split("/")))
+    _check_directory(root)
+    parts = check_path(path).strip("/").split("/")
+    found = _walk(root, parts, follow, _check_directory)
+    if found is None:
+        raise Refused("{} leads through a loop of symbolic links".format(path))
+    return found
+
+
+def below(root: Path, path: str, follow: bool = True) -> Path:
+    """Return where the host's `path` lies below `root`, whoever may change what; a link never leads out of `root`.
+
+    What is in a loop of links stays as it is: it can be opened under no name.
+    """
+    plain = root / path.lstrip("/")
+    if root == Path("/"):
+        return plain
+    try:
+        return _walk(root, [part for part in path.split("/") if part not in ("", ".")], follow, lambda _: None) or plain
+    except Refused:
+        return plain
+
+
+def _walk(root: Path, parts: Sequence[str], follow: bool, visit: Callable[[Path], None]) -> Optional[Path]:
+    """Follow `parts` from `root`, above which nothing leads, and `visit` each directory; None for a loop of links."""
+    todo = list(reversed(parts))
     here: List[str] = []
     links = 0
-    _check_directory(root)
     while todo:
         name = todo.pop()
         if name == "..":
@@ -45,10 +68,10 @@ def locate(root: Path, path: str, follow: bool = False) -> Path:
             todo.extend(part for part in reversed(target.split("/")) if part not in ("", "."))
         else:
             if todo:
-                _check_directory(step)
+                visit(step)
             here.append(name)
         if links > MAX_LINKS:
-            raise Refused("{} leads through a loop of symbolic links".format(path))
+            return None
     return root.joinpath(*here)
 
 

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Tuple
 
+from kexec_initd import ways
 from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
 from kexec_initd.bootloader.tree import Tree
 from kexec_initd.bootloader.versions import Key, debian_kernel_key, rpm_kernel_key
@@ -50,8 +51,8 @@ def entry_for(host: Host, kernel: Path) -> BootEntry:
 
 
 def below(root: Path, path: Path) -> Path:
-    """Return where the host's absolute `path` lies below `root`."""
-    return root / path.relative_to("/")
+    """Return where the host's absolute `path` lies below `root`, links followed."""
+    return ways.below(root, str(path))
 
 
 def _find_initrds(host: Host, directory: Path, release: str) -> Tuple[Path, ...]:
@@ -66,7 +67,7 @@ def _find_initrds(host: Host, directory: Path, release: str) -> Tuple[Path, ...]
 
 def booted_without_initrd(root: Path) -> bool:
     """Tell whether the boot loader gave the running kernel no initrd; False when that cannot be known (x86 only)."""
-    data = read_bytes(root / "sys/kernel/boot_params/data", BOOT_PARAMS) or b""
+    data = read_bytes(ways.below(root, "sys/kernel/boot_params/data"), BOOT_PARAMS) or b""
     return data[RAMDISK_SIZE] == bytes(4)
 
 

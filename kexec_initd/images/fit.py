@@ -9,6 +9,7 @@ from typing import FrozenSet, Optional
 
 from kexec_initd.errors import Refused
 from kexec_initd.files import exists, read_text
+from kexec_initd.ways import below
 
 MODULES = ("lib/modules", "usr/lib/modules")
 TABLES = ("modules.dep", "modules.dep.bin")
@@ -57,9 +58,9 @@ def check_initrd_release(found: FrozenSet[str], release: str) -> None:
 
 
 def _has_modules(root: Path, release: str) -> bool:
-    return any(exists(root / directory / release / table) for directory in MODULES for table in TABLES)
+    return any(exists(below(root, "{}/{}/{}".format(directory, release, table))) for directory in MODULES for table in TABLES)
 
 
 def _takes_no_modules(root: Path, release: str) -> bool:
-    text = read_text(root / "boot/config-{}".format(release), limit=1 << 20)
+    text = read_text(below(root, "boot/config-{}".format(release)), limit=1 << 20)
     return text is not None and "CONFIG_MODULES=y" not in text.splitlines()

@@ -14,6 +14,7 @@ from kexec_initd.errors import Refused
 from kexec_initd.files import read_text
 from kexec_initd.images.image_file import ImageFile, InvalidImage
 from kexec_initd.images.initrd import LARGEST, TIMEOUT, Part
+from kexec_initd.ways import below
 
 # The file itself, kexec's buffer and the kernel's copy of that are in memory at the same time.
 COPIES = 3
@@ -59,7 +60,7 @@ def _check_room(root: Path, size: int) -> None:
     """Raise Refused where `size` bytes are too many, for us or for the memory that is left."""
     if size > LARGEST:
         raise Refused("the initrds have {} bytes together, but up to {} are sensible".format(size, LARGEST))
-    for line in (read_text(root / "proc/meminfo") or "").splitlines():
+    for line in (read_text(below(root, "proc/meminfo")) or "").splitlines():
         name, _, value = line.partition(":")
         if name == "MemAvailable" and value.strip().endswith(" kB") and int(value.split()[0]) << 10 < COPIES * size:
             raise Refused("there is not enough memory to put together initrds of {} bytes".format(size))

@@ -7,7 +7,7 @@ installation needs no removal first.
 
 import os
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Set, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from kexec_initd import commands
 from kexec_initd.errors import Refused
@@ -18,7 +18,7 @@ from kexec_initd.integration.block import read_block
 from kexec_initd.integration.changes import Action, Change, Plan, Step, describe, save_edited
 from kexec_initd.integration.links import find_links
 from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, find_unfinished, read_manifest
-from kexec_initd.integration.originals import is_ours, kept_path
+from kexec_initd.integration.originals import describe_loss, find_damage, is_foreign, is_ours, kept_path
 from kexec_initd.integration.records import ORIGINALS_DIR, STATE_DIR, Block, Integration, Presence, Script
 from kexec_initd.integration.removal import plan_uninstall
 from kexec_initd.integration.render import (
@@ -61,6 +61,7 @@ def plan_install(host: Host) -> Plan:
         changes.extend(found)
         warnings.extend(warned)
     changes.extend(_plan_links(site, record))
+    warnings.extend(_find_losses(host.root, changes))
     changes.extend(_carry_over(site, {change.entry.path for change in changes}))
     pending = site.found is None or site.found.state is not State.INSTALLED or bool(find_unfinished(host.root))
     entries = tuple(change.entry for change in changes)
@@ -83,10 +84,19 @@ def _plan_script(site: Site, script: Script) -> Optional[Change]:
     seen = observe(site.host.root, script.path)
     if script.presence is Presence.OURS:
         return _plan_created(rendered, seen, known)
-    lost = known is None and is_ours(seen) and observe(site.host.root, kept_path(script.path)) is None
-    if lost and script.presence is not Presence.WRAPPED:
-        raise Refused("{} is ours, but its original is gone".format(script.path), "reinstall its package first")
+    if script.presence is not Presence.WRAPPED and not is_foreign(seen):
+        _require_original(site.host.root, script, seen, known)
     return _plan_replaced(site, rendered, seen, known)
+
+
+def _require_original(root: Path, script: Script, seen: Optional[Observed], known: Optional[Entry]) -> None:
+    """Raise Refused where ours would be all that is left of a script of the host."""
+    if known is not None or is_foreign(observe(root, kept_path(script.path))):
+        return
+    if is_ours(seen):
+        raise Refused("{} is ours, but its original is gone".format(script.path), "reinstall its package first")
+    if script.presence is Presence.REQUIRED:
+        raise Refused("{} is empty, or no script".format(script.path), "reinstall the package that brings it")
 
 
 def _plan_created(rendered: RenderedFile, seen: Optional[Observed], known: Optional[Entry]) -> Change:
@@ -103,14 +113,25 @@ def _plan_replaced(site: Site, rendered: RenderedFile, seen: Optional[Observed],
     tool = site.dpkg_divert
     diverted = tool is not None and diversion.check_free(tool, path, target)
     steps: List[Step] = []
-    if seen is not None and not is_ours(seen):
+    if seen is not None and not is_ours(seen) and (kept is None or is_foreign(seen)):
         steps.extend(_keep(path, seen, kept, diverted, known))
+    keeps = any(step.action is Action.KEEP for step in steps)
     if tool is not None and not diverted:
         steps.append(Step(Action.DIVERT, path, target))
     steps.extend(_write(rendered, seen if is_ours(seen) else None, known, label=seen))
-    original = kept if seen is None or is_ours(seen) else seen
     entry = Entry(path, Kind.REPLACED, None, _digests(rendered.content, known), diverted=tool is not None)
-    return Change(_with_original(entry, original), _data(seen), rendered.content, tuple(steps))
+    if not keeps and known is not None and find_damage(site.host.root, known, kept) is not None:
+        entry = known._replace(ours=entry.ours, diverted=entry.diverted)  # what it has to be is still known
+    else:
+        entry = _with_original(entry, seen if keeps else kept)
+    return Change(entry, _data(seen), rendered.content, tuple(steps))
+
+
+def _find_losses(root: Path, changes: Sequence[Change]) -> List[str]:
+    """Return, for each original that could not be restored as things are, what is wrong and what to do."""
+    replaced = [change for change in changes if change.entry.kind is Kind.REPLACED]
+    settled = [change for change in replaced if not any(step.action is Action.KEEP for step in change.steps)]
+    return [text for text in (describe_loss(root, change.entry) for change in settled) if text is not None]
 
 
 def _keep(path: str, seen: Observed, kept: Optional[Observed], diverted: bool, known: Optional[Entry]) -> List[Step]:
@@ -119,7 +140,7 @@ def _keep(path: str, seen: Observed, kept: Optional[Observed], diverted: bool, k
     Once it is diverted, dpkg writes the kept one, which is then the newer; what is in the place is an older
     original of a half done run, or else somebody's edit, which is saved.
     """
-    if kept is None or not diverted:
+    if kept is None or not diverted or not is_foreign(kept):
         return [] if kept == seen else [Step(Action.KEEP, path, kept_path(path), seen)]
     stale = seen.data == kept.data or (known is not None and digest(seen.data) == known.original)
     return [] if stale else [save_edited(path, seen)]

@@ -16,7 +16,15 @@ from kexec_initd.integration.block import read_block, remove_block
 from kexec_initd.integration.changes import Action, Change, Plan, Step, save_edited
 from kexec_initd.integration.links import find_links
 from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, read_manifest
-from kexec_initd.integration.originals import is_ours, kept_path
+from kexec_initd.integration.originals import (
+    as_restored,
+    find_damage,
+    is_foreign,
+    is_missed,
+    is_ours,
+    kept_path,
+    refuse_loss,
+)
 from kexec_initd.integration.records import INTEGRATIONS, ORIGINALS_DIR, STATE_DIR, Block, Integration, Presence
 from kexec_initd.integration.tree import Observed, observe
 from kexec_initd.ways import locate
@@ -68,31 +76,52 @@ def _plan_entry(root: Path, entry: Entry) -> Change:
 
 
 def _plan_replaced(root: Path, entry: Entry, seen: Optional[Observed]) -> Change:
-    """Give the original back by one rename, which needs no space; then dpkg may write the path itself again.
+    """Restore the original; then dpkg may write the path itself again.
 
     Where ours was never put in place, or somebody replaced it without dpkg's diversion, what is there stays. Where
-    no original is kept any more, its package was purged meanwhile, and ours goes without a successor.
+    no original is kept any more because its package was purged meanwhile, ours goes without a successor. Raises Refused
+    where one is missed, or is not the one that was kept.
     """
     target = kept_path(entry.path)
     kept = observe(root, target)
+    damage = find_damage(root, entry, kept)
     tool = diversion.find_tool(root)
     diverted = tool is not None and diversion.is_ours(diversion.find_diversion(tool, entry.path))
     steps: List[Step] = []
     after = seen
-    if kept is not None and (seen is None or is_ours(seen) or diverted):
-        if seen is not None and _is_edited(entry, seen, kept):
-            steps.append(save_edited(entry.path, seen))
-        steps.append(Step(Action.GIVE_BACK, entry.path, target))
+    if kept is not None and damage is None and (diverted or not is_foreign(seen)):
+        steps.extend(_restore(entry, seen, kept))
         after = kept
-    elif kept is not None:
-        steps.append(Step(Action.UNLINK, target))
-    elif seen is not None and is_ours(seen):
+    elif is_foreign(seen):
+        steps.extend(_drop_kept(entry, seen, kept))
+    elif damage is not None and is_missed(root, entry):
+        raise refuse_loss(root, entry, kept, damage)
+    elif is_ours(seen):
         steps.extend(_unlink(entry, seen))
         after = None
     if diverted:
         steps.append(Step(Action.UNDIVERT, entry.path))
     data = [None if found is None else found.data for found in (seen, after)]
     return Change(entry, data[0], data[1], tuple(steps))
+
+
+def _restore(entry: Entry, seen: Optional[Observed], kept: Observed) -> List[Step]:
+    """Return the steps that restore the original: one rename, which needs no space, where it is as it was in all else, too."""
+    steps = [save_edited(entry.path, seen)] if seen is not None and _is_edited(entry, seen, kept) else []
+    target, wanted = kept_path(entry.path), as_restored(entry, kept)
+    if wanted == kept:
+        return [*steps, Step(Action.GIVE_BACK, entry.path, target)]
+    return [*steps, Step(Action.WRITE, entry.path, "", wanted), Step(Action.UNLINK, target)]
+
+
+def _drop_kept(entry: Entry, seen: Optional[Observed], kept: Optional[Observed]) -> List[Step]:
+    """Return the steps that remove a kept original that is not needed; one that nobody else has is saved."""
+    if kept is None:
+        return []
+    target = kept_path(entry.path)
+    known = digest(kept.data) == entry.original or (seen is not None and seen.data == kept.data)
+    saved = [] if known or not is_foreign(kept) else [save_edited(target, kept)]
+    return [*saved, Step(Action.UNLINK, target)]
 
 
 def _is_edited(entry: Entry, seen: Observed, kept: Observed) -> bool:
@@ -147,7 +176,7 @@ def _find_scripts(root: Path, record: Integration) -> List[Entry]:
         ours = (digest(seen.data),) if seen is not None and is_ours(seen) else ()
         if ours or kept is not None:
             kind = Kind.CREATED if script.presence is Presence.OURS else Kind.REPLACED
-            found.append(Entry(script.path, kind, None if kept is None else digest(kept.data), ours))
+            found.append(Entry(script.path, kind, None, ours))
     return found
 
 

@@ -118,7 +118,7 @@ def render_script(host: Host, script: Script) -> Optional[RenderedFile]:
 
 
 def _is_called(host: Host, script: Script) -> bool:
-    caller = read_text(locate(host.root, script.caller)) or ""
+    caller = read_text(locate(host.root, script.caller, follow=True)) or ""
     return script.path.rsplit("/", 1)[0] + "/" in caller
 
 

@@ -4,21 +4,19 @@ Links in the directories of a path are followed as chroot(2) would follow them. 
 """
 
 import errno
-import fcntl
 import os
 import stat
-import struct
 import tempfile
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
 
 from kexec_initd.errors import Refused
 from kexec_initd.files import fsync_dir
+from kexec_initd.inode_flags import APPEND_ONLY, IMMUTABLE, read_flags
 from kexec_initd.ways import locate
 
 SIZE_LIMIT = 1 << 20
-FS_IOC_GETFLAGS = 0x80086601
-FS_FLAGS = {0x10: "immutable (chattr +i)", 0x20: "append-only (chattr +a)"}
+FLAGS = {IMMUTABLE: "immutable (chattr +i)", APPEND_ONLY: "append-only (chattr +a)"}
 NO_XATTRS = (errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA)
 SECURITY_LABEL = "security.selinux"
 
@@ -56,7 +54,7 @@ def observe(root: Path, path: str) -> Optional[Observed]:
 def _read(fd: int, place: Path) -> Observed:
     found = os.fstat(fd)
     if not stat.S_ISREG(found.st_mode):
-        raise Refused("{} is not a regular file".format(place))
+        raise Refused("{} is not a regular file".format(place), "move it away")
     if found.st_nlink > 1:
         raise Refused("{} has {} hard links".format(place, found.st_nlink), "replace it by a copy of its own")
     if found.st_size > SIZE_LIMIT:
@@ -70,10 +68,10 @@ def _read(fd: int, place: Path) -> Observed:
 
 def _check_flags(fd: int, place: Path) -> None:
     try:
-        flags = struct.unpack("l", fcntl.ioctl(fd, FS_IOC_GETFLAGS, struct.pack("l", 0)))[0]
+        flags = read_flags(fd)
     except OSError:
         return  # a file system without such flags
-    for bit, name in FS_FLAGS.items():
+    for bit, name in FLAGS.items():
         if flags & bit:
             raise Refused("{} is {}".format(place, name), "take the flag away first")
 
@@ -100,7 +98,7 @@ def own(data: bytes, mode: int, xattrs: Xattrs) -> Observed:
 
 def stage(staging: Path, wanted: Observed) -> Path:
     """Write a file like `wanted` into the directory `staging`, durably, and return its path. mtime_ns 0 means now."""
-    fd, name = tempfile.mkstemp(dir=str(staging))
+    fd, name = tempfile.mkstemp(prefix=".kexec-initd-", dir=str(staging))
     with os.fdopen(fd, "wb") as file:
         file.write(wanted.data)
         file.flush()
@@ -124,11 +122,26 @@ def _set_xattr(fd: int, key: str, value: bytes) -> None:
 
 
 def put(staged: Path, place: Path) -> None:
-    """Move a file over `place` in one step and make both names durable."""
-    os.rename(str(staged), str(place))
+    """Move a file over `place` in one step and make both names durable; from another file system it is copied first."""
+    try:
+        os.rename(str(staged), str(place))
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        os.rename(str(_copy(staged, place.parent)), str(place))
+        os.unlink(str(staged))
     fsync_dir(place.parent)
     if staged.parent != place.parent:
         fsync_dir(staged.parent)
+
+
+def _copy(source: Path, directory: Path) -> Path:
+    """Copy a file into `directory`, under a name that no boot program takes for a script's, and return its path."""
+    fd = os.open(str(source), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return stage(directory, _read(fd, source))
+    finally:
+        os.close(fd)
 
 
 def remove(place: Path) -> None:
