@@ -44,6 +44,13 @@ def find_conffile(root: Path, path: str) -> Optional[Conffile]:
     return None
 
 
+def find_digest(root: Path, path: str) -> Optional[str]:
+    """Return the MD5 of the configuration file `path` as a package brought it last, be it dropped since; else None."""
+    data = _read(root, STATUS) or b""
+    found = re.search(rb"^ " + re.escape(path.encode()) + rb" ([0-9a-f]{32})\b", data, re.MULTILINE)
+    return found.group(1).decode("ascii") if found else None
+
+
 def is_diverted(root: Path, path: str, target: str, package: str) -> bool:
     """Tell whether `package` has diverted `path` to `target`."""
     return (path, target, package) in _parse_diversions(_read(root, DIVERSIONS) or b"")

@@ -16,8 +16,17 @@ from kexec_initd.host import Host
 from kexec_initd.integration import diversion
 from kexec_initd.integration.block import read_block
 from kexec_initd.integration.changes import Action, Change, Plan, Step, describe, save_edited
+from kexec_initd.integration.dropped import plan_dropped
 from kexec_initd.integration.links import find_links
-from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, find_unfinished, read_manifest
+from kexec_initd.integration.manifest import (
+    Entry,
+    Kind,
+    Manifest,
+    State,
+    find_unfinished,
+    read_manifest,
+    refuse_standalone,
+)
 from kexec_initd.integration.originals import describe_loss, find_damage, is_foreign, is_ours, kept_path
 from kexec_initd.integration.records import ORIGINALS_DIR, STATE_DIR, Block, Integration, Presence, Script
 from kexec_initd.integration.removal import plan_uninstall
@@ -51,6 +60,7 @@ class Site(NamedTuple):
 
 def plan_install(host: Host) -> Plan:
     """Return what install changes on this host. Raises Refused where the host or one of its files is not fit."""
+    refuse_standalone(host.root)
     record = find_integration(host)
     tool = diversion.find_tool(host.root) if record.debian_tools else None
     site = Site(host, read_manifest(host.root), tool)
@@ -77,8 +87,11 @@ def _carry_over(site: Site, planned: Set[str]) -> List[Change]:
 
 def _plan_script(site: Site, script: Script) -> Optional[Change]:
     """Plan one init script; None where the host has none to replace, but what was replaced stays written down."""
-    rendered = render_script(site.host, script)
     known = site.known(script.path)
+    dropped = plan_dropped(site.host, script.path, known)
+    if dropped is not None:
+        return dropped
+    rendered = render_script(site.host, script)
     if rendered is None:
         return None if known is None else Change(known, None, None, ())
     seen = observe(site.host.root, script.path)
