@@ -18,6 +18,8 @@ from kexec_initd.errors import Error
 from tests.bootloader.test_fixtures import HERE, HOSTS
 from tests.bootloader.words import source_of, with_efi_paths
 
+pytestmark = pytest.mark.once
+
 CONFIGS = ("**/*.conf", "**/*.cfg", "**/menu.lst", "**/default", "**/ldlinux.sys", "**/Loader*", "proc/*", "etc/*")
 WORDS = [
     *b"title root kernel initrd default fallback savedefault chainloader module configfile lock saved".split(),
