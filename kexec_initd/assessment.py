@@ -12,6 +12,7 @@ from kexec_initd.bootloader import BootEntry, Change
 from kexec_initd.errors import Error
 from kexec_initd.files import exists
 from kexec_initd.host import Host
+from kexec_initd.integration import deviations
 from kexec_initd.policy import Decision, Facts, cold, decide
 from kexec_initd.settings import Settings
 from kexec_initd.state import Damaged, Volatile
@@ -60,6 +61,7 @@ def assess(host: Host, settings: Settings, named: Optional[Wish] = None) -> Asse
     flag = host.root / COLD_ONCE
     uptime = attempts.read_uptime(host.root)
     facts = Facts(
+        incomplete=deviations.find_obstacle(host.root),
         cold_once=exists(flag) or flag.is_symlink(),
         switched_off=settings.ignored if settings.kexec else "KEXEC=no in the settings",
         container=host.container,
@@ -75,7 +77,7 @@ def assess(host: Host, settings: Settings, named: Optional[Wish] = None) -> Asse
         limit_days=guard.days_reached(guard.days_since_firmware(record, time.time(), uptime), settings.max_days),
         trial=None if is_attended(host.root, uptime) else guard.trial_left(record, settings.trial),
     )
-    config = wish.config
+    config = wish.config + tuple(stamp.lines_for(host.root, deviations.watched(host.root)))
     if settings.max_days or record.total < settings.trial:
         config += (stamp.UNSEEN,)  # time passes without a trace on the disk
     is_fresh = is_ours and wish.entry is not None and loading.is_loaded_already(host, settings, wish.entry)

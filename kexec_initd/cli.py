@@ -5,15 +5,12 @@ make, and a shutdown waits for that.
 """
 
 import argparse
-import functools
 import gc
 import os
-import sys
 from pathlib import Path
-from typing import Callable, NoReturn, Optional, Sequence
+from typing import TYPE_CHECKING, Callable, Dict, Optional, Sequence, Tuple
 
 from kexec_initd import (
-    __version__,
     attempts,
     kexec,
     loading,
@@ -26,79 +23,26 @@ from kexec_initd import (
     status,
     wishes,
 )
+from kexec_initd.arguments import make_parser
+from kexec_initd.assessment import assess
 from kexec_initd.bootloader import BootEntry, listing, target
 from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.errors import Error, Refused, UsageError, one_line, tell
-from kexec_initd.host import Host, InitSystem, gather
+from kexec_initd.host import Host, gather
+from kexec_initd.integration.manifest import is_installed
+from kexec_initd.stdio import drop_output, emit, open_standard_files, say, warn
 from kexec_initd.surroundings import confinement
+from kexec_initd.ways import SUDO
+
+if TYPE_CHECKING:
+    from kexec_initd.integration.changes import Plan
+
+__all__ = ["main", "make_parser"]
 
 DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
 # Next to nothing of a large menu becomes garbage, and looking for that takes a tenth of the time.
 COLLECT_AFTER = 200000
-INITS = [init.value for init in InitSystem if init is not InitSystem.UNKNOWN]
 Run = Callable[[argparse.Namespace, Host], None]
-EPILOG = "Exit status: 0 done, 1 failed, 2 usage, 3 refused: the host or a file is not fit, and nothing was changed."
-
-
-class Parser(argparse.ArgumentParser):
-    """Reports bad usage as every other error: one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise UsageError, which `main` reports."""
-        raise UsageError(message, "see {} --help".format(self.prog))
-
-
-@functools.lru_cache(maxsize=None)
-def make_parser() -> Parser:
-    """Return the parser of the command line; kexec-initd(8) documents what it accepts."""
-    parser = Parser(prog="kexec-initd", description="Make the plain `reboot` go through kexec.", epilog=EPILOG)
-    parser.add_argument("--version", action="version", version="kexec-initd " + __version__)
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
-    verbs.required = True
-
-    def add(name: str, run: Run, text: str) -> argparse.ArgumentParser:
-        verb = verbs.add_parser(name, help=text, description=text + ".", epilog=EPILOG)
-        verb.set_defaults(run=run)
-        return verb
-
-    verb = add_root(add("render", run_render, "write what install would write for this host"))
-    verb.add_argument("--out", metavar="DIR", help="write the files below DIR, not to standard output")
-    verb.add_argument("--for", dest="target", metavar="FAMILY[:RELEASE]", help="for another machine, as ubuntu:12.04")
-    verb.add_argument("--init", choices=INITS, help="the init system there (default: what that release came with)")
-    verb.add_argument("--standalone", action="store_true", help="plain shell with its own installer: no Python there")
-    verb = add_dry_run(add_root(add("install", run_install, "hook the init system, so that reboot goes through kexec")))
-    verb.add_argument("--force", action="store_true", help="also where the platform is known not to bear a kexec")
-    add_dry_run(add_root(add("uninstall", run_uninstall, "give every file back as it was")))
-    verb = add_dry_run(add("load", run_load, "validate a kernel and its initrd, and load them now"))
-    text = "an entry of the boot loader, or a kernel file (default: what the boot loader would boot)"
-    verb.add_argument("name", nargs="?", metavar="ENTRY|KERNEL", help=text)
-    verb = add_dry_run(add("reboot-into", run_reboot_into, "reboot now, through kexec and once, into another entry"))
-    text = "its position, id or title as entries prints them, or the version of its kernel"
-    verb.add_argument("name", metavar="ENTRY", help=text)
-    add("unload", run_unload, "unload the kernel that is loaded")
-    verb = add_root(add("status", run_status, "tell what is installed and loaded, what a reboot would do and why"))
-    verb.add_argument("--json", action="store_true", help="print one JSON object")
-    verb = add_root(add("entries", run_entries, "list what the boot loader offers, and what it would boot next"))
-    verb.add_argument("--json", action="store_true", help="print one JSON list")
-    verb = add_root(add("target", run_target, "tell what the boot loader would boot next, and where that comes from"))
-    verb.add_argument("--json", action="store_true", help="print one JSON object")
-    add("trust", run_trust, "go through kexec again although an attempt never arrived")
-    add("trial", run_trial, "on trial, make the next reboot go through kexec: you are watching")
-    add("preload", run_preload, "load what a reboot will start (called at the end of the boot)")
-    add("prepare", run_prepare, "decide the reboot that is under way (called early in a shutdown)")
-    return parser
-
-
-def add_root(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """Give `verb` the option --root."""
-    verb.add_argument("--root", default="/", metavar="DIR", help="the host is below DIR (default: /)")
-    return verb
-
-
-def add_dry_run(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """Give `verb` the option --dry-run."""
-    verb.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    return verb
 
 
 def root_directory(text: str) -> Path:
@@ -113,45 +57,34 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command line and return its exit code; an error is one line on standard error."""
     gc.set_threshold(COLLECT_AFTER)
     open_standard_files()
+    code, text = run(argv)
+    drop_output()
+    return fail(text, code)
+
+
+def run(argv: Optional[Sequence[str]]) -> Tuple[int, str]:
+    """Run the command line; return its exit code, and the error."""
     try:
         args = make_parser().parse_args(argv)
         host = gather(root_directory(getattr(args, "root", "/")))
-        args.run(args, host)
-        sys.stdout.flush()
+        RUNS[args.verb](args, host)
+    except SystemExit:  # --help and --version
+        return DONE, ""
     except Error as error:
-        return fail(str(error), error.exit_code)
-    except BrokenPipeError:
-        os.dup2(open_nothing(), sys.stdout.fileno())
-        return FAILED
+        return error.exit_code, str(error)
+    except BrokenPipeError:  # who has read enough is told nothing
+        return FAILED, ""
     except OSError as error:
-        return fail(tell(error), FAILED)
+        return FAILED, tell(error)
     except KeyboardInterrupt:
-        return fail("interrupted", FAILED)
-    return DONE
-
-
-def open_standard_files() -> None:
-    """Have all three descriptors open that a caller may have closed: what is opened next would take their places."""
-    fd = open_nothing()
-    while fd <= 2:
-        os.set_inheritable(fd, True)
-        fd = open_nothing()
-    os.close(fd)
-    sys.stdout = sys.stdout or os.fdopen(os.dup(1), "w")
-    sys.stderr = sys.stderr or os.fdopen(os.dup(2), "w")
-
-
-def open_nothing() -> int:
-    """Return a descriptor of /dev/null; where that is missing, as in a chroot, of a directory, which takes no output."""
-    try:
-        return os.open(os.devnull, os.O_RDWR)
-    except OSError:
-        return os.open("/", os.O_RDONLY)
+        return FAILED, "interrupted"
+    return DONE, ""
 
 
 def fail(text: str, code: int) -> int:
     """Report an error on standard error and return `code`."""
-    print("kexec-initd: {}".format(one_line(text)), file=sys.stderr)
+    if text:
+        say(text)
     return code
 
 
@@ -159,14 +92,14 @@ def read_settings(host: Host) -> settings.Settings:
     """Return the settings of `host`; what is wrong with them is said on standard error."""
     found, warnings = settings.read(host.root, host.family)
     for warning in warnings:
-        print("kexec-initd: warning: {}".format(one_line(warning)), file=sys.stderr)
+        warn(warning)
     return found
 
 
 def require_root() -> None:
     """Raise Refused for anyone but root."""
     if os.geteuid() != 0:
-        raise Refused("only root can do this")
+        raise Refused("only root can do this", SUDO)
 
 
 def refuse_unfit(host: Host) -> None:
@@ -191,7 +124,7 @@ def run_render(args: argparse.Namespace, host: Host) -> None:
     if args.out is not None:
         render.write_tree(files, Path(args.out))
     else:
-        sys.stdout.write(render.as_listing(files))
+        emit(render.as_listing(files), end="")
 
 
 def render_for(args: argparse.Namespace) -> None:
@@ -205,15 +138,32 @@ def render_for(args: argparse.Namespace) -> None:
     write(rendition, Path(args.out))
 
 
+def refuse_stranger(args: argparse.Namespace, host: Host) -> None:
+    """Raise Refused for a user who could not carry out the plan, or not even see what is installed."""
+    if host.root == Path("/") and not args.dry_run:
+        require_root()
+    state.refuse_unreadable(host.root)
+
+
+def print_plan(changes: "Plan") -> None:
+    """Print a plan, its warnings on standard error: packages show only that."""
+    from kexec_initd.integration import plan
+
+    emit(plan.describe(changes._replace(warnings=())))
+    for warning in changes.warnings:
+        warn(warning)
+
+
 def run_install(args: argparse.Namespace, host: Host) -> None:
     """Hook the host's init system."""
     from kexec_initd.integration import plan, transaction
 
+    refuse_stranger(args, host)
     unfit = platforms.find_unfit(host.root)
     if unfit and not args.force and not read_settings(host).force_platform:
         raise Refused(unfit)
     changes = plan.plan_install(host)
-    print(plan.describe(changes))
+    print_plan(changes)
     if not args.dry_run:
         transaction.execute(changes)
 
@@ -222,8 +172,9 @@ def run_uninstall(args: argparse.Namespace, host: Host) -> None:
     """Give the host back as it was."""
     from kexec_initd.integration import plan, transaction
 
+    refuse_stranger(args, host)
     changes = plan.plan_uninstall(host)
-    print(plan.describe(changes))
+    print_plan(changes)
     if args.dry_run:
         return
     transaction.execute(changes)
@@ -244,13 +195,24 @@ def run_load(args: argparse.Namespace, host: Host) -> None:
         raise Refused(wish.problem or "there is nothing to load")
     if args.dry_run:
         with loading.checked(host, entry) as files:
-            print("would load kernel {} ({}){}".format(files.release, entry.kernel, _with(entry)))
+            emit("would load {}".format(_tell_entry(files.release, entry)))
+        warn_of_cold(host, found, wish)
         return
     with shutdown.lock(host.root):
         # A load by the admin is no decision: the early step shall ask for one, not take the stamp for it.
         config = (*wish.config, stamp.UNSEEN)
         loaded = loading.load_entry(host, found, entry, wish.chosen, config)
-    print("loaded kernel {} ({}){}".format(loaded.release, entry.kernel, _with(entry)))
+    emit("loaded {}".format(_tell_entry(loaded.release, entry)))
+    warn_of_cold(host, found, None)
+
+
+def warn_of_cold(host: Host, found: settings.Settings, wish: Optional[wishes.Wish]) -> None:
+    """Warn where a reboot would go through firmware all the same, with `wish` loaded, or with what is."""
+    decision = assess(host, found, wish).decision
+    if not is_installed(host.root):
+        warn("a reboot goes through firmware all the same: kexec-initd is not installed; kexec-initd install")
+    elif not decision.kexec:
+        warn("a reboot goes through firmware all the same: {}".format(decision.reason))
 
 
 def run_reboot_into(args: argparse.Namespace, host: Host) -> None:
@@ -260,16 +222,19 @@ def run_reboot_into(args: argparse.Namespace, host: Host) -> None:
     found = read_settings(host)
     plan = reboot_into.plan(host, found, args.name)
     with loading.checked(host, plan.entry) as files:
-        what = "kernel {} ({}){}".format(files.release, plan.entry.kernel, _with(plan.entry))
+        what = _tell_entry(files.release, plan.entry)
     if args.dry_run:
-        print("would reboot into {}".format(what))
+        emit("would reboot into {}".format(what))
         return
-    print("rebooting into {}".format(what), flush=True)
+    emit("rebooting into {}".format(what))
     reboot_into.execute(host, found, plan)
 
 
-def _with(entry: BootEntry) -> str:
-    return " with " + ", ".join(str(path) for path in entry.initrds) if entry.initrds else " without an initrd"
+def _tell_entry(release: str, entry: BootEntry) -> str:
+    """Return what an entry starts, and its title."""
+    initrds = "with " + ", ".join(str(path) for path in entry.initrds) if entry.initrds else "without an initrd"
+    name = "" if entry.running else ': the entry "{}"'.format(entry.title)
+    return one_line("kernel {} ({}) {}{}".format(release, entry.kernel, initrds, name))
 
 
 def run_unload(args: argparse.Namespace, host: Host) -> None:
@@ -278,20 +243,20 @@ def run_unload(args: argparse.Namespace, host: Host) -> None:
     was_loaded = kexec.is_loaded(host.root)
     kexec.unload(host.root)
     stamp.remove(host.root)
-    print("unloaded" if was_loaded else "nothing was loaded")
+    emit("unloaded" if was_loaded else "nothing was loaded")
 
 
 def run_trust(args: argparse.Namespace, host: Host) -> None:
     """Open the guard, and say what was lifted."""
     require_root()
     with shutdown.lock(host.root):
-        print(attempts.trust(host, read_settings(host).guard_boots))
+        emit(attempts.trust(host, read_settings(host).guard_boots))
 
 
 def run_trial(args: argparse.Namespace, host: Host) -> None:
     """Let the admin watch the next reboot through kexec."""
     refuse_unfit(host)
-    print(shutdown.attend(host, read_settings(host)))
+    emit(shutdown.attend(host, read_settings(host)))
 
 
 def run_status(args: argparse.Namespace, host: Host) -> None:
@@ -299,21 +264,21 @@ def run_status(args: argparse.Namespace, host: Host) -> None:
     state.refuse_unreadable(host.root)
     found, warnings = settings.read(host.root, host.family)
     answer = status.gather_status(host, found, warnings)
-    print(status.as_json(answer) if args.json else status.as_text(answer))
+    emit(status.as_json(answer) if args.json else status.as_text(answer))
 
 
 def run_entries(args: argparse.Namespace, host: Host) -> None:
     """List the entries of the boot loader."""
     menu = find_menu(host.root)
-    print(listing.as_json(menu) if args.json else listing.as_text(menu))
+    emit(listing.as_json(menu) if args.json else listing.as_text(menu))
     if menu.problem:
-        print("kexec-initd: warning: no default: {}".format(one_line(menu.problem)), file=sys.stderr)
+        warn("no default: {}".format(menu.problem))
 
 
 def run_target(args: argparse.Namespace, host: Host) -> None:
     """Tell what a cold boot would take next; Refused where that cannot be said or cannot be loaded."""
     found = target.find_target(host.root, attempts.firmware_began(host))
-    print(target.as_json(found) if args.json else target.as_text(found))
+    emit(target.as_json(found) if args.json else target.as_text(found))
     if found.problem is not None:
         raise Refused(found.problem)
 
@@ -321,7 +286,7 @@ def run_target(args: argparse.Namespace, host: Host) -> None:
 def run_preload(args: argparse.Namespace, host: Host) -> None:
     """Load at the end of the boot; called by the init script."""
     refuse_unfit(host)
-    print(shutdown.preload(host, read_settings(host)))
+    emit(shutdown.preload(host, read_settings(host)))
 
 
 def run_prepare(args: argparse.Namespace, host: Host) -> None:
@@ -334,4 +299,21 @@ def run_prepare(args: argparse.Namespace, host: Host) -> None:
         raise Refused("the runlevel is {}, not 6".format(host.runlevel or "unknown"))
     decision = shutdown.prepare(host, read_settings(host))
     if not decision.kexec:
-        print("kexec-initd: reboot will go through firmware: {}".format(one_line(decision.reason)))
+        emit("kexec-initd: reboot will go through firmware: {}".format(one_line(decision.reason)))
+
+
+RUNS: Dict[str, Run] = {
+    "render": run_render,
+    "install": run_install,
+    "uninstall": run_uninstall,
+    "load": run_load,
+    "reboot-into": run_reboot_into,
+    "unload": run_unload,
+    "status": run_status,
+    "entries": run_entries,
+    "target": run_target,
+    "trust": run_trust,
+    "trial": run_trial,
+    "preload": run_preload,
+    "prepare": run_prepare,
+}

@@ -34,6 +34,10 @@ class Refused(Error):
     cold_code = Code.UNFIT
 
 
+class Unreachable(Refused):
+    """The way to a file is closed to us, or open to others; `hint` says what opens or closes it."""
+
+
 def tell(error: Exception) -> str:
     """Return an error as a sentence, that of a system call with its path."""
     if isinstance(error, OSError) and error.strerror:

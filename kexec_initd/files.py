@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Optional
 
 from kexec_initd.errors import Refused
-from kexec_initd.ways import locate
+from kexec_initd.ways import SUDO, locate
 
 UNTRUSTED = stat.S_IWGRP | stat.S_IWOTH
 # Of open(2), for a file that is missing, that is none, or that is not for us; ENXIO: a socket.
@@ -29,8 +29,11 @@ def open_trusted(root: Path, path: Path, follow: bool = True) -> int:
     try:
         place = locate(root, str(path), follow)
         fd = os.open(str(place), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except (OSError, ValueError) as error:
-        raise Refused("cannot open {}: {}".format(path, getattr(error, "strerror", None) or error))
+    except OSError as error:
+        hint = SUDO if error.errno == errno.EACCES and os.geteuid() != 0 else ""
+        raise Refused("cannot open {}: {}".format(path, error.strerror), hint)
+    except ValueError as error:
+        raise Refused("cannot open {}: {}".format(path, error))
     reason = distrust(os.fstat(fd))
     if reason:
         os.close(fd)

@@ -167,6 +167,7 @@ def find_family(identifier: str, like: str) -> Family:
 
 def find_init(root: Path) -> InitSystem:
     """Return the init system that runs or, in a tree that is not running, that is installed as /sbin/init."""
+
     def has(path: str) -> bool:
         return exists(below(root, path))
 

@@ -1,4 +1,7 @@
-"""The flags of chattr(1): read and set through the two requests of ioctl(2) that linux/fs.h names FS_IOC_GETFLAGS and SETFLAGS."""
+"""The flags of chattr(1): read and set through the requests of ioctl(2) that linux/fs.h names.
+
+FS_IOC_GETFLAGS and FS_IOC_SETFLAGS have one number for each size of a long, and on some architectures another one.
+"""
 
 import fcntl
 import os

@@ -9,9 +9,9 @@ from kexec_initd.surroundings import confinement
 class Facts(NamedTuple):
     """What the decision depends on. A text is the reason why something does not hold, None when it does.
 
-    `pending` says, with its code, what only a boot through firmware would do, or would do first.
-    `target` says in a few words what is to be loaded, where there is no `no_target`. What the record of attempts says
-    (`guard` and below) is no matter for a kernel that was loaded by hand.
+    `pending` says, with its code, what only a boot through firmware would do, or would do first. `target` says in a few
+    words what is to be loaded, where there is no `no_target`. What the record of attempts says (`guard` and below) is no
+    matter for a kernel that was loaded by hand. `incomplete` says what of our own scripts is not in place any more.
     """
 
     cold_once: bool
@@ -28,6 +28,7 @@ class Facts(NamedTuple):
     limit_kexecs: Optional[str]
     limit_days: Optional[str]
     trial: Optional[str]
+    incomplete: Optional[str] = None
 
 
 class Decision(NamedTuple):
@@ -47,6 +48,7 @@ def decide(facts: Facts) -> Decision:
     """Return the decision for `facts`: the admin's wish first, then what is possible, then what is to be loaded."""
     confined = confinement(facts.container, facts.chroot)
     obstacles = [
+        (Code.NOT_INSTALLED, facts.incomplete),
         (Code.COLD_ONCE, "asked for by /no-kexec-reboot" if facts.cold_once else None),
         (Code.SWITCHED_OFF, facts.switched_off),
         confined or (Code.CONTAINER, None),

@@ -12,7 +12,7 @@ from typing import Optional, Union
 from kexec_initd.errors import Refused
 from kexec_initd.files import is_directory, open_trusted, write_atomic
 from kexec_initd.surroundings import find_state_directory
-from kexec_initd.ways import locate
+from kexec_initd.ways import SUDO, locate
 
 LASTING = "/var/lib/kexec-initd"
 LIMIT = 65536
@@ -76,7 +76,7 @@ def read(root: Path, file: StateFile, limit: int = LIMIT) -> Optional[bytes]:
         with os.fdopen(open_trusted(root, path, follow=False), "rb") as opened:
             data = opened.read(limit + 1)
     except Refused as error:
-        raise Damaged("it cannot be trusted: {}".format(error.message))
+        raise Damaged("it cannot be trusted: {}".format(error.message), error.hint)
     except OSError as error:
         raise Damaged("{} cannot be read: {}".format(path, error.strerror))
     if len(data) > limit:
@@ -89,7 +89,7 @@ def refuse_unreadable(root: Path) -> None:
     for file in (Lasting.MANIFEST, Volatile.STAMP):
         place = place_of(root, file).parent
         if place.is_dir() and not os.access(str(place), os.R_OK | os.X_OK, effective_ids=True):
-            raise Refused("only root can read {}".format(path_of(root, file).parent), "run this as root, as with sudo")
+            raise Refused("only root can read {}".format(path_of(root, file).parent), SUDO)
 
 
 def modified(root: Path, file: StateFile) -> int:
@@ -110,7 +110,7 @@ def directory(root: Path, file: StateFile) -> Path:
 
 def _refuse_link(root: Path, file: StateFile) -> None:
     if place_of(root, file).parent.is_symlink():
-        raise Refused("{} is a symbolic link".format(path_of(root, file).parent), "remove it")
+        raise Refused("{} is a symbolic link".format(path_of(root, file).parent), "put a directory there")
 
 
 def write(root: Path, file: StateFile, data: bytes) -> None:

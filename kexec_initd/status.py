@@ -9,10 +9,11 @@ from kexec_initd import attempts, guard, reasons, stamp, state, watchdog
 from kexec_initd.assessment import assess, with_files_read
 from kexec_initd.cmdline import find_attempt
 from kexec_initd.codes import Code
-from kexec_initd.errors import one_line
+from kexec_initd.errors import Error, one_line
 from kexec_initd.host import Host
 from kexec_initd.integration.boot_end import find_missed_preload, was_preload_called
-from kexec_initd.integration.manifest import is_installed
+from kexec_initd.integration.deviations import Deviation, find_deviations
+from kexec_initd.integration.manifest import is_installed, read_manifest
 from kexec_initd.settings import Settings
 from kexec_initd.state import Damaged, Volatile
 
@@ -20,6 +21,8 @@ from kexec_initd.state import Damaged, Volatile
 class Status(NamedTuple):
     """The answer, flat: every field is a JSON value. `reboot` is "kexec" or "cold"; the reason has a stable `code`.
 
+    `installed` is false, too, where a reboot cannot go through what is left of an installation. `deviations` are all things
+    that are not as `install` would have them, a sentence each.
     `loaded_stale`: a kernel package or an initramfs has changed since, and a reboot will load again.
     `last_attempt` is the id of the last kexec, `last_outcome` "arrived", "lost", "failed" or "under-way", `last_time` in
     seconds since 1970, `kexecs` how many have arrived since the last boot through firmware, `kexecs_total` how many ever,
@@ -30,6 +33,7 @@ class Status(NamedTuple):
     """
 
     installed: bool
+    deviations: List[str]
     init: str
     distribution: str
     running_kernel: Optional[str]
@@ -62,7 +66,8 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
     """Return the status of `host`; reads the kernel and the initrd when a reboot would still have to load them."""
     found = with_files_read(host, assess(host, settings))
     loaded = _read_loaded(host.root) if found.is_ours else None
-    installed = is_installed(host.root)
+    deviations = find_deviations(host.root)
+    installed = is_installed(host.root) and not any(deviation.decides for deviation in deviations)
     goes = found.decision.kexec and installed
     record, last = found.record, found.record.last
     days = guard.days_since_firmware(record, time.time(), attempts.read_uptime(host.root))
@@ -70,6 +75,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
     cold = reasons.find(host.root, record, find_attempt(host.cmdline or ""))
     return Status(
         installed=installed,
+        deviations=_describe_all(host, deviations) if read_manifest(host.root) else [],
         init=host.init.value,
         distribution="{} {}".format(host.distribution, host.release).strip(),
         running_kernel=host.kernel_release,
@@ -91,12 +97,29 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         last_code=cold.code if cold else None,
         last_reason=cold.reason if cold else None,
         reboot="kexec" if goes else "cold",
-        code=(found.decision.code if installed else Code.NOT_INSTALLED).value,
-        reason=found.decision.reason if installed else "kexec-initd is not installed: kexec-initd install",
+        code=(found.decision.code if installed or deviations else Code.NOT_INSTALLED).value,
+        reason=found.decision.reason
+        if installed or deviations
+        else "kexec-initd is not installed: kexec-initd install",
         preload_called=was_preload_called(host),
         preload=_read_log(host.root),
         warnings=warnings + ([missed] if missed else []),
     )
+
+
+def _describe_all(host: Host, deviations: List[Deviation]) -> List[str]:
+    """Return the deviations, and what else `install` would do, as far as that can be planned at all."""
+    from kexec_initd.integration import plan  # jinja2 takes longer to load than the rest
+
+    texts = [deviation.text for deviation in deviations]
+    try:
+        planned = plan.plan_install(host)
+    except Error as error:
+        return [*texts, *(text for text in [str(error)] if text not in texts)]
+    told = {deviation.path for deviation in deviations}
+    changes = [change.entry.path for change in planned.changes if change.steps and change.entry.path not in told]
+    texts += ["{} is not as this version would write it".format(path) for path in changes]
+    return texts + [text for text in planned.warnings if text not in texts]
 
 
 def _read_loaded(root: Path) -> Optional[stamp.Loaded]:
@@ -130,8 +153,10 @@ def as_text(status: Status) -> str:
         loaded += " (stale: a kernel package or an initramfs has changed since)"
     through = "through kexec" if status.reboot == "kexec" else "through firmware"
     lines = [
-        "installed:  {}".format("yes" if status.installed else "no"),
-        "host:       {}, {}, running kernel {}".format(status.distribution, status.init, status.running_kernel),
+        "installed:  {}".format(_tell_installed(status)),
+        "host:       {}, {}, running kernel {}".format(
+            status.distribution, status.init, status.running_kernel or "unknown"
+        ),
         "loaded:     {}".format(loaded),
         "attempt:    {}".format(_tell_last(status)),
         "kexecs:     {} since the last boot through firmware {:.1f} days ago, {} in all".format(
@@ -146,7 +171,14 @@ def as_text(status: Status) -> str:
         lines.append("last reboot: {}".format(_tell_reboot(status)))
     if status.preload:
         lines.append("preload:    {}".format(status.preload))
+    lines += ["deviation:  " + text for text in status.deviations]
     return "\n".join(one_line(line) for line in lines + ["warning:    " + text for text in status.warnings])
+
+
+def _tell_installed(status: Status) -> str:
+    if status.installed:
+        return "yes" if not status.deviations else "yes, but for what is told below as a deviation"
+    return "not as a whole: see below, and kexec-initd install" if status.deviations else "no"
 
 
 def _tell_reboot(status: Status) -> str:

@@ -10,9 +10,10 @@ import stat
 from pathlib import Path
 from typing import Callable, List, Optional, Sequence
 
-from kexec_initd.errors import Refused
+from kexec_initd.errors import Refused, Unreachable
 
 MAX_LINKS = 40
+SUDO = "run this as root, as with sudo"
 NO_LINK = (errno.EINVAL, errno.ENOENT, errno.ENOTDIR)
 
 
@@ -81,7 +82,7 @@ def _read_link(path: Path) -> Optional[str]:
     except OSError as error:
         if error.errno in NO_LINK:
             return None
-        raise Refused("cannot look at {}: {}".format(path, error.strerror))
+        raise refuse_access(path, error)
 
 
 def _check_directory(path: Path) -> None:
@@ -90,8 +91,16 @@ def _check_directory(path: Path) -> None:
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             return
-        raise Refused("cannot look at {}: {}".format(path, error.strerror))
+        raise refuse_access(path, error)
     mine = found.st_uid in (0, os.geteuid())
     shared = found.st_gid not in (0, os.getegid()) and found.st_mode & stat.S_IWGRP
     if stat.S_ISDIR(found.st_mode) and (not mine or shared or found.st_mode & stat.S_IWOTH):
-        raise Refused("the directory {} can be changed by others than root".format(path))
+        hint = "chmod go-w {}" if mine else "chown root {}"
+        raise Unreachable("the directory {} can be changed by others than root".format(path), hint.format(path))
+
+
+def refuse_access(path: object, error: OSError) -> Refused:
+    """Return the refusal for what cannot be opened or looked at; who may not is told to be root."""
+    closed = error.errno in (errno.EACCES, errno.EPERM)
+    hint = SUDO if closed and os.geteuid() != 0 else ""
+    return (Unreachable if closed else Refused)("cannot read {}: {}".format(path, error.strerror), hint)

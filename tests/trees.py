@@ -8,7 +8,7 @@ import os
 import stat
 import struct
 from pathlib import Path
-from typing import Dict, Iterator
+from typing import Dict, Iterator, Mapping, Tuple
 
 import pytest
 
@@ -74,6 +74,16 @@ def put(path: Path, data: bytes, mode: int = 0o755) -> None:
     path.write_bytes(data)
     path.chmod(mode)
     os.utime(str(path), (1000000000, 1000000000))
+
+
+def dpkg_status(root: Path, packages: Mapping[str, Tuple[str, Mapping[str, bytes]]], flag: str = "") -> None:
+    """Write dpkg's status file: each package with its state and the content of its conffiles, which may have a flag."""
+    lines = []
+    for name, (state, conffiles) in packages.items():
+        lines += ["Package: " + name, "Status: install ok " + state, "Version: 1", "Conffiles:"]
+        lines += [" {} {}{}".format(path, hashlib.md5(data).hexdigest(), flag) for path, data in conffiles.items()]
+        lines += ["Description: some package", " that says nothing of /etc/init.d/reboot 0", ""]
+    put(root / "var/lib/dpkg/status", ("\n".join(lines) + "\n").encode(), 0o644)
 
 
 @contextlib.contextmanager

@@ -35,12 +35,20 @@ def as_text(menu: Menu) -> str:
     """Return a line for each entry: a star for the default, its position, its title, its kernel or what is wrong."""
     if not menu.offered:
         return "{}: no entries".format(menu.loader)
-    width = max(len(offered.path) for offered in menu.offered)
+    width = max(len(position(offered)) for offered in menu.offered)
     return "\n".join(_as_line(menu, number, width) for number in range(len(menu.offered)))
+
+
+def position(offered: Offered) -> str:
+    """Return the position of an entry in a form that no shell takes for a redirection: "1/2" for GRUB's "1>2".
+
+    It can be no version of a kernel, which is part of the name of a file.
+    """
+    return offered.path.replace(">", "/")
 
 
 def _as_line(menu: Menu, number: int, width: int) -> str:
     offered: Offered = menu.offered[number]
     mark = "*" if number == menu.default else " "
     what = str(offered.entry.kernel) if offered.entry else "cannot be loaded: {}".format(offered.obstacle)
-    return one_line("{} {:<{}}  {} ({})".format(mark, offered.path, width, offered.title, what))
+    return one_line("{} {:<{}}  {} ({})".format(mark, position(offered), width, offered.title, what))

@@ -2,7 +2,7 @@
 
 from typing import List, Optional, Sequence, Tuple
 
-from kexec_initd.bootloader import BootEntry, Menu, Offered
+from kexec_initd.bootloader import BootEntry, Menu, Offered, listing
 from kexec_initd.editing import find_one_off
 from kexec_initd.errors import Refused, UsageError
 from kexec_initd.images.fit import named_release
@@ -37,7 +37,7 @@ def find_same(menu: Menu, title: str, kernel: str, initrds: Sequence[str], cmdli
 def _only(found: List[Offered], name: str) -> BootEntry:
     """Return the one entry that `found` are, or are alike."""
     if len({_what(offered) for offered in found}) > 1:
-        places = ", ".join('{} "{}"'.format(offered.path, offered.title) for offered in found[:5])
+        places = ", ".join('{} "{}"'.format(listing.position(offered), offered.title) for offered in found[:5])
         more = " and {} more".format(len(found) - 5) if len(found) > 5 else ""
         raise UsageError('"{}" is the name of several entries: {}{}'.format(name, places, more), HINT)
     entry = found[0].entry
@@ -59,7 +59,7 @@ def _usual(found: List[Offered]) -> List[Offered]:
 
 
 def _by_position(offered: Offered, name: str) -> bool:
-    return offered.path == name
+    return name in (offered.path, listing.position(offered))
 
 
 def _by_id(offered: Offered, name: str) -> bool:

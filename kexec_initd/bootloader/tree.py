@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
 from kexec_initd.errors import Refused
+from kexec_initd.ways import refuse_access
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_NAMES = 10000
@@ -134,7 +135,7 @@ class Tree:
         try:
             data = _read(descriptor, limit + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
         except OSError as error:
-            raise Refused("cannot read {}: {}".format(path, error.strerror))
+            raise refuse_access(path, error)
         finally:
             os.close(descriptor)
         if data is not None and len(data) > limit:
@@ -217,5 +218,5 @@ def _tells(error: Exception, path: str, expected: Tuple[int, ...]) -> bool:
     if number in expected:
         return True
     if number is not None and number not in MISSING and number != errno.EINVAL:
-        raise Refused("cannot read {}: {}".format(path, os.strerror(number)))
+        raise refuse_access(path, OSError(number, os.strerror(number)))
     return False

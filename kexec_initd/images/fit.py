@@ -58,7 +58,9 @@ def check_initrd_release(found: FrozenSet[str], release: str) -> None:
 
 
 def _has_modules(root: Path, release: str) -> bool:
-    return any(exists(below(root, "{}/{}/{}".format(directory, release, table))) for directory in MODULES for table in TABLES)
+    return any(
+        exists(below(root, "{}/{}/{}".format(directory, release, table))) for directory in MODULES for table in TABLES
+    )
 
 
 def _takes_no_modules(root: Path, release: str) -> bool:

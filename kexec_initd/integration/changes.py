@@ -93,10 +93,16 @@ def describe(plan: Plan) -> str:
 
 
 def _nothing(plan: Plan) -> str:
-    verb = "removed" if plan.is_removal else "installed"
-    if plan.pending:
+    """Say what a run does that changes no file of the host."""
+    if plan.found is None and plan.is_removal:
+        return "nothing to do: {} is not installed".format(NAME)
+    if not plan.pending:
+        return "nothing to do: {} is installed".format(NAME)
+    if plan.found is not None and (plan.found.state is not State.INSTALLED or not plan.is_removal):
         return "an interrupted run is brought to its end; every file is as it should be"
-    return "nothing to do: {} is {}".format(NAME, "not installed" if plan.is_removal and not plan.found else verb)
+    return "every file is as it should be; only the record of it is {}".format(
+        "removed" if plan.is_removal else "made anew"
+    )
 
 
 def _diff(change: Change) -> List[str]:

@@ -10,28 +10,26 @@ from typing import List, Optional
 from kexec_initd.host import Host
 from kexec_initd.integration.changes import Action, Change, Step, save_edited
 from kexec_initd.integration.conffiles import find_conffile, find_digest
-from kexec_initd.integration.manifest import Entry
+from kexec_initd.integration.manifest import Entry, Kind
 from kexec_initd.integration.originals import is_ours, kept_path
 from kexec_initd.integration.tree import observe
 
 SET_ASIDE = (".dpkg-backup", ".dpkg-remove", ".dpkg-bak")
 
 
-def plan_dropped(host: Host, path: str, known: Optional[Entry]) -> Optional[Change]:
+def plan_dropped(host: Host, path: str) -> Optional[Change]:
     """Return what is left to do for `path` once its package has dropped it: no stub, no original, no diversion; else None.
 
-    What shows it goes last, so that a run that was killed is completed by the next.
+    The manifest forgets the path at once. What shows that it was dropped goes last, so that a run that was killed is
+    completed by the next.
     """
-    if known is None or observe(host.root, path) is not None or find_conffile(host.root, path) is not None:
+    if observe(host.root, path) is not None or find_conffile(host.root, path) is not None:
         return None
     aside = [path + ending for ending in SET_ASIDE if is_ours(observe(host.root, path + ending))]
     if not aside:
         return None
-    steps = _remove_original(host, path)
-    if known.diverted:
-        steps.append(Step(Action.UNDIVERT, path))
-    steps.extend(Step(Action.UNLINK, name) for name in aside)
-    return Change(known, None, None, tuple(steps))
+    steps = [*_remove_original(host, path), Step(Action.UNDIVERT, path), *(Step(Action.UNLINK, name) for name in aside)]
+    return Change(Entry(path, Kind.REPLACED, None, ()), None, None, tuple(steps))
 
 
 def _remove_original(host: Host, path: str) -> List[Step]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, List, NamedTuple, Optional, Tuple
 
 from kexec_initd import sealing
-from kexec_initd.errors import Refused
+from kexec_initd.errors import Refused, Unreachable
 from kexec_initd.files import exists, write_atomic
 from kexec_initd.integration.records import STATE_DIR
 from kexec_initd.integration.tree import observe
@@ -89,6 +89,8 @@ def read_manifest(root: Path) -> Optional[Manifest]:
     """Return the manifest, or None where there is none. Raises Refused for one that cannot be trusted or understood."""
     try:
         found = observe(root, PATH)
+    except Unreachable:
+        raise
     except Refused as error:
         raise Refused(error.message, DAMAGED_HINT)
     if found is None:

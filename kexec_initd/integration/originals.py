@@ -8,7 +8,7 @@ has no say: it brings none of these files, and its database must not be asked fr
 import hashlib
 import os
 from pathlib import Path
-from typing import List, Optional
+from typing import List, NamedTuple, Optional
 
 from kexec_initd.errors import Refused
 from kexec_initd.files import digest
@@ -18,8 +18,15 @@ from kexec_initd.integration.records import INTEGRATIONS, MARK, NAME, ORIGINALS_
 from kexec_initd.integration.tree import Observed, observe
 from kexec_initd.ways import locate
 
-AGAIN = "then run this again"
+AFTERWARDS = "then {} can be removed".format(NAME)
 SCRIPT_MODE = 0o755
+
+
+class Loss(NamedTuple):
+    """Why an original cannot be restored as things are, and what to do; `edited`: there is a script, but another one."""
+
+    text: str
+    edited: bool
 
 
 def kept_path(path: str) -> str:
@@ -40,7 +47,8 @@ def is_foreign(found: Optional[Observed]) -> bool:
 def find_original(root: Path, path: str) -> Optional[Observed]:
     """Return the host's own script for `path`, in its place or kept aside; None where the host has none."""
     seen = observe(root, path)
-    return seen if is_foreign(seen) else observe(root, kept_path(path))
+    kept = None if is_foreign(seen) else observe(root, kept_path(path))
+    return kept if is_foreign(kept) else seen if is_foreign(seen) else None
 
 
 def find_damage(root: Path, entry: Entry, kept: Optional[Observed]) -> Optional[str]:
@@ -61,9 +69,9 @@ def find_damage(root: Path, entry: Entry, kept: Optional[Observed]) -> Optional[
     return "is not what was kept" + ("" if brought is None else ", and not what {} brings".format(brought.package))
 
 
-def is_missed(root: Path, entry: Entry) -> bool:
+def is_missed(root: Path, entry: Entry, kept: Optional[Observed]) -> bool:
     """Say whether something has to be in the place of `entry` once ours is gone: not when its package was purged meanwhile."""
-    if find_conffile(root, entry.path) is not None:
+    if is_foreign(kept) or find_conffile(root, entry.path) is not None:
         return True
     if has_records(root):
         return False
@@ -90,14 +98,16 @@ def as_restored(entry: Entry, kept: Observed) -> Observed:
     )
 
 
-def describe_loss(root: Path, entry: Entry) -> Optional[str]:
-    """Say what is wrong with the original of `entry` where it will be missed, and what to do; None where all is well."""
+def find_loss(root: Path, entry: Entry) -> Optional[Loss]:
+    """Return what is wrong with the original of `entry` where it will be missed; None where all is well."""
     try:
         kept = observe(root, kept_path(entry.path))
     except Refused as error:
-        return str(error)
+        return Loss(str(error), False)
     damage = find_damage(root, entry, kept)
-    return None if damage is None or not is_missed(root, entry) else str(refuse_loss(root, entry, kept, damage))
+    if damage is None or not is_missed(root, entry, kept):
+        return None
+    return Loss(str(refuse_loss(root, entry, kept, damage)), is_foreign(kept))
 
 
 def refuse_loss(root: Path, entry: Entry, kept: Optional[Observed], damage: str) -> Refused:
@@ -111,11 +121,13 @@ def describe_repair(root: Path, entry: Entry, kept: Optional[Observed]) -> str:
     target = kept_path(entry.path)
     brought = find_conffile(root, entry.path)
     if brought is None:
-        hint = "restore it from a backup, or put what is wanted there in the place of {}, {}".format(entry.path, AGAIN)
+        hint = "restore it from a backup, or put what is wanted there in the place of {}, {}".format(
+            entry.path, AFTERWARDS
+        )
     else:
-        hint = "{}, {}".format(" && ".join(_repair_commands(root, entry, kept, brought)), AGAIN)
+        hint = "{}, {}".format(" && ".join(_repair_commands(root, entry, kept, brought)), AFTERWARDS)
     if kept is not None and is_foreign(kept):
-        return "if it is as it should be, mv {} {}, {}; else {}".format(target, entry.path, AGAIN, hint)
+        return "if it is as it should be, mv {} {} && {} install; else {}".format(target, entry.path, NAME, hint)
     return hint
 
 

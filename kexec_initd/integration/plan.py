@@ -16,8 +16,8 @@ from kexec_initd.host import Host
 from kexec_initd.integration import diversion
 from kexec_initd.integration.block import read_block
 from kexec_initd.integration.changes import Action, Change, Plan, Step, describe, save_edited
+from kexec_initd.integration.deviations import is_linked, is_ordered
 from kexec_initd.integration.dropped import plan_dropped
-from kexec_initd.integration.links import find_links
 from kexec_initd.integration.manifest import (
     Entry,
     Kind,
@@ -27,7 +27,7 @@ from kexec_initd.integration.manifest import (
     read_manifest,
     refuse_standalone,
 )
-from kexec_initd.integration.originals import describe_loss, find_damage, is_foreign, is_ours, kept_path
+from kexec_initd.integration.originals import find_damage, find_loss, is_foreign, is_ours, kept_path
 from kexec_initd.integration.records import ORIGINALS_DIR, STATE_DIR, Block, Integration, Presence, Script
 from kexec_initd.integration.removal import plan_uninstall
 from kexec_initd.integration.render import (
@@ -64,7 +64,10 @@ def plan_install(host: Host) -> Plan:
     record = find_integration(host)
     tool = diversion.find_tool(host.root) if record.debian_tools else None
     site = Site(host, read_manifest(host.root), tool)
-    changes = [change for change in (_plan_script(site, script) for script in record.scripts) if change]
+    dropped = _plan_dropped(host, record)
+    gone = {change.entry.path for change in dropped}
+    scripts = [script for script in record.scripts if script.path not in gone]
+    changes = [change for change in (_plan_script(site, script) for script in scripts) if change]
     warnings: List[str] = []
     for block in record.blocks:
         found, warned = _plan_block(site, block)
@@ -72,11 +75,17 @@ def plan_install(host: Host) -> Plan:
         warnings.extend(warned)
     changes.extend(_plan_links(site, record))
     warnings.extend(_find_losses(host.root, changes))
-    changes.extend(_carry_over(site, {change.entry.path for change in changes}))
+    changes.extend(_carry_over(site, gone.union(change.entry.path for change in changes)))
     pending = site.found is None or site.found.state is not State.INSTALLED or bool(find_unfinished(host.root))
     entries = tuple(change.entry for change in changes)
     wanted = Manifest(State.INSTALLING, entries, _new_directories(site, entries))
-    return Plan(host.root, tuple(changes), tuple(warnings), site.found, wanted, pending)
+    return Plan(host.root, (*changes, *dropped), tuple(warnings), site.found, wanted, pending)
+
+
+def _plan_dropped(host: Host, record: Integration) -> List[Change]:
+    """Return what is left to do for scripts that their package has dropped; the manifest forgets them."""
+    paths = [script.path for script in record.scripts if script.presence is Presence.REPLACED_IF_THERE]
+    return [change for change in (plan_dropped(host, path) for path in paths) if change]
 
 
 def _carry_over(site: Site, planned: Set[str]) -> List[Change]:
@@ -88,9 +97,6 @@ def _carry_over(site: Site, planned: Set[str]) -> List[Change]:
 def _plan_script(site: Site, script: Script) -> Optional[Change]:
     """Plan one init script; None where the host has none to replace, but what was replaced stays written down."""
     known = site.known(script.path)
-    dropped = plan_dropped(site.host, script.path, known)
-    if dropped is not None:
-        return dropped
     rendered = render_script(site.host, script)
     if rendered is None:
         return None if known is None else Change(known, None, None, ())
@@ -144,7 +150,7 @@ def _find_losses(root: Path, changes: Sequence[Change]) -> List[str]:
     """Return, for each original that could not be restored as things are, what is wrong and what to do."""
     replaced = [change for change in changes if change.entry.kind is Kind.REPLACED]
     settled = [change for change in replaced if not any(step.action is Action.KEEP for step in change.steps)]
-    return [text for text in (describe_loss(root, change.entry) for change in settled) if text is not None]
+    return [loss.text for loss in (find_loss(root, change.entry) for change in settled) if loss is not None]
 
 
 def _keep(path: str, seen: Observed, kept: Optional[Observed], diverted: bool, known: Optional[Entry]) -> List[Step]:
@@ -203,7 +209,7 @@ def _plan_links(site: Site, record: Integration) -> List[Change]:
     if record.debian_tools and root == Path("/") and commands.find(root, "update-rc.d") is not None:
         entry = Entry("/etc/rc6.d", Kind.LINKS, None, (record.service,))
         complete = site.found is not None and site.found.state is State.INSTALLED
-        done = complete and bool(find_links(root, record.service))
+        done = complete and is_linked(root, record.service) and is_ordered(root, record.service)
         return [Change(entry, None, None, () if done else (Step(Action.ADD_LINKS, entry.path, record.service),))]
     return [_plan_link(root, path, target) for path, target in record.links]
 

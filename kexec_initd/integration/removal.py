@@ -95,10 +95,10 @@ def _plan_replaced(root: Path, entry: Entry, seen: Optional[Observed]) -> Change
         after = kept
     elif is_foreign(seen):
         steps.extend(_drop_kept(entry, seen, kept))
-    elif damage is not None and is_missed(root, entry):
+    elif damage is not None and is_missed(root, entry, kept):
         raise refuse_loss(root, entry, kept, damage)
     elif is_ours(seen):
-        steps.extend(_unlink(entry, seen))
+        steps.extend(_unlink(entry, seen) + _drop_kept(entry, seen, kept))
         after = None
     if diverted:
         steps.append(Step(Action.UNDIVERT, entry.path))

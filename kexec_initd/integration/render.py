@@ -108,12 +108,13 @@ def render_script(host: Host, script: Script) -> Optional[RenderedFile]:
         return None
     header = ""
     if script.presence not in (Presence.OURS, Presence.WRAPPED):
-        source = find_original(host.root, script.path) or observe(host.root, script.path)
-        if source is None:
+        sources = [find_original(host.root, script.path), observe(host.root, script.path)]
+        if sources == [None, None]:
             if script.presence is Presence.REQUIRED:
                 raise Refused("{} is missing".format(script.path), "reinstall the package that brings it")
             return None
-        header = parse_header(source.data) or script.default_header.rstrip("\n")
+        headers = [parse_header(source.data) for source in sources if source is not None]
+        header = next((found for found in headers if found), script.default_header.rstrip("\n"))
     return fill_script(host, script, header)
 
 

@@ -13,7 +13,7 @@ from typing import List, NamedTuple, Optional, Tuple
 from kexec_initd.errors import Refused
 from kexec_initd.files import fsync_dir
 from kexec_initd.inode_flags import APPEND_ONLY, IMMUTABLE, read_flags
-from kexec_initd.ways import locate
+from kexec_initd.ways import locate, refuse_access
 
 SIZE_LIMIT = 1 << 20
 FLAGS = {IMMUTABLE: "immutable (chattr +i)", APPEND_ONLY: "append-only (chattr +a)"}
@@ -44,7 +44,7 @@ def observe(root: Path, path: str) -> Optional[Observed]:
             return None
         if error.errno == errno.ELOOP:
             raise Refused("{} is a symbolic link".format(place), "put the file itself there")
-        raise Refused("cannot read {}: {}".format(place, error.strerror))
+        raise refuse_access(place, error)
     try:
         return _read(fd, place)
     finally:

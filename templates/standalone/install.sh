@@ -15,6 +15,8 @@
 
 {% include "standalone/installer/diversion.sh" %}
 
+{% include "standalone/installer/originals.sh" %}
+
 {% include "standalone/installer/put.sh" %}
 
 {% include "standalone/installer/undo.sh" %}
@@ -50,7 +52,8 @@ END
 
 settle () {
 	rm -rf "$home/outgoing" && { [ ! -e "$home/standalone" ] || mv "$home/standalone" "$home/outgoing"; } &&
-		mv "$home/incoming" "$home/standalone" && rm -rf "$home/outgoing" "$staging" && write_state installed
+		mv "$home/incoming" "$home/standalone" && data=$home/standalone && rm -rf "$home/outgoing" "$staging" &&
+		write_state installed
 }
 
 put_everything () {

@@ -15,6 +15,8 @@
 
 {% include "standalone/installer/diversion.sh" %}
 
+{% include "standalone/installer/originals.sh" %}
+
 {% include "standalone/installer/undo.sh" %}
 
 # A halt or kexec-tools' own script that was given back would still execute what we have loaded.

@@ -14,7 +14,7 @@ import pytest
 from kexec_initd import sealing
 from tests.damage import KINDS, clear, cuts, flips
 from tests.install.standalone import Site, copy
-from tests.trees import put
+from tests.trees import dpkg_status, put
 
 SHELLS = ["/bin/dash", "/bin/bash", "/bin/busybox"]
 VERBS = ("install", "uninstall")
@@ -433,6 +433,7 @@ def test_what_dpkg_has_brought_meanwhile_comes_back(tmp_path: Path, shell: str) 
     site = Site(tmp_path, shell)
     site.must(site.install())
     put(site.root / "etc/kexec-initd/originals/reboot", b"#!/bin/sh\n# newer\n")
+    dpkg_status(site.root, {"initscripts": ("installed", {"/etc/init.d/reboot": b"#!/bin/sh\n# newer\n"})})
     assert site.install() == (0, NOTHING + "installed\n")
     site.must(site.uninstall())
     assert (site.root / "etc/init.d/reboot").read_bytes() == b"#!/bin/sh\n# newer\n"

@@ -66,7 +66,9 @@ def test_the_distribution_is_that_of_the_root(fake: FakeHost, outside: Path, for
         ("run/utmp", struct.pack("=h2xi", 1, ord("0")).ljust(384, b"\0").decode(), lambda host: host.runlevel),
     ],
 )  # fmt: skip
-def test_a_fact_is_not_taken_from_outside(fake: FakeHost, outside: Path, form: str, path: str, wrong: str, fact: Callable) -> None:  # type: ignore[type-arg]
+def test_a_fact_is_not_taken_from_outside(
+    fake: FakeHost, outside: Path, form: str, path: str, wrong: str, fact: Callable
+) -> None:  # type: ignore[type-arg]
     (fake.root / "sbin/init").write_text("")
     hide(fake, outside, form, path, wrong)
     assert fact(gather(fake.root)) is None
@@ -119,7 +121,9 @@ def test_kernels_programs_and_modules_are_those_of_the_root(fake: FakeHost, outs
         ({}, "/../../y", "y"),
     ],
 )
-def test_links_are_followed_as_chroot_follows_them(tmp_path: Path, links: Dict[str, str], path: str, leads: str) -> None:
+def test_links_are_followed_as_chroot_follows_them(
+    tmp_path: Path, links: Dict[str, str], path: str, leads: str
+) -> None:
     for name in ("e", "r"):
         (tmp_path / name).mkdir()
     for name, target in links.items():

@@ -7,6 +7,7 @@ import pytest
 
 from kexec_initd.errors import Refused
 from kexec_initd.host import gather
+from kexec_initd.integration.deviations import find_deviations
 from kexec_initd.integration.plan import plan_install, plan_uninstall
 from kexec_initd.integration.transaction import execute
 from tests.trees import KEXEC, make_tree, put, snapshot
@@ -44,6 +45,7 @@ def test_a_script_that_its_package_has_dropped_leaves_nothing(root: Path, ending
     assert not (root / "var/backups/kexec-initd").exists()
     done = snapshot(root)
     assert plan_install(gather(root)).is_empty
+    assert find_deviations(root) == []
     install(root)
     assert snapshot(root) == done
     execute(plan_uninstall(gather(root)))

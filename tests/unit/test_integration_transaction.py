@@ -24,7 +24,7 @@ from kexec_initd.integration.manifest import (
 from kexec_initd.integration.plan import plan_install, plan_uninstall
 from kexec_initd.integration.transaction import execute
 from kexec_initd.ways import locate
-from tests.trees import KEXEC, RC_LOCAL, REBOOT, immutable, make_tree, put, snapshot
+from tests.trees import KEXEC, RC_LOCAL, REBOOT, dpkg_status, immutable, make_tree, put, snapshot
 
 KEPT = "etc/kexec-initd/originals/reboot"
 MANIFEST = "var/lib/kexec-initd/manifest.json"
@@ -244,7 +244,9 @@ def test_a_created_rc_local_stays_once_somebody_uses_it(root: Path) -> None:
 
 def test_an_upgrade_of_the_kept_original_is_given_back(root: Path) -> None:
     install(root)
-    put(root / KEPT, b"#!/bin/sh\necho newer\n", 0o750)
+    newer = b"#!/bin/sh\necho newer\n"
+    put(root / KEPT, newer, 0o750)
+    dpkg_status(root, {"initscripts": ("installed", {"/etc/init.d/reboot": newer})})
     uninstall(root)
     assert text(root, "etc/init.d/reboot") == "#!/bin/sh\necho newer\n"
     assert (root / "etc/init.d/reboot").stat().st_mode & 0o777 == 0o750
@@ -259,6 +261,7 @@ def test_a_script_that_another_put_over_ours_stays(root: Path) -> None:
 
 def test_a_purged_original_is_not_invented(root: Path) -> None:
     install(root)
+    dpkg_status(root, {"initscripts": ("config-files", {"/etc/init.d/reboot": REBOOT.encode()})})
     (root / KEPT).unlink()
     assert "already" not in install(root)
     uninstall(root)

@@ -176,7 +176,7 @@ def test_a_name_of_nothing(ready: FakeHost, name: str, kind: type, words: str) -
 def test_a_dry_run_says_what_it_would_do(ready: FakeHost, capsys: "pytest.CaptureFixture[str]") -> None:
     args = cli.make_parser().parse_args(["reboot-into", "--dry-run", "1"])
     cli.run_reboot_into(args, gather(ready.root))
-    wanted = "kernel 6.2.0-other (/boot/vmlinuz-6.2.0-other) with /boot/initrd.img-6.2.0-other"
+    wanted = 'kernel 6.2.0-other (/boot/vmlinuz-6.2.0-other) with /boot/initrd.img-6.2.0-other: the entry "other"'
     assert capsys.readouterr().out == "would reboot into {}\n".format(wanted)
     assert ready.calls() == []
 

@@ -226,6 +226,8 @@ check_script () {
 			unfit="$2 is missing"
 		elif is_ours "$2" && [ ! -e "$original" ]; then
 			unfit="$2 is ours, but its original is gone: reinstall the package that brings it first"
+		elif [ ! -e "$original" ] && ! is_foreign "$2"; then
+			unfit="$2 is empty, or no script: reinstall the package that brings it"
 		elif [ ! -e "$original" ]; then
 			unfit=$(why_no_script "$2")
 		fi
@@ -251,7 +253,11 @@ check_removal () {
 		unfit=
 		case $word in
 		create) [ ! -d "${path%/*}" ] || unfit=$(why_unfit "$path") ;;
-		replace | optional | wrap | last) unfit=$(why_unfit "$path") ;;
+		last) unfit=$(why_unfit "$path") ;;
+		replace | optional | wrap)
+			unfit=$(why_unfit "$path")
+			[ -n "$unfit" ] || unfit=$(why_not_undo "$path" "$word")
+			;;
 		esac
 		if [ -n "$unfit" ]; then
 			refuse "$unfit"

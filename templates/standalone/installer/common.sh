@@ -67,6 +67,7 @@ write_state () {
 			read_made
 			find_missing
 		} | sort -u | sed 's/^/made /'
+		print_originals
 	)
 	rm -rf "$home/manifest.new" && print_whole "$record$newline" >"$home/manifest.new" && sync &&
 		mv -f "$home/manifest.new" "$home/manifest" && sync

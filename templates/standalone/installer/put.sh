@@ -45,8 +45,8 @@ put_in_place () {
 		return 0
 	fi
 	ask_dpkg "$2" || return 1
-	if [ -e "$2" ] && ! is_ours "$2" && ! is_same "$2" "$original"; then
-		if [ ! -e "$original" ] || [ -z "$diverted" ]; then
+	if [ -e "$2" ] && ! is_ours "$2" && ! is_same "$2" "$original" && { [ ! -e "$original" ] || is_foreign "$2"; }; then
+		if [ -z "$diverted" ] || ! is_foreign "$original"; then
 			step "keep the original $2 as $original" keep "$2" || return 1
 		elif ! cmp -s "$2" "$original"; then
 			step "save a copy of the edited $2 in $backups" save "$2" || return 1

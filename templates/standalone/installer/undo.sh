@@ -64,7 +64,7 @@ $1
 END
 	case $word in
 	create) undo_file "$path" ;;
-	replace | optional | wrap) undo_in_place "$path" ;;
+	replace | optional | wrap) undo_in_place "$path" "$word" ;;
 	preload | last) undo_block "$path" ;;
 	link) undo_link "$path" "$target" ;;
 	service) undo_service "$path" ;;
@@ -81,23 +81,36 @@ undo_file () {
 	step "remove $1" remove "$1"
 }
 
-# undo_in_place PATH: where ours was never put, or somebody replaced it without dpkg's diversion, what is there stays.
+# undo_in_place PATH WORD: where ours was never put, or somebody replaced it without dpkg's diversion, what is there stays.
 undo_in_place () {
 	original=$(kept "$1")
 	ask_dpkg "$1" || return 1
-	if [ ! -e "$original" ]; then
-		undo_file "$1" || return 1
-	elif is_same "$1" "$original" || { [ -e "$1" ] && ! is_ours "$1" && [ -z "$diverted" ]; }; then
-		step "remove $original" remove "$original" || return 1
-	else
+	lost=$(why_lost "$1")
+	if [ -z "$lost" ] && ! is_same "$1" "$original" && { [ -n "$diverted" ] || ! is_foreign "$1"; }; then
 		if [ -e "$1" ] && ! is_as_written "$1" && ! cmp -s "$1" "$original"; then
 			step "save a copy of the edited $1 in $backups" save "$1" || return 1
 		fi
-		step "put $original back as $1" move "$original" "$1" || return 1
+		step "put $original back as $1" restore "$original" "$1" || return 1
+	elif is_foreign "$1"; then
+		drop_kept "$1" "$original" || return 1
+	elif is_missed "$1" "$2"; then
+		problem=$(why_not_undo "$1" "$2")
+		return 1
+	else
+		undo_file "$1" && drop_kept "$1" "$original" || return 1
 	fi
 	if [ -n "$diverted" ]; then
 		step "have dpkg write $1 itself again" undivert "$1"
 	fi
+}
+
+# drop_kept PATH ORIGINAL: what nobody needs any more; one that nobody else has is saved.
+drop_kept () {
+	[ -e "$2" ] || return 0
+	if is_foreign "$2" && ! is_same "$1" "$2" && ! cmp -s "$1" "$2" && [ -n "$(why_lost "$1")" ]; then
+		step "save a copy of $2 in $backups" save "$2" || return 1
+	fi
+	step "remove $2" remove "$2"
 }
 
 undo_block () {

@@ -1,0 +1,76 @@
+"""The arguments of the command; kexec-initd(8) documents them."""
+
+import argparse
+import functools
+from typing import Any, NoReturn
+
+from kexec_initd import __version__
+from kexec_initd.errors import UsageError
+from kexec_initd.host import InitSystem
+from kexec_initd.stdio import emit
+
+INITS = [InitSystem.SYSVINIT.value, InitSystem.UPSTART.value]
+EPILOG = "Exit status: 0 done, 1 failed, 2 usage, 3 refused: the host or a file is not fit, and nothing was changed."
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports bad usage as every other error: one line; help that cannot be written is an error as any other."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print what help and version are; argparse itself does not say whether that succeeded."""
+        emit(message, end="")
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError, which `main` reports."""
+        raise UsageError(message, "see {} --help".format(self.prog))
+
+
+@functools.lru_cache(maxsize=None)
+def make_parser() -> Parser:
+    """Return the parser of the command line; kexec-initd(8) documents what it accepts."""
+    parser = Parser(prog="kexec-initd", description="Make the plain `reboot` go through kexec.", epilog=EPILOG)
+    parser.add_argument("--version", action="version", version="kexec-initd " + __version__)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
+    verbs.required = True
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        return verbs.add_parser(name, help=text, description=text + ".", epilog=EPILOG)
+
+    verb = add_root(add("render", "write what install would write for this host"))
+    verb.add_argument("--out", metavar="DIR", help="write the files below DIR, not to standard output")
+    verb.add_argument("--for", dest="target", metavar="FAMILY[:RELEASE]", help="for another machine, as ubuntu:12.04")
+    verb.add_argument("--init", choices=INITS, help="the init system there (default: what that release came with)")
+    verb.add_argument("--standalone", action="store_true", help="plain shell with its own installer: no Python there")
+    verb = add_dry_run(add_root(add("install", "hook the init system, so that reboot goes through kexec")))
+    verb.add_argument("--force", action="store_true", help="also where the platform is known not to bear a kexec")
+    add_dry_run(add_root(add("uninstall", "give every file back as it was")))
+    verb = add_dry_run(add("load", "validate a kernel and its initrd, and load them now"))
+    text = "an entry of the boot loader, or a kernel file (default: what the boot loader would boot)"
+    verb.add_argument("name", nargs="?", metavar="ENTRY|KERNEL", help=text)
+    verb = add_dry_run(add("reboot-into", "reboot now, through kexec and once, into another entry"))
+    text = "its position, id or title as entries prints them, or the version of its kernel"
+    verb.add_argument("name", metavar="ENTRY", help=text)
+    add("unload", "unload the kernel that is loaded")
+    verb = add_root(add("status", "tell what is installed and loaded, what a reboot would do and why"))
+    verb.add_argument("--json", action="store_true", help="print one JSON object")
+    verb = add_root(add("entries", "list what the boot loader offers, and what it would boot next"))
+    verb.add_argument("--json", action="store_true", help="print one JSON list")
+    verb = add_root(add("target", "tell what the boot loader would boot next, and where that comes from"))
+    verb.add_argument("--json", action="store_true", help="print one JSON object")
+    add("trust", "go through kexec again although an attempt never arrived")
+    add("trial", "on trial, make the next reboot go through kexec: you are watching")
+    add("preload", "load what a reboot will start (called at the end of the boot)")
+    add("prepare", "decide the reboot that is under way (called early in a shutdown)")
+    return parser
+
+
+def add_root(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Give `verb` the option --root."""
+    verb.add_argument("--root", default="/", metavar="DIR", help="the host is below DIR (default: /)")
+    return verb
+
+
+def add_dry_run(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Give `verb` the option --dry-run."""
+    verb.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    return verb
