@@ -52,6 +52,18 @@ def test_a_script_that_its_package_has_dropped_leaves_nothing(root: Path, ending
     assert not (root / "etc/kexec-initd").exists()
 
 
+def test_what_dpkg_has_noted_beside_its_records_counts_while_it_runs(root: Path) -> None:
+    (root / STUB).rename(root / (STUB + ".dpkg-bak"))
+    status = root / "var/lib/dpkg/status"
+    before = b"Package: a\nStatus: install ok installed\n\n" + status.read_bytes()
+    tell(root, "obsolete", "half-configured")
+    put(root / "var/lib/dpkg/updates/0001", status.read_bytes(), 0o644)
+    put(root / "var/lib/dpkg/updates/0000", before.split(b"\n\n")[1] + b"\n", 0o644)
+    status.write_bytes(before + b"Package: z\nStatus: install ok installed\n")
+    install(root)
+    assert not (root / STUB).exists() and not (root / KEPT).exists()
+
+
 def test_an_original_that_was_edited_is_saved(root: Path) -> None:
     put(root / KEPT, b"#!/bin/sh\n# mine\n")
     (root / STUB).rename(root / (STUB + ".dpkg-bak"))
