@@ -64,7 +64,7 @@ def _parse_diversions(data: bytes) -> Iterator[Tuple[str, ...]]:
 
 
 def _read_status(root: Path) -> bytes:
-    """Return the stanzas of all packages as they are now: while dpkg runs, its scripts and triggers, too, newer ones lie beside."""
+    """Return the stanzas of all packages as they are now: while dpkg runs, as for a trigger, newer ones lie beside."""
     data = _read(root, STATUS) or b""
     for place in sorted(below(root, UPDATES).glob("[0-9]*")):
         update = _read(root, "{}/{}".format(UPDATES, place.name)) or b""
