@@ -10,6 +10,7 @@ from kexec_initd.assessment import assess, with_files_read
 from kexec_initd.codes import Code
 from kexec_initd.errors import Error, one_line
 from kexec_initd.host import Host
+from kexec_initd.integration.boot_end import find_missed_preload, was_preload_called
 from kexec_initd.integration.deviations import Deviation, find_deviations
 from kexec_initd.integration.manifest import is_installed, read_manifest
 from kexec_initd.running_boot import read_uptime
@@ -29,6 +30,7 @@ class Status(NamedTuple):
     how many ever have arrived, `firmware_days` how many days ago that boot was. `guard` says why the guard is closed; it is
     None where it is open.
     `last_reboot` is "kexec" or "cold", with the code and the sentence of a cold one; None before the first.
+    `preload_called` tells whether the step at the end of the boot was, and `preload` what that load has said.
     `watchdog` says whether one will watch the jump, and why not; it is None where none is wanted.
     """
 
@@ -57,6 +59,7 @@ class Status(NamedTuple):
     reboot: str
     code: str
     reason: str
+    preload_called: bool
     preload: Optional[str]
     warnings: List[str]
 
@@ -71,6 +74,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
     record, last = found.record, found.record.last
     days = guard.days_since_firmware(record, time.time(), read_uptime(host.root))
     cold = reasons.find(host.root, record)
+    missed = find_missed_preload(host) if installed else None
     return Status(
         installed=installed,
         deviations=_describe_all(host, deviations) if read_manifest(host.root) else [],
@@ -99,8 +103,9 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         reason=found.decision.reason
         if installed or deviations
         else "kexec-initd is not installed: kexec-initd install",
+        preload_called=was_preload_called(host),
         preload=_read_log(host.root),
-        warnings=[*warnings, *find_copied(host)],
+        warnings=[*warnings, *find_copied(host), *([missed] if missed else [])],
     )
 
 

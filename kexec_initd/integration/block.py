@@ -12,6 +12,7 @@ from kexec_initd.errors import Refused
 BEGIN = b"# BEGIN kexec-initd"
 END = b"# END kexec-initd"
 UNFINISHED = (b"\\", b"&&", b"||", b"|")
+COMMENTS = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?(?:\n|\Z))*")
 
 
 class Span(NamedTuple):
@@ -39,8 +40,13 @@ def find_block(text: bytes) -> Optional[Span]:
     return Span(start - 1 if separated else start, stop, separated)
 
 
-def add_block(text: bytes, block: bytes, last: Pattern[bytes]) -> bytes:
-    """Return `text` with `block` (whole lines) before a last command like `last`, else at its end; in place of an older block."""
+def add_block(text: bytes, block: bytes, last: Optional[Pattern[bytes]] = None) -> bytes:
+    """Return `text` with `block` (whole lines) in place of an older one: before the first command.
+
+    Where `last` is given, before a last command like it, else at the end.
+    """
+    if last is None:
+        return _add_first(remove_block(text), block)
     span = find_block(text)
     if span is not None:
         new = b"\n" + block[:-1] if span.separated else block
@@ -51,6 +57,15 @@ def add_block(text: bytes, block: bytes, last: Pattern[bytes]) -> bytes:
     if text and not text.endswith(b"\n"):
         return text + b"\n" + block[:-1]
     return text + block
+
+
+def _add_first(text: bytes, block: bytes) -> bytes:
+    """Put the block behind the comments with which the text begins: a shell runs it, whatever comes then."""
+    begin = COMMENTS.match(text)
+    place = begin.end() if begin else 0
+    if place and not text[:place].endswith(b"\n"):
+        return text + b"\n" + block[:-1]
+    return text[:place] + block + text[place:]
 
 
 def remove_block(text: bytes) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, List, NamedTuple, Optional, Tuple
 
 from kexec_initd import sealing
 from kexec_initd.errors import Refused, Unreachable
-from kexec_initd.files import write_atomic
+from kexec_initd.files import exists, write_atomic
 from kexec_initd.integration.records import STATE_DIR
 from kexec_initd.integration.tree import observe
 from kexec_initd.state import Lasting, Newer
@@ -19,6 +19,7 @@ from kexec_initd.ways import check_path, locate
 
 VERSION = 1
 PATH = "{}/{}".format(STATE_DIR, Lasting.MANIFEST.value)
+STANDALONE = STATE_DIR + "/manifest"
 FIELDS = {"version", "state", "directories", "changes"}
 STAGED = ".kexec-initd-*"  # as files.write_atomic names them
 DAMAGED_HINT = "restore it from a backup, or remove it and run this again, which then looks for what is ours"
@@ -76,6 +77,12 @@ def is_installed(root: Path) -> bool:
     """Say whether an installation is complete below `root`."""
     found = read_manifest(root)
     return found is not None and found.state is State.INSTALLED
+
+
+def refuse_standalone(root: Path) -> None:
+    """Raise Refused where install.sh has put its files in place: its own record, and no manifest, says what was there before."""
+    if exists(locate(root, STANDALONE)) and not os.path.lexists(str(locate(root, PATH))):
+        raise Refused("kexec-initd was installed here by install.sh", "sh {}/standalone/uninstall.sh".format(STATE_DIR))
 
 
 def read_manifest(root: Path) -> Optional[Manifest]:

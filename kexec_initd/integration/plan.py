@@ -13,11 +13,20 @@ from kexec_initd import commands
 from kexec_initd.errors import Refused
 from kexec_initd.files import digest
 from kexec_initd.host import Host
-from kexec_initd.integration import diversion, rc_local
+from kexec_initd.integration import diversion
 from kexec_initd.integration.block import read_block
 from kexec_initd.integration.changes import Action, Change, Plan, Step, describe, save_edited
 from kexec_initd.integration.deviations import is_linked, is_ordered
-from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, find_unfinished, read_manifest
+from kexec_initd.integration.dropped import plan_dropped
+from kexec_initd.integration.manifest import (
+    Entry,
+    Kind,
+    Manifest,
+    State,
+    find_unfinished,
+    read_manifest,
+    refuse_standalone,
+)
 from kexec_initd.integration.originals import find_damage, find_loss, is_foreign, is_ours, kept_path
 from kexec_initd.integration.records import ORIGINALS_DIR, STATE_DIR, Block, Integration, Presence, Script
 from kexec_initd.integration.removal import plan_uninstall
@@ -51,10 +60,14 @@ class Site(NamedTuple):
 
 def plan_install(host: Host) -> Plan:
     """Return what install changes on this host. Raises Refused where the host or one of its files is not fit."""
+    refuse_standalone(host.root)
     record = find_integration(host)
     tool = diversion.find_tool(host.root) if record.debian_tools else None
     site = Site(host, read_manifest(host.root), tool)
-    changes = [change for change in (_plan_script(site, script) for script in record.scripts) if change]
+    dropped = _plan_dropped(host, record)
+    gone = {change.entry.path for change in dropped}
+    scripts = [script for script in record.scripts if script.path not in gone]
+    changes = [change for change in (_plan_script(site, script) for script in scripts) if change]
     warnings: List[str] = []
     for block in record.blocks:
         found, warned = _plan_block(site, block)
@@ -62,11 +75,17 @@ def plan_install(host: Host) -> Plan:
         warnings.extend(warned)
     changes.extend(_plan_links(site, record))
     warnings.extend(_find_losses(host.root, changes))
-    changes.extend(_carry_over(site, {change.entry.path for change in changes}))
+    changes.extend(_carry_over(site, gone.union(change.entry.path for change in changes)))
     pending = site.found is None or site.found.state is not State.INSTALLED or bool(find_unfinished(host.root))
     entries = tuple(change.entry for change in changes)
     wanted = Manifest(State.INSTALLING, entries, _new_directories(site, entries))
-    return Plan(host.root, tuple(changes), tuple(warnings), site.found, wanted, pending)
+    return Plan(host.root, (*changes, *dropped), tuple(warnings), site.found, wanted, pending)
+
+
+def _plan_dropped(host: Host, record: Integration) -> List[Change]:
+    """Return what is left to do for scripts that their package has dropped; the manifest forgets them."""
+    paths = [script.path for script in record.scripts if script.presence is Presence.REPLACED_IF_THERE]
+    return [change for change in (plan_dropped(host, path) for path in paths) if change]
 
 
 def _carry_over(site: Site, planned: Set[str]) -> List[Change]:
@@ -77,8 +96,8 @@ def _carry_over(site: Site, planned: Set[str]) -> List[Change]:
 
 def _plan_script(site: Site, script: Script) -> Optional[Change]:
     """Plan one init script; None where the host has none to replace, but what was replaced stays written down."""
-    rendered = render_script(site.host, script)
     known = site.known(script.path)
+    rendered = render_script(site.host, script)
     if rendered is None:
         return None if known is None else Change(known, None, None, ())
     seen = observe(site.host.root, script.path)
@@ -181,10 +200,7 @@ def _plan_block(site: Site, block: Block) -> Tuple[List[Change], List[str]]:
     if seen is None or seen.data != wanted.after:
         content = own(wanted.after, wanted.mode, ()) if seen is None else seen._replace(data=wanted.after, mtime_ns=0)
         steps.append(Step(Action.WRITE, path, "", content))
-    warnings = []
-    if block.optional and rc_local.has_early_exit(wanted.after):
-        warnings.append("{} has an exit before the block: the preload may never run".format(path))
-    return [Change(entry, _data(seen), wanted.after, tuple(steps))], warnings
+    return [Change(entry, _data(seen), wanted.after, tuple(steps))], []
 
 
 def _plan_links(site: Site, record: Integration) -> List[Change]:

@@ -6,9 +6,8 @@ scripts), insserv(8) (LSB headers and links), the packages initscripts and kexec
 
 import enum
 import re
-from typing import NamedTuple, Pattern, Tuple
+from typing import NamedTuple, Optional, Pattern, Tuple
 
-from kexec_initd.integration.rc_local import FINAL_EXIT
 from kexec_initd.state import LASTING
 
 NAME = "kexec-initd"
@@ -47,14 +46,14 @@ class Script(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Lines of ours in a script of the host, before a last command like `last`.
+    """Lines of ours in a script of the host, before a last command like `last`, or before its first command.
 
-    An optional one goes into any fit file, at its end if need be, and into a new one; it is left out where none is fit.
+    An optional one goes into any fit file, and into a new one; it is left out where none is fit.
     """
 
     path: str
     template: str
-    last: Pattern[bytes]
+    last: Optional[Pattern[bytes]]
     optional: bool
 
 
@@ -126,14 +125,14 @@ DEBIAN_SYSVINIT = Integration(
         Script("/etc/init.d/kexec-load", "debian/set-aside", Presence.REPLACED_IF_THERE, KEXEC_LOAD_HEADER),
         Script("/etc/init.d/reboot", "debian/reboot", Presence.REQUIRED, REBOOT_HEADER),
     ),
-    blocks=(Block("/etc/rc.local", "common/rc.local", FINAL_EXIT, optional=True),),
+    blocks=(Block("/etc/rc.local", "common/rc.local", None, optional=True),),
     service=NAME,
     links=(("/etc/rc6.d/K01kexec-initd", "../init.d/kexec-initd"),),
     debian_tools=True,
 )
 
 RHEL_SCRIPT = Script("/etc/rc.d/init.d/kexec-initd", "rhel/kexec-initd", Presence.OURS)
-RHEL_PRELOAD = Block("/etc/rc.d/rc.local", "common/rc.local", FINAL_EXIT, optional=True)
+RHEL_PRELOAD = Block("/etc/rc.d/rc.local", "common/rc.local", None, optional=True)
 RHEL_LINKS = tuple(
     ("/etc/rc.d/rc{}.d/{}kexec-initd".format(level, place), "../init.d/kexec-initd")
     for level, place in (("0", "K01"), ("2", "S99"), ("3", "S99"), ("4", "S99"), ("5", "S99"), ("6", "K01"))

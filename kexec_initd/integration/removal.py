@@ -15,7 +15,7 @@ from kexec_initd.integration import diversion, rc_local
 from kexec_initd.integration.block import read_block, remove_block
 from kexec_initd.integration.changes import Action, Change, Plan, Step, save_edited
 from kexec_initd.integration.links import find_links
-from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, read_manifest
+from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, read_manifest, refuse_standalone
 from kexec_initd.integration.originals import (
     as_restored,
     find_damage,
@@ -32,6 +32,7 @@ from kexec_initd.ways import locate
 
 def plan_uninstall(host: Host) -> Plan:
     """Return what uninstall changes. Raises Refused where a file cannot be given back as things are."""
+    refuse_standalone(host.root)
     return plan_removal(host.root, read_manifest(host.root))
 
 

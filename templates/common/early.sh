@@ -233,13 +233,25 @@ settle () {
 	fi
 }
 
-# Not while the boot still reads its last programs from the disk; a reboot before then loads for itself.
+# preload [PID]: not before that process, the script that calls this at the end of the boot, is over, however it ends, nor
+# while the boot still reads its last programs from the disk; but a script that never ends is not waited for any longer than
+# five minutes. A reboot before then loads for itself.
 preload () {
 	if ! make_state_dir; then
 		say "nothing is loaded at boot: $state is no directory that only root may change; remove it"
 		return
 	fi
-	rm -rf "$state/preload.log"
+	rm -rf "$state/preload.log" "$state/preloaded"
+	# That it was called, and in which boot, is what `status` looks at: no reading of a script could tell.
+	{ read -r boot </proc/sys/kernel/random/boot_id && printf '%s\n' "$boot" >"$state/preloaded"; } 2>/dev/null
 	# shellcheck disable=SC2016 # the inner shell expands its own arguments
-	setsid sh -c 'sleep 5; exec nice -n 19 "$1" load' sh "$0" </dev/null >"$state/preload.log" 2>&1 &
+	setsid sh -c '
+		waited=0
+		while [ -n "$2" ] && [ "$waited" -lt 300 ] && kill -0 "$2" 2>/dev/null; do
+			sleep 2
+			waited=$((waited + 2))
+		done
+		sleep 5
+		exec nice -n 19 "$1" load
+	' sh "$0" "$1" </dev/null >"$state/preload.log" 2>&1 &
 }

@@ -19,6 +19,8 @@ from tests.bootloader.test_fixtures import HERE, HOSTS
 from tests.bootloader.words import source_of, with_efi_paths
 from tests.processor import is_too_long
 
+pytestmark = pytest.mark.once
+
 CONFIGS = ("**/*.conf", "**/*.cfg", "**/menu.lst", "**/default", "**/ldlinux.sys", "**/Loader*", "proc/*", "etc/*")
 WORDS = [
     *b"title root kernel initrd default fallback savedefault chainloader module configfile lock saved".split(),

@@ -22,6 +22,8 @@ from kexec_initd.errors import Error
 from tests.bootloader.test_fixtures_grub2 import HERE, HOSTS
 from tests.processor import is_too_long
 
+pytestmark = pytest.mark.once
+
 CONFIGS = ("boot/**/*.cfg", "boot/**/grubenv", "boot/loader/entries/*", "proc/*", "etc/*")
 WORDS = r"""
 if then elif else fi for in do done while until function { } ; ! [ ] [[ ]] && || | & < > # \ ' " $ ${ } =

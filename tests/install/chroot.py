@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import List, NamedTuple, Optional
+from typing import List, NamedTuple, Optional, Sequence
 
 from tests.trees import put
 from tests.vm.cache import make_once
@@ -152,3 +152,23 @@ def _pack(tree: Path, deb: Path) -> Path:
     command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "-b", str(tree), str(deb)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return deb
+
+
+# As dh_installdeb(1) puts an rm_conffile into each of a package's scripts, deb-systemd's and others' words left out.
+RM_CONFFILE = "#!/bin/sh\nset -e\n{}\n"
+
+
+def dropping(deb: Path, paths: Sequence[str], directory: Path) -> Path:
+    """Return a copy of a package, of a later version, that has dropped the configuration files `paths` (rm_conffile)."""
+    tree = directory / "dropping"
+    subprocess.run(["dpkg-deb", "-R", str(with_version(deb, "9:99", directory)), str(tree)], check=True)
+    for path in paths:
+        (tree / path.lstrip("/")).unlink()
+    conffiles = tree / "DEBIAN/conffiles"
+    conffiles.write_text("".join(line + "\n" for line in conffiles.read_text().split() if line not in paths))
+    words = "\n".join(
+        'dpkg-maintscript-helper rm_conffile {} 9:99~ kexec-tools -- "$@"'.format(path) for path in paths
+    )
+    for name in ("preinst", "postinst", "postrm"):
+        put(tree / "DEBIAN" / name, RM_CONFFILE.format(words).encode(), 0o755)
+    return _pack(tree, directory / "dropping.deb")

@@ -5,7 +5,9 @@ from typing import Dict
 
 import pytest
 
-from tests.install.chroot import Chroot, copy_base, repack, with_version
+from kexec_initd.integration.elsewhere import render_for
+from kexec_initd.integration.standalone import write_standalone
+from tests.install.chroot import Chroot, copy_base, dropping, repack, with_version
 from tests.trees import put, snapshot
 from tests.vm.packages import build_deb
 
@@ -145,3 +147,57 @@ def test_initscripts_purged_before_us(chroot: Chroot, deb: Path) -> None:
     chroot.dpkg("--purge", "kexec-initd")
     assert reboot(chroot) == original  # dpkg does not purge a conffile that is diverted: nobody's, but not ours
     assert not (chroot.tree / "etc/kexec-initd").exists()
+
+
+DROPPED = ("/etc/init.d/kexec", "/etc/init.d/kexec-load")
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_scripts_that_kexec_tools_drops_leave_nothing_of_ours(
+    chroot: Chroot, deb: Path, tmp_path: Path, edited: bool
+) -> None:
+    later = dropping(repack(chroot, "kexec-tools", tmp_path), DROPPED, tmp_path)
+    mine = (chroot.tree / DROPPED[0][1:]).read_bytes() + b"# mine\n"
+    if edited:
+        put(chroot.tree / DROPPED[0][1:], mine, 0o755)
+    chroot.dpkg("-i", str(deb))
+    chroot.dpkg("-i", str(later))
+    left = {path.name for path in (chroot.tree / "etc/init.d").iterdir() if path.name.startswith("kexec")}
+    assert left == {"kexec-initd"}
+    assert [path.name for path in (chroot.tree / KEPT).parent.iterdir()] == ["reboot"]
+    assert "kexec" not in chroot.must("dpkg-divert", "--list", "/etc/init.d/kexec*").replace("kexec-initd", "")
+    saved = [path.read_bytes() for path in (chroot.tree / "var/backups/kexec-initd").glob("kexec.*")]
+    assert saved == ([mine] if edited else [])
+    assert "nothing to do" in chroot.must("kexec-initd", "install", "--dry-run")
+    chroot.dpkg("--purge", "kexec-initd")
+    check_silent(chroot)
+    assert not (chroot.tree / "etc/kexec-initd").exists()
+
+
+def test_the_package_takes_over_what_install_sh_has_put_in_place(chroot: Chroot, deb: Path) -> None:
+    before = etc(chroot)
+    write_standalone(render_for("debian:12", None, True), chroot.tree / "root/kit")
+    chroot.must("sh", "/root/kit/install.sh")
+    assert MARK in reboot(chroot)
+    chroot.dpkg("-i", str(deb))
+    check_installed(chroot)
+    assert not (chroot.tree / "var/lib/kexec-initd/standalone").exists()
+    purge(chroot, before)
+
+
+def test_what_install_sh_has_put_in_place_outlives_a_package_that_could_not_take_it_over(
+    chroot: Chroot, deb: Path
+) -> None:
+    before = etc(chroot)
+    write_standalone(render_for("debian:12", None, True), chroot.tree / "root/kit")
+    chroot.must("sh", "/root/kit/install.sh")
+    standing = etc(chroot)
+    uninstall = chroot.tree / "var/lib/kexec-initd/standalone/uninstall.sh"
+    uninstall.rename(uninstall.with_name("moved"))
+    said = chroot.dpkg("-i", str(deb))
+    assert "installed here by install.sh" in said and "not activated" in said
+    chroot.dpkg("--purge", "kexec-initd")
+    assert {path: fact for path, fact in etc(chroot).items() if "/default/" not in path} == standing
+    uninstall.with_name("moved").rename(uninstall)
+    chroot.must("sh", "/var/lib/kexec-initd/standalone/uninstall.sh")
+    assert etc(chroot) == before

@@ -22,6 +22,8 @@ from tests.faults.results import (
 )
 from tests.faults.table import FAULTS, SCENARIOS, node_of
 
+pytestmark = pytest.mark.once
+
 DOCUMENT = CHECKOUT / "docs/faults.md"
 
 

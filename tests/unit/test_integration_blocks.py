@@ -5,8 +5,8 @@ from hypothesis import given, strategies
 
 from kexec_initd.errors import Refused
 from kexec_initd.integration import block
-from kexec_initd.integration.block import read_block, remove_block
-from kexec_initd.integration.rc_local import FINAL_EXIT, find_unfitness, has_early_exit
+from kexec_initd.integration.block import add_block, read_block, remove_block
+from kexec_initd.integration.rc_local import find_unfitness
 
 BLOCK = b"# BEGIN kexec-initd: loads\nif true; then\n    :\nfi\n# END kexec-initd\n"
 LINES = [b"exit 0", b" exit 0 ", b"# exit 0", b"", b"echo \xff", b"foo ||", b"x \\", b"exit 1", b"\r", b"#!/bin/sh -e"]
@@ -14,10 +14,6 @@ texts = strategies.one_of(
     strategies.binary(max_size=80).filter(lambda text: b"kexec-initd" not in text),
     strategies.lists(strategies.sampled_from(LINES)).map(b"\n".join),
 )
-
-
-def add_block(text: bytes, lines: bytes) -> bytes:
-    return block.add_block(text, lines, FINAL_EXIT)
 
 
 @given(texts)
@@ -42,9 +38,9 @@ def test_another_version_takes_the_place_of_an_older_block(text: bytes) -> None:
 
 
 @given(texts)
-def test_a_final_exit_stays_final(text: bytes) -> None:
-    added = add_block(text + b"\nfoo\nexit 0\n", BLOCK)
-    assert added == text + b"\nfoo\n" + BLOCK + b"exit 0\n"
+def test_nothing_but_comments_comes_before_it(text: bytes) -> None:
+    before = add_block(text, BLOCK).split(BLOCK[:-1], 1)[0]
+    assert all(line.strip(b" \t")[:1] in (b"", b"#") for line in before.split(b"\n"))
 
 
 @pytest.mark.parametrize(
@@ -55,13 +51,13 @@ def test_a_final_exit_stays_final(text: bytes) -> None:
         (b"#!/bin/sh\nexit 0", b"#!/bin/sh\n" + BLOCK + b"exit 0"),
         (b"#!/bin/sh\nexit 0\n\n# the end\n", b"#!/bin/sh\n" + BLOCK + b"exit 0\n\n# the end\n"),
         (b"#!/bin/sh\nexit 0 # done\n", b"#!/bin/sh\n" + BLOCK + b"exit 0 # done\n"),
-        (b"#!/bin/sh\nfoo\n", b"#!/bin/sh\nfoo\n" + BLOCK),
-        (b"#!/bin/sh\nfoo", b"#!/bin/sh\nfoo\n" + BLOCK[:-1]),
-        (b"#!/bin/sh\nexit 0\nfoo\n", b"#!/bin/sh\nexit 0\nfoo\n" + BLOCK),
-        (b"#!/bin/sh\nif a; then\nexit 0\nfi\n", b"#!/bin/sh\nif a; then\nexit 0\nfi\n" + BLOCK),
-        (b"#!/bin/sh\nfoo ||\nexit 0\n", b"#!/bin/sh\nfoo ||\nexit 0\n" + BLOCK),
-        (b"#!/bin/sh\nfoo \\\nexit 0\n", b"#!/bin/sh\nfoo \\\nexit 0\n" + BLOCK),
-        (b"#!/bin/sh\nexit 01\n", b"#!/bin/sh\nexit 01\n" + BLOCK),
+        (b"#!/bin/sh\nfoo", b"#!/bin/sh\n" + BLOCK + b"foo"),
+        (b"#!/bin/sh\n# mine\n\n\t# too\nfoo\n", b"#!/bin/sh\n# mine\n\n\t# too\n" + BLOCK + b"foo\n"),
+        (b"#!/bin/sh", b"#!/bin/sh\n" + BLOCK[:-1]),
+        (b"#!/bin/sh\n  ", b"#!/bin/sh\n  \n" + BLOCK[:-1]),
+        (b"foo\n# x\n", BLOCK + b"foo\n# x\n"),
+        (b"\n \nfoo", b"\n \n" + BLOCK + b"foo"),
+        (b"\x0c# foo\n", BLOCK + b"\x0c# foo\n"),
     ],
 )
 def test_where_the_block_goes(text: bytes, expected: bytes) -> None:
@@ -113,8 +109,3 @@ def test_other_lines_that_name_the_program_are_no_markers() -> None:
 def test_which_files_are_left_alone(text: bytes, mode: int, reason: str) -> None:
     found = find_unfitness(text, mode)
     assert found is None if reason is None else found is not None and reason in found
-
-
-def test_an_early_exit_is_seen() -> None:
-    assert has_early_exit(add_block(b"#!/bin/sh\nexit 0\nfoo\n", BLOCK))
-    assert not has_early_exit(add_block(b"#!/bin/sh\nfoo\nexit 0\n", BLOCK))

@@ -59,7 +59,7 @@ def test_install_puts_everything_in_place(root: Path) -> None:
     assert "# Written by kexec-initd" in text(root, "etc/init.d/reboot")
     assert "# Provides:\t\tkexec\n" in text(root, "etc/init.d/kexec")
     assert text(root, KEPT) == REBOOT
-    assert text(root, "etc/rc.local").endswith("# END kexec-initd\nexit 0\n")
+    assert text(root, "etc/rc.local").endswith("# END kexec-initd\nfoo || :\n\nexit 0\n")
     assert os.readlink(str(root / "etc/rc6.d/K01kexec-initd")) == "../init.d/kexec-initd"
     assert {(root / "etc/init.d" / name).stat().st_mode & 0o777 for name in ("reboot", "kexec", "kexec-initd")} == {
         0o755

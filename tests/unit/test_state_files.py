@@ -76,6 +76,7 @@ HARMLESS: Dict[StateFile, bytes] = {
     Volatile.BEFORE: b"kexec-initd attempts 1\n",  # copied to where the record of attempts is, and judged there
     Volatile.LOCK: b"",
     Volatile.PRELOAD_LOG: b"loaded kernel 6.1\n",
+    Volatile.PRELOADED: b"0123-4567\n",
     Volatile.LAST_COLD: b"cold-once asked for\n",
     Lasting.LAST_COLD: b"cold-once asked for by /no-kexec-reboot\n",
     Lasting.LOCK: b"",
@@ -137,6 +138,7 @@ def answer(row: Row, root: Path) -> object:
     return None if found in NOTHING else found
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("file", ROWS, ids=str)
 def test_no_flip_and_no_cut_is_taken_for_something_else(tmp_path: Path, file: StateFile) -> None:
     row = ROWS[file]
@@ -345,7 +347,8 @@ def check_arrived(site: Site, file: StateFile) -> None:
 
 
 # Each kind with each verb is for the long tier; here each file meets each kind, and each file each verb.
-@pytest.mark.parametrize("stride", [4, pytest.param(1, marks=pytest.mark.full)])
+@pytest.mark.once
+@pytest.mark.parametrize("stride", [8, pytest.param(1, marks=pytest.mark.full)])
 @pytest.mark.parametrize("number, file", list(enumerate(FILES)), ids=str)
 def test_whatever_is_in_the_place_of_a_file_is_told_in_a_line(
     fake: FakeHost, number: int, file: StateFile, stride: int, capsys: pytest.CaptureFixture[str]

@@ -9,7 +9,7 @@ from typing import Callable, Generator, Iterator, List, Tuple
 import pytest
 
 from tests.vm import uefi
-from tests.vm.image import CMDLINE, MIB, PACKAGES, STOCK, Image, build
+from tests.vm.image import MIB, PACKAGES, STOCK, Image, build
 from tests.vm.kernels import INSTALL_NEWER
 from tests.vm.packages import build_newer_rpm, find_deb, find_rpm
 from tests.vm.qemu import Machine, Setup
@@ -19,6 +19,8 @@ StartMachine = Callable[[Setup], Machine]
 # What rc.local does at the end of a boot, and the wait for it; a boot that does it by itself is the first test.
 WAIT_LOADED = "for i in $(seq 120); do [ -s /run/kexec-initd/loaded.json ] && exit 0; sleep 1; done; exit 1"
 PRELOAD = ("/etc/init.d/kexec-initd preload", f"({WAIT_LOADED})")
+
+CRASHKERNEL = "sed -i 's|^GRUB_CMDLINE_LINUX=.|&crashkernel=160M |' /etc/default/grub && update-grub"
 
 
 @pytest.fixture(scope="session")
@@ -82,10 +84,9 @@ def preloaded_uefi(debs: Tuple[Path, ...]) -> Snapshot:
 
 
 @pytest.fixture
-def crashkernel(preloaded: Snapshot, image: Image) -> Setup:
+def crashkernel(image: Image, debs: Tuple[Path, ...]) -> Setup:
     """Return the setup of a guest that has put memory aside for a panic kernel."""
-    append = "root=/dev/vda1 ro crashkernel=160M " + CMDLINE
-    return preloaded.cold_setup()._replace(kernel=image.kernel, initrd=image.initrd, append=append)
+    return take(image, debs, (*PRELOAD, CRASHKERNEL)).cold_setup()
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ NEWER_KERNEL = "linux-image-6.12-cloud-amd64"
 class Recipe(NamedTuple):
     """What a guest is made of; two equal recipes give one cached image. Sizes in MiB.
 
-    `carried` is a package that only has dependencies: theirs lie in the guest's /root as files, not installed.
+    The packages `carried` lie in the guest's /root as files, not installed; of NAME:depends those that NAME depends on.
     """
 
     suite: str = "bookworm"
@@ -74,7 +74,7 @@ class Recipe(NamedTuple):
 
 
 # The stock guest.
-STOCK = Recipe(carried=NEWER_KERNEL)
+STOCK = Recipe(carried=NEWER_KERNEL + ":depends")
 
 
 class Dress(NamedTuple):
@@ -162,8 +162,15 @@ def bootstrap(recipe: Recipe, tar: Path) -> None:
 # By the host's apt with the guest's sources, since these are what mmdebstrap has set up to be reached.
 CARRY = """\
 export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"; cd "$1/root" || exit 1
-names=$(apt-cache depends {} | sed -n 's/^ *Depends: //p')
-test -n "$names" && apt-get download $names"""
+names=
+for name in {}; do
+    case $name in
+    *:depends) name=$(apt-cache depends "${{name%:depends}}" | sed -n 's/^ *Depends: //p') ;;
+    esac
+    test -n "$name" || exit 1
+    names="$names $name"
+done
+apt-get download $names"""
 
 
 def write_settings(recipe: Recipe, tree: Path) -> None:

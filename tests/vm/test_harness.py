@@ -1,5 +1,8 @@
 """The harness itself: it can fail. Without these tests the others would prove nothing."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
 from tests.vm.conftest import StartMachine
@@ -8,6 +11,8 @@ from tests.vm.offline import read_disk
 from tests.vm.power import check_file_system, cut_power
 from tests.vm.qemu import EndReason, Setup
 from tests.vm.snapshot import Snapshot
+
+TESTS = Path(__file__).resolve().parents[1]
 
 
 def test_hanging_reboot_is_stuck(stock: Snapshot, start: StartMachine) -> None:
@@ -74,3 +79,17 @@ def test_a_power_cut_loses_what_is_not_flushed_where_that_is_asked_for(
     machine.wait_login()
     assert machine.check("cat /root/file") == "flushed"
     assert machine.check("head -c 1 /root/block | od -A n -c").split() == ["\\0" if lost else "x"]
+
+
+def test_every_guest_starts_through_its_boot_loader_but_where_that_is_the_point() -> None:
+    given = {
+        path.name
+        for room in ("vm", "faults", "bench", "soak", "demo")
+        for path in (TESTS / room).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "kernel" and not (isinstance(keyword.value, ast.Constant) and keyword.value.value is None)
+        if getattr(node.func, "attr", getattr(node.func, "id", "")) in ("Setup", "_replace")
+    }
+    assert given == {"image.py", "test_starter.py"}

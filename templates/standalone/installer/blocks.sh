@@ -20,17 +20,13 @@ find_block () {
 	' "$1"
 }
 
-# find_last FILE exit|exec: print the number of the line with the last command, if it is such a one and stands by itself; 0
-# if not.
+# find_last FILE: print the number of the line with the last command, if it is `exec $command` and stands by itself; 0 if not.
 find_last () {
-	awk -v kind="$2" '
+	awk '
 		/^[ \t]*(#.*)?$/ { next }
 		{ before = last; last = $0; place = NR }
 		END {
-			if (kind == "exit")
-				fits = last ~ /^[ \t]*exit([ \t]+0)?[ \t]*(#.*)?$/
-			else
-				fits = last ~ /^[ \t]*exec[ \t]+"?[$][{]?command([^A-Za-z0-9_].*)?$/
+			fits = last ~ /^[ \t]*exec[ \t]+"?[$][{]?command([^A-Za-z0-9_].*)?$/
 			if (before ~ /(\\|&&|[|])[ \t]*$/)
 				fits = 0
 			print fits ? place : 0
@@ -42,11 +38,15 @@ ends_with_newline () {
 	[ -z "$(tail -c 1 "$1")" ]
 }
 
-# print_with_block FILE BLOCK exit|exec: the file with the block in place of an older one, before its last command, or at
-# its end.
+# print_with_block FILE BLOCK first|last: the file with the block in place of an older one: before the first command, which a
+# shell runs whatever comes then; or before the last one.
 print_with_block () {
+	if [ "$3" = first ]; then
+		print_without_block "$1" >"$staging/without" && print_with_block_first "$staging/without" "$2"
+		return
+	fi
 	span=$(find_block "$1")
-	place=$(find_last "$1" "$3")
+	place=$(find_last "$1")
 	if [ "$span" != none ]; then
 		place=${span% *}
 		rest=$((${span#* } + 1))
@@ -70,9 +70,26 @@ print_with_block () {
 	tail -n "+$rest" "$1"
 }
 
+# print_with_block_first FILE BLOCK: the file, which has none, with the block behind the comments with which it begins.
+print_with_block_first () {
+	comments=$(awk '!/^[ \t]*(#.*)?$/ { exit } { comments = NR } END { print comments + 0 }' "$1")
+	if [ -z "$(tail -n "+$((comments + 1))" "$1" | head -c 1 | od -A n -t x1)" ] && ! ends_with_newline "$1"; then
+		cat "$1"
+		printf '\n%s' "$(cat "$2")"
+		return
+	fi
+	head -n "$comments" "$1"
+	cat "$2"
+	tail -n "+$((comments + 1))" "$1"
+}
+
 # print_without_block FILE: the file as it was before, where nobody has changed it since.
 print_without_block () {
 	span=$(find_block "$1")
+	if [ "$span" = none ]; then
+		cat "$1"
+		return
+	fi
 	begin=${span% *}
 	end=${span#* }
 	if [ "$begin" -gt 1 ] && ! ends_with_newline "$1" && [ -z "$(tail -n "+$((end + 1))" "$1" | head -c 1)" ]; then

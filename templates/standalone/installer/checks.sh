@@ -108,11 +108,64 @@ why_no_script () {
 	elif grep -q "$(printf '\r')\$" "$1"; then
 		printf '%s has the line ends of DOS, with which no shell runs it' "$1"
 	else
-		case $(head -n 1 "$1") in
-		'#!'*/sh | '#!'*/sh\ * | '#!'*/*[abdmk]sh | '#!'*/*[abdmk]sh\ * | '#!'*/env\ sh | '#!'*/env\ *[abdmk]sh) ;;
-		'#!'*) printf '%s is not run by a shell' "$1" ;;
+		first=$(head -n 1 "$1")
+		case $first in
+		'#!'*) starts_shell "${first#??}" || printf '%s is run by %s, not by a shell' "$1" "${first#??}" ;;
 		esac
 	fi
+}
+
+# starts_shell LINE: does what follows #! start a shell: a program and at most one argument, blanks and all (execve(2))?
+starts_shell () (
+	set -f
+	# shellcheck disable=SC2086 # words are wanted
+	set -- $1
+	case $#,${1##*/},${2-} in
+	*,env,-S | *,env,--split-string=) shift 2 ;;
+	*,env,-S*)
+		first=${2#-S}
+		shift 2
+		set -- "$first" "$@"
+		;;
+	*,env,--split-string=*)
+		first=${2#*=}
+		shift 2
+		set -- "$first" "$@"
+		;;
+	2,env,*)
+		is_shell "$2"
+		exit
+		;;
+	1,* | 2,*)
+		is_shell "$@"
+		exit
+		;;
+	*) exit 1 ;;
+	esac
+	while case ${1-} in - | -i | --ignore-environment | [A-Za-z_]*=*) ;; *) false ;; esac; do
+		shift
+	done
+	is_shell "$@"
+)
+
+# is_shell WORD...: does that command, with the name of a script behind it, have a shell run that?
+is_shell () {
+	case ${1##*/},${2-} in
+	busybox,sh | busybox,ash | busybox,hush) shift ;;
+	esac
+	case ${1##*/} in
+	sh | ash | bash | dash | hush | ksh | ksh93 | lksh | mksh | posh | yash | zsh) ;;
+	*) return 1 ;;
+	esac
+	shift
+	for word; do
+		case $word in
+		- | -- | --login | --norc | --noprofile | --posix) ;;
+		-*[!aefhluvx]*) return 1 ;;
+		-*) ;;
+		*) return 1 ;;
+		esac
+	done
 }
 
 # why_no_block PATH KIND: say why the block stays out of that file; sets nothing.
@@ -127,7 +180,7 @@ why_no_block () {
 	if [ -z "$unfit" ] && [ "$2" = last ]; then
 		if [ ! -e "$1" ]; then
 			unfit="$1 is missing"
-		elif [ "$(find_block "$1")" = none ] && [ "$(find_last "$1" exec)" = 0 ]; then
+		elif [ "$(find_block "$1")" = none ] && [ "$(find_last "$1")" = 0 ]; then
 			unfit="$1 does not end in a plain \`exec \$command\`"
 		fi
 	fi

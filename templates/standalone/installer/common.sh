@@ -112,25 +112,38 @@ make_directories () {
 	mkdir -p "$originals" "$staging" && chmod 0700 "$staging"
 }
 
+# started PID: when that process began, as proc(5) has it behind the name, which may hold anything; nothing where that is not told.
+started () (
+	{ line=$(cat "/proc/$1/stat"); } 2>/dev/null
+	set -f
+	# shellcheck disable=SC2086 # words are wanted
+	set -- ${line##*) }
+	[ $# -lt 20 ] || printf '%s' "${20}"
+)
+
+# is_running HOLDER, "PID-STARTED": does that very process live? Its number alone may be another's by now.
+is_running () {
+	case ${1%%-*} in
+	'' | *[!0-9]*) return 1 ;;
+	esac
+	kill -0 "${1%%-*}" 2>/dev/null && [ "$(started "${1%%-*}")" = "${1#*-}" ]
+}
+
 # One run at a time. What a killed one has left is known by its process, which is gone.
 take_lock () {
 	[ -d "$home" ] || mkdir -m 0700 "$home" || exit 1
 	if [ -d "$home/lock" ] && [ ! -L "$home/lock" ]; then
 		refuse "$home/lock is a directory: remove it"
 	fi
-	if ! ln -s "$$" "$home/lock" 2>/dev/null; then
+	self=$$-$(started "$$")
+	if ! ln -s "$self" "$home/lock" 2>/dev/null; then
 		holder=$(readlink "$home/lock")
-		case $holder in
-		'' | *[!0-9]*) ;;
-		*)
-			if kill -0 "$holder" 2>/dev/null; then
-				say "another install or uninstall is under way (process $holder, $home/lock)" >&2
-				exit 1
-			fi
-			;;
-		esac
+		if is_running "$holder"; then
+			say "another install or uninstall is under way (process ${holder%%-*}, $home/lock)" >&2
+			exit 1
+		fi
 		rm -f "$home/lock"
-		ln -s "$$" "$home/lock" 2>/dev/null || exit 1
+		ln -s "$self" "$home/lock" 2>/dev/null || exit 1
 	fi
 }
 

@@ -5,8 +5,8 @@ put_all () {
 		case $word in
 		create) put_created "$path" "$target" ;;
 		replace | optional | wrap) put_in_place "$word" "$path" ;;
-		preload) put_block "$path" exit ;;
-		last) put_block "$path" exec ;;
+		preload) put_block "$path" first ;;
+		last) put_block "$path" last ;;
 		link) put_link "$path" "$target" ;;
 		service) put_service "$path" ;;
 		esac || return 1
@@ -63,7 +63,7 @@ keep () {
 	rm -f "$staging/kept" && ln "$1" "$staging/kept" && mv -f "$staging/kept" "$(kept "$1")" && sync
 }
 
-# put_block PATH exit|exec: what is not fit was refused, or warned of.
+# put_block PATH first|last: what is not fit was refused, or warned of.
 put_block () {
 	if [ -n "$(why_no_block "$1" preload)" ]; then
 		return 0
@@ -81,30 +81,18 @@ put_block () {
 	elif [ "$span" != none ] && [ "$(print_block "$1")" != "$(cat "$home/standalone/blocks$1" 2>/dev/null)" ]; then
 		step "save a copy of the edited $1 in $backups" save "$1" || return 1
 	fi
-	if [ "$how" != count ] && [ "$2" = exit ]; then
-		warn_of_exit "$1"
-	fi
 	step "put a block into $1" write_block "$1" "$2"
 }
 
-warn_of_exit () {
-	if print_with_block "$1" "$data/blocks$1" exit 2>/dev/null | awk '
-		/^# BEGIN kexec-initd/ { exit }
-		/^(exit|exec)([^A-Za-z0-9_]|$)/ { early = 1; exit }
-		END { exit !early }
-	'; then
-		say "warning: $1 has an exit before the block: the preload may never run" >&2
-	fi
-}
-
 write_new () {
-	printf '#!/bin/sh\nexit 0\n' >"$staging/empty" && print_with_block "$staging/empty" "$data/blocks$1" exit >"$staging/new" &&
+	printf '#!/bin/sh\nexit 0\n' >"$staging/empty" && print_with_block "$staging/empty" "$data/blocks$1" first >"$staging/new" &&
 		chmod 0755 "$staging/new" && rm "$staging/empty" && move "$staging/new" "$1"
 }
 
+# write_block PATH first|last: another shell than /bin/sh may run what has the block first.
 write_block () {
-	cp -p "$1" "$staging/new" && print_with_block "$1" "$data/blocks$1" "$2" >"$staging/new" && /bin/sh -n "$staging/new" &&
-		move "$staging/new" "$1"
+	cp -p "$1" "$staging/new" && print_with_block "$1" "$data/blocks$1" "$2" >"$staging/new" &&
+		{ [ "$2" = first ] || /bin/sh -n "$staging/new"; } && move "$staging/new" "$1"
 }
 
 # put_link PATH TARGET: where insserv orders the boot by its own record, update-rc.d has to make the links.

@@ -1,0 +1,29 @@
+"""A guest that is turned from sysvinit to systemd and back, by dpkg alone: both packages of an init lie in it."""
+
+from tests.vm.image import NEWER_KERNEL, PACKAGES, Recipe
+from tests.vm.qemu import Machine
+
+# systemd itself is there beside sysvinit, as where a desktop has brought it; who is /sbin/init is another package's say.
+CONVERTIBLE = Recipe(
+    packages=PACKAGES + " systemd", carried=NEWER_KERNEL + ":depends systemd-sysv sysvinit-core", size=3072
+)
+LIMIT = 600.0
+# Root is logged in by itself, as in the guest's inittab.
+AUTOLOGIN = b"""\
+[Service]
+ExecStart=
+ExecStart=-/sbin/agetty --autologin root --noclear 115200 ttyS0 dumb
+"""
+AUTOLOGIN_PLACE = "/etc/systemd/system/serial-getty@ttyS0.service.d"
+
+
+def convert(machine: Machine, init: str) -> None:
+    """Install the package `init` in the place of the other; its program is PID 1 from the next boot on."""
+    machine.check(f"mkdir -p {AUTOLOGIN_PLACE}")
+    machine.put(AUTOLOGIN_PLACE + "/autologin.conf", AUTOLOGIN)
+    machine.check(f"DEBIAN_FRONTEND=noninteractive dpkg --auto-deconfigure -i /root/{init}_*.deb", LIMIT)
+
+
+def is_systemd(machine: Machine) -> bool:
+    """Tell whether PID 1 is systemd, as sd_booted(3) does."""
+    return machine.run("test -d /run/systemd/system").status == 0

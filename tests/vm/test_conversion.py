@@ -1,0 +1,82 @@
+"""A host that gets another init system while the package is installed: each reboot comes back, with the loader's kernel."""
+
+from pathlib import Path
+from typing import Tuple
+
+import pytest
+
+from tests.vm.conftest import PRELOAD, WAIT_LOADED, StartMachine
+from tests.vm.conversion import CONVERTIBLE, convert, is_systemd
+from tests.vm.evidence import Boot, assert_clean, gather
+from tests.vm.image import build
+from tests.vm.kernels import INSTALL_NEWER, UPDATE_LIMIT, find_kernels
+from tests.vm.qemu import EndReason, Machine
+from tests.vm.reboots import reboot_by_kexec
+from tests.vm.snapshot import Snapshot, take
+
+LIMIT = 900.0
+
+
+@pytest.fixture
+def convertible(debs: Tuple[Path, ...]) -> Snapshot:
+    """Return a guest that both init systems can be installed in, with our package and its kernel loaded."""
+    return take(build(CONVERTIBLE), debs, PRELOAD)
+
+
+def reboot_either_way(machine: Machine) -> Boot:
+    """Type `reboot` and return the new boot, whether it came by kexec or through firmware."""
+    before = gather(machine)
+    machine.send("reboot")
+    end = machine.wait_end(LIMIT)
+    if end is EndReason.RESET:
+        machine.restart()
+        machine.wait_login(LIMIT)
+    else:
+        assert end is EndReason.LOGIN, machine.log_text()[-2000:]
+        machine.talk().greet(60.0)
+    after = gather(machine)
+    assert after.boot_id != before.boot_id
+    assert_clean(after)
+    return after
+
+
+def reboot_cold_under_systemd(machine: Machine) -> Boot:
+    """Type `reboot` where systemd runs and prove that the machine goes through firmware; return the new boot."""
+    assert machine.check("cat /sys/kernel/kexec_loaded") == "0"
+    machine.send("reboot")
+    assert machine.wait_end(LIMIT) is EndReason.RESET
+    machine.restart()
+    machine.wait_login(LIMIT)
+    return gather(machine)
+
+
+@pytest.mark.full
+def test_a_host_turned_to_systemd_and_back_always_comes_back_with_the_loaders_kernel(
+    convertible: Snapshot, start: StartMachine
+) -> None:
+    machine = start(convertible.setup())
+    convert(machine, "systemd-sysv")
+    assert not is_systemd(machine)
+    # systemd's reboot would ask for a kexec, and sysvinit has no runlevel for that.
+    assert machine.check("cat /sys/kernel/kexec_loaded") == "0"
+    reboot_either_way(machine)
+    assert is_systemd(machine)
+
+    # Nothing is loaded at the end of the boot, so that systemd has nothing to execute behind our back.
+    machine.check("systemctl is-system-running --wait; true", LIMIT)
+    machine.check("sleep 20; /etc/init.d/kexec-initd preload; sleep 20", LIMIT)
+    assert machine.check("cat /sys/kernel/kexec_loaded") == "0"
+    assert '"reboot": "cold"' in machine.check("kexec-initd status --json")
+    assert "systemd" in machine.check("kexec-initd status | grep '^reboot:'")
+
+    # A kernel that has come since is what the boot loader starts, and so does each reboot.
+    machine.check(INSTALL_NEWER, UPDATE_LIMIT)
+    kernels = find_kernels(machine)
+    assert reboot_cold_under_systemd(machine).release == kernels.new
+    assert is_systemd(machine)
+
+    convert(machine, "sysvinit-core")
+    assert reboot_either_way(machine).release == kernels.new
+    assert not is_systemd(machine)
+    machine.check(f"({WAIT_LOADED})", limit=180)
+    assert reboot_by_kexec(machine).release == kernels.new
