@@ -19,6 +19,7 @@ dead_man () {
 	trap '' HUP INT QUIT TERM PIPE ALRM
 	cd /proc || return
 	proc=.
+	hold_sysrq
 	read -r self _ _ _ _ rc _ <self/stat || return
 	spare "$self"
 	end=
@@ -39,7 +40,8 @@ dead_man () {
 	case $why,$(runlevel) in
 	,* | *\ [!6]) return ;;
 	esac
-	say "the shutdown did not lead to a reboot, $why: resetting through sysrq" >/dev/console
+	# Nobody waits for this line, which a console whose output is stopped would never take: it has the pauses of the reset.
+	{ say "the shutdown did not lead to a reboot, $why: resetting through sysrq" >/dev/console; } 2>&- &
 	reset_by_sysrq 5
 }
 

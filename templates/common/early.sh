@@ -46,9 +46,12 @@ decide () {
 	printf '%s\n' "$1" >"$state/decision"
 }
 
-# By the classic system call; a kernel that is locked down takes only the other one.
+# By the classic system call; a kernel that is locked down takes only the other one. Old versions of kexec end with 0 for what
+# they do not know.
 unload () {
-	bounded 10 kexec -u || bounded 10 kexec -u -s
+	if ! bounded 10 kexec -u || is_loaded; then
+		bounded 10 kexec -u -s
+	fi
 }
 
 # The reason outlives the reboot for `status` to show it; a disk that is full or broken takes nothing away from that.

@@ -6,16 +6,29 @@ kexec_wanted () {
 		{ IFS= read -r decision && ! IFS= read -r rest && [ -z "$rest" ]; } <"$state/decision" || decision=
 	fi
 	case $decision in
-	kexec) why_cold="no kernel is loaded" ;;
+	kexec) ;;
 	"cold "*) why_cold=${decision#cold } ;;
 	*) why_cold="the early shutdown step left no decision" ;;
 	esac
-	# A halt that executes the kernel by itself would not say so.
-	if [ "$decision" = kexec ] && ! command -v kexec >/dev/null; then
-		why_cold="the program kexec is missing"
+	if [ "$decision" != kexec ]; then
 		return 1
 	fi
-	[ "$decision" = kexec ] && is_loaded
+	# A halt that executes the kernel by itself would not say so.
+	why_cold="the program kexec is missing"
+	command -v kexec >/dev/null && need_loaded
+}
+
+# Only what the kernel shows there is evidence: old versions of kexec end with 0 for what they have not done. Sets why_cold.
+need_loaded () {
+	need_sys
+	if is_loaded; then
+		return 0
+	fi
+	why_cold="no kernel is loaded"
+	if [ "$loaded" != 0 ]; then
+		why_cold="/sys/kernel/kexec_loaded, which tells whether a kernel is loaded, cannot be read"
+	fi
+	return 1
 }
 
 # Is a file system on a block device still writable, or can nobody tell? A kexec would leave it unclean. Sets why_cold.

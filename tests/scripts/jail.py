@@ -138,4 +138,4 @@ class Jail:
 
     def sysrq(self) -> str:
         """Return the last key that went to sysrq."""
-        return (self.root / "proc/sysrq-trigger").read_text()
+        return (self.root / "proc/sysrq-trigger").read_text()[-1:]

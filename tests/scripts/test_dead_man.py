@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
@@ -105,6 +106,27 @@ def test_without_proc_it_goes_on_with_what_it_stands_in(shutdown: Jail) -> None:
     (shutdown.root / "proc/uptime").unlink()
     assert fires(shutdown)
     (shutdown.root / "proc/uptime").write_text("")
+
+
+def read_only(trigger: Path) -> Path:
+    """Let nobody open the trigger any more, as when RHEL's halt has made /proc read-only; return what is open still."""
+    kept = trigger.with_name("kept")
+    os.link(str(trigger), str(kept))
+    trigger.unlink()
+    trigger.mkdir()
+    return kept
+
+
+def test_a_proc_that_is_made_read_only_later_is_reset_through(shutdown: Jail) -> None:
+    shutdown.write("etc/default/kexec-initd", "SHUTDOWN_LIMIT=40\n")
+    shutdown.run("kexec-initd", "stop")
+    time.sleep(0.2)
+    kept = read_only(shutdown.root / "proc/sysrq-trigger")
+    set_clock(shutdown, 141)
+    deadline = time.monotonic() + 10
+    while not kept.read_text().endswith("b") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert kept.read_text() == "sub"
 
 
 def test_in_another_runlevel_nothing_is_reset(shutdown: Jail) -> None:
