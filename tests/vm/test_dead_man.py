@@ -46,7 +46,8 @@ def test_the_dead_man_resets_what_does_not_end(preloaded: Snapshot, start: Start
     assert_came_cold(before, gather(machine))
 
 
-def test_a_console_that_takes_no_output_holds_no_reboot_up(preloaded: Snapshot, start: StartMachine) -> None:
+@pytest.mark.parametrize("stop", ["unread", pytest.param("xoff", marks=pytest.mark.full)])
+def test_a_console_that_takes_no_output_holds_no_reboot_up(preloaded: Snapshot, start: StartMachine, stop: str) -> None:
     machine = start(preloaded.setup())
     machine.check(f"echo SHUTDOWN_LIMIT={UNHEARD_LIMIT} >>/etc/default/kexec-initd")
-    assert_reboots_unheard(machine)
+    assert_reboots_unheard(machine, stop)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.vm import rhel
 from tests.vm.conftest import StartMachine
-from tests.vm.deaf import UNHEARD_LIMIT, assert_reboots_unheard
+from tests.vm.deaf import STOPS, UNHEARD_LIMIT, assert_reboots_unheard
 from tests.vm.evidence import Boot, assert_came_cold, assert_clean, gather
 from tests.vm.qemu import EndReason, Machine
 from tests.vm.reboots import assert_goes_cold, reboot_by_kexec, reboot_cold
@@ -209,10 +209,13 @@ def test_a_halt_that_hangs_is_ended(start: StartMachine, rpm: Path, release: int
 
 @pytest.mark.full
 @pytest.mark.parametrize("release", rhel.SHAPES)
-def test_a_console_that_takes_no_output_holds_no_reboot_up(start: StartMachine, rpm: Path, release: int) -> None:
+@pytest.mark.parametrize("stop", STOPS)
+def test_a_console_that_takes_no_output_holds_no_reboot_up(
+    start: StartMachine, rpm: Path, release: int, stop: str
+) -> None:
     machine = start(preloaded(release, rpm).setup())
     machine.check(f"echo SHUTDOWN_LIMIT={UNHEARD_LIMIT} >>/etc/sysconfig/kexec-initd")
-    assert_reboots_unheard(machine)
+    assert_reboots_unheard(machine, stop)
 
 
 @pytest.mark.parametrize("release", ONE_SHAPE)
