@@ -38,7 +38,7 @@ KEXEC = b'#!/bin/sh\n/root/facts kexec "$@"\necho "fact: kexec $*" >/dev/console
 # It leaves its lock file, so that S00killall finds it again.
 SERVICE = r"""#!/bin/sh
 # {words}
-case $(readlink /proc/self/fd/1) in
+case $(readlink /proc/$$/fd/1) in
 pipe:*) out=pipe ;;
 *) out=console ;;
 esac
