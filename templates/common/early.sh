@@ -1,10 +1,10 @@
 {% include "common/setting.sh" %}
 
-say () {
-	printf 'kexec-initd: %s\n' "$1"
-}
+{% include "common/say.sh" %}
 
 {% include "common/bounded.sh" %}
+
+{% include "common/level.sh" %}
 
 {% include "common/loaded.sh" %}
 
@@ -49,8 +49,8 @@ decide () {
 # By the classic system call; a kernel that is locked down takes only the other one. Old versions of kexec end with 0 for what
 # they do not know.
 unload () {
-	if ! bounded 10 kexec -u || is_loaded; then
-		bounded 10 kexec -u -s
+	if ! heard 10 kexec -u || is_loaded; then
+		heard 10 kexec -u -s
 	fi
 }
 
@@ -143,7 +143,7 @@ prepare () {
 	elif is_loaded && is_unchanged && begin_attempt; then
 		decide kexec
 	else
-		bounded 60 load_and_decide
+		heard 60 load_and_decide
 		if [ ! -s "$state/decision" ]; then
 			decide_alone "$result"
 		fi

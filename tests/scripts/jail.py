@@ -32,6 +32,7 @@ TOOLS = (
     "tail",
     "od",
     "readlink",
+    "dd",
 )
 # A record of attempts, as plain shell knows it from one that is cut.
 WHOLE = seal(b"kexec-initd attempts 1\nboot x\n").decode()

@@ -76,6 +76,39 @@ def test_the_early_step_asks_the_program_and_removes_the_lock(six: Jail) -> None
     assert not (six.root / LOCK).exists()
 
 
+def set_session(jail: Jail, session: int) -> None:
+    jail.write("proc/self/stat", "{} (kexec-initd) S 1 1 {} 0 -1 4194304 0\n".format(2**22 + 1, session))
+
+
+def test_a_second_call_in_one_shutdown_decides_nothing_again(six: Jail) -> None:
+    """S00killall stops what has a lock: once more what a boot that was still under way has given one again."""
+    set_session(six, 100)
+    six.write("no-kexec-reboot", "")
+    six.fake("../usr/sbin/kexec-initd", "echo kexec >/{}/decision".format(STATE))
+    six.run(SCRIPT, "stop")
+    six.run(SCRIPT, "start")
+    calls = six.calls()
+    six.run(SCRIPT, "stop")
+    assert six.calls() == calls
+    assert not (six.root / STATE / "decision").exists(), "no decision is a cold one"
+    set_session(six, 200)
+    six.run(SCRIPT, "stop")
+    assert (six.root / STATE / "decision").read_text() == "kexec\n"
+
+
+def test_the_decision_of_a_shutdown_that_was_called_off_is_none_for_the_next(six: Jail) -> None:
+    six.run(SCRIPT, "start", runlevel="3")
+    assert six.run(SCRIPT, "hooks").said.endswith("the early shutdown step left no decision\n")
+    assert six.calls() == ["kexec -u"]
+
+
+def test_where_nobody_tells_the_level_halt_has_what_was_decided(six: Jail) -> None:
+    six.fake("runlevel", "echo unknown")
+    said = six.run(SCRIPT, "hooks", runlevel="").said
+    assert said == "kexec-initd: reboot goes through firmware: the runlevel is unknown, not 6\n"
+    assert six.calls() == ["runlevel", "kexec -u"]
+
+
 def test_without_the_program_it_goes_cold_and_unloads_what_halt_would_execute(six: Jail) -> None:
     six.write(STATE + "/stamp", "")
     said = six.run(SCRIPT, "stop").said
