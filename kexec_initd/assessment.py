@@ -13,6 +13,7 @@ from kexec_initd.errors import Error
 from kexec_initd.files import exists
 from kexec_initd.host import Host
 from kexec_initd.policy import Decision, Facts, cold, decide
+from kexec_initd.running_boot import read_uptime
 from kexec_initd.settings import Settings
 from kexec_initd.state import Damaged, Volatile
 from kexec_initd.wishes import Wish, find_again, find_next
@@ -58,7 +59,7 @@ def assess(host: Host, settings: Settings, named: Optional[Wish] = None) -> Asse
     if problem is None and wish.entry is not None:
         problem = guard.obstacle(record, attempts.target_key(host, wish.entry), settings.guard_boots)
     flag = host.root / COLD_ONCE
-    uptime = attempts.read_uptime(host.root)
+    uptime = read_uptime(host.root)
     facts = Facts(
         cold_once=exists(flag) or flag.is_symlink(),
         switched_off=settings.ignored if settings.kexec else "KEXEC=no in the settings",

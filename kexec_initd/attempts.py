@@ -9,18 +9,19 @@ BOOTS ID TIME TARGET RELEASE", "why SENTENCE"; "-" stands for nothing. Plain she
 that of the file: what is loaded leaves its record ready in the state directory, to be put in place when the jump nears.
 """
 
-import time
+import contextlib
 from pathlib import Path
 from typing import Optional
 
 from kexec_initd import sealing, state
 from kexec_initd.bootloader import BootEntry
 from kexec_initd.bootloader.naming import below
-from kexec_initd.cmdline import find_attempt, without_own_words
+from kexec_initd.cmdline import without_own_words
 from kexec_initd.errors import Error, one_line
-from kexec_initd.files import identity, read_text
-from kexec_initd.guard import NOTHING, Attempt, Boot, Guard, Last, Outcome, Record, is_arriving, judge, when_began
+from kexec_initd.files import identity
+from kexec_initd.guard import NOTHING, Attempt, Guard, Last, Outcome, Record, is_arriving, judge
 from kexec_initd.host import Host
+from kexec_initd.running_boot import find_boot, shows_kexec
 from kexec_initd.state import LASTING, Damaged, Lasting, Volatile
 
 PATH = Path(LASTING) / Lasting.ATTEMPTS.value
@@ -49,7 +50,7 @@ def prepared(host: Host, record: Record, entry: BootEntry, attempt: str, release
     under_way = Last(
         Outcome.UNDER_WAY, Attempt(attempt, 0, target_key(host, entry), _printable(release, RELEASE_LENGTH))
     )
-    return format_record(record._replace(boot=find_boot(host).id, last=under_way))
+    return format_record(record._replace(boot=find_boot(host, None).id, last=under_way))
 
 
 def _printable(text: str, length: int) -> str:
@@ -58,7 +59,7 @@ def _printable(text: str, length: int) -> str:
 
 
 def begin(root: Path) -> None:
-    """Put the record that the load has prepared in place: the jump is near. Raises Error."""
+    """Put the record that the load has prepared in place: the jump is near. What it replaces is kept. Raises Error."""
     path = state.path_of(root, Volatile.ATTEMPT)
     data = state.read(root, Volatile.ATTEMPT, LIMIT)
     if data is None:
@@ -67,7 +68,21 @@ def begin(root: Path) -> None:
         parse_record(data)
     except ValueError as error:
         raise Error("the record of the attempt, {}, is damaged: {}".format(path, error))
+    before = state.read(root, Lasting.ATTEMPTS, LIMIT)
+    if before is None:
+        state.remove(root, Volatile.BEFORE)
+    else:
+        state.write(root, Volatile.BEFORE, before)
     _write(root, data)
+
+
+def withdraw(root: Path) -> None:
+    """Take the attempt back that `begin` has written down: the decision has changed, and it will not be tried. Raises Error."""
+    before = state.read(root, Volatile.BEFORE, LIMIT)
+    if before is None:
+        forget(root)
+    else:
+        _write(root, before)
 
 
 def settle(host: Host, limit: int, failure: Optional[str] = None) -> Record:
@@ -78,8 +93,19 @@ def settle(host: Host, limit: int, failure: Optional[str] = None) -> Record:
     record = read(host.root)
     judged = _judge_boot(host, record, limit, failure)
     if judged != record:
+        _remember_loader(host.root, judged)
         _write(host.root, format_record(judged))
     return judged
+
+
+def _remember_loader(root: Path, judged: Record) -> None:
+    """Remember whether a boot through firmware looks like a kexec here, since the boot loader is a kernel; best effort."""
+    if judged.kexecs == 0:
+        with contextlib.suppress(Error, OSError):
+            if shows_kexec(root):
+                state.write(root, Lasting.KEXEC_LOADER, b"")
+            else:
+                state.remove(root, Lasting.KEXEC_LOADER)
 
 
 def look(host: Host, limit: int) -> Record:
@@ -98,7 +124,7 @@ def firmware_began(host: Host) -> int:
 def is_arrival(host: Host) -> bool:
     """Tell whether the running boot is an arrival that nobody has confirmed. Raises Damaged, Error."""
     record = read(host.root)
-    return record.last is not None and is_arriving(record, find_boot(host))
+    return record.last is not None and is_arriving(record, find_boot(host, record.last))
 
 
 def trust(host: Host, limit: int) -> str:
@@ -214,20 +240,4 @@ def _write(root: Path, data: bytes) -> None:
 def _judge_boot(host: Host, record: Record, limit: int, failure: Optional[str] = None) -> Record:
     if record == Record() and host.cmdline is None:  # a tree that is not running
         return record
-    return judge(record, find_boot(host), limit, failure and _printable(failure, WHY_LENGTH))
-
-
-def find_boot(host: Host) -> Boot:
-    """Return the running boot; random(4) has its id since before SysV init had dependencies. Raises Error."""
-    found = read_text(host.root / "proc/sys/kernel/random/boot_id")
-    if not found or host.cmdline is None:
-        raise Error("which boot this is cannot be told: /proc is not mounted")
-    return Boot(found, find_attempt(host.cmdline), when_began(time.time(), read_uptime(host.root)))
-
-
-def read_uptime(root: Path) -> float:
-    """Return for how many seconds the running kernel has run, by proc(5); 0 where it does not say."""
-    try:
-        return float((read_text(root / "proc/uptime") or "").split()[0])
-    except (IndexError, ValueError):
-        return 0.0
+    return judge(record, find_boot(host, record.last), limit, failure and _printable(failure, WHY_LENGTH))

@@ -5,6 +5,7 @@ make, and a shutdown waits for that.
 """
 
 import argparse
+import contextlib
 import functools
 import gc
 import os
@@ -16,6 +17,7 @@ from kexec_initd import (
     __version__,
     attempts,
     kexec,
+    load_lock,
     loading,
     platforms,
     reboot_into,
@@ -216,6 +218,7 @@ def run_install(args: argparse.Namespace, host: Host) -> None:
     print(plan.describe(changes))
     if not args.dry_run:
         transaction.execute(changes)
+        load_lock.reopen(host.root)
 
 
 def run_uninstall(args: argparse.Namespace, host: Host) -> None:
@@ -226,10 +229,11 @@ def run_uninstall(args: argparse.Namespace, host: Host) -> None:
     print(plan.describe(changes))
     if args.dry_run:
         return
-    transaction.execute(changes)
-    if host.root == Path("/") and confinement(host.container, host.chroot) is None:
-        # A halt or kexec-tools' own script that we gave back would still execute what is loaded.
-        loading.drop(host.root)
+    with contextlib.ExitStack() as stack:
+        if host.root == Path("/") and confinement(host.container, host.chroot) is None:
+            # A halt or kexec-tools' own script that we gave back would still execute what is loaded.
+            stack.enter_context(load_lock.lock_to_remove(host.root))
+        transaction.execute(changes)
 
 
 def run_load(args: argparse.Namespace, host: Host) -> None:
@@ -246,7 +250,7 @@ def run_load(args: argparse.Namespace, host: Host) -> None:
         with loading.checked(host, entry) as files:
             print("would load kernel {} ({}){}".format(files.release, entry.kernel, _with(entry)))
         return
-    with shutdown.lock(host.root):
+    with load_lock.lock_to_load(host.root):
         # A load by the admin is no decision: the early step shall ask for one, not take the stamp for it.
         config = (*wish.config, stamp.UNSEEN)
         loaded = loading.load_entry(host, found, entry, wish.chosen, config)
@@ -275,16 +279,17 @@ def _with(entry: BootEntry) -> str:
 def run_unload(args: argparse.Namespace, host: Host) -> None:
     """Unload what is loaded, whoever loaded it; a panic kernel stays."""
     refuse_unfit(host)
-    was_loaded = kexec.is_loaded(host.root)
-    kexec.unload(host.root)
-    stamp.remove(host.root)
+    with load_lock.lock(host.root):
+        was_loaded = kexec.is_loaded(host.root)
+        kexec.unload(host.root)
+        stamp.remove(host.root)
     print("unloaded" if was_loaded else "nothing was loaded")
 
 
 def run_trust(args: argparse.Namespace, host: Host) -> None:
     """Open the guard, and say what was lifted."""
     require_root()
-    with shutdown.lock(host.root):
+    with load_lock.lock(host.root):
         print(attempts.trust(host, read_settings(host).guard_boots))
 
 

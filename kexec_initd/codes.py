@@ -22,6 +22,7 @@ class Code(str, enum.Enum):
     UPDATE = "update"
     NO_TARGET = "no-target"
     UNFIT = "unfit"
+    CHANGED = "changed"
     GUARD = "guard"
     LIMIT_KEXECS = "limit-kexecs"
     LIMIT_DAYS = "limit-days"

@@ -63,15 +63,37 @@ def run(
     A process that cannot be killed (state D) is left behind, not waited for.
     """
     out, err = io.BytesIO(), io.BytesIO()
-    waiter = _Waiter(_start(argv, out, err, pass_fds, dict(ENVIRONMENT, **(env or {}))))
-    code = waiter.wait(timeout)
-    if code is None:
-        waiter.kill()
-        raise CommandError("{} did not end within {:g} s and was killed".format(argv[0], timeout))
+    code = _wait(argv, _Waiter(_start(argv, out, err, pass_fds, dict(ENVIRONMENT, **(env or {})))), timeout)
     if code not in ok:
         said = err.getvalue().decode("utf-8", "replace")
         raise CommandError("{} {}".format(argv[0], _failure(code, said)), code=code if code >= 0 else None, said=said)
     return out.getvalue().decode("utf-8", "surrogateescape")
+
+
+def ask(argv: Sequence[str], timeout: float) -> str:
+    """Run `argv` and return all that it writes, to whichever output and with whichever exit code.
+
+    Raises CommandError when it cannot start, dies from a signal or takes too long.
+    """
+    said = io.BytesIO()
+    code = _wait(argv, _Waiter(_start(argv, said, said, (), ENVIRONMENT)), timeout)
+    text = said.getvalue().decode("utf-8", "surrogateescape")
+    if code < 0:
+        raise CommandError("{} {}".format(argv[0], _failure(code, text)))
+    return text
+
+
+def _wait(argv: Sequence[str], waiter: "_Waiter", timeout: float) -> int:
+    """Return the exit code of a process that has ended; one that takes too long is killed, as is one when we are interrupted."""
+    try:
+        code = waiter.wait(timeout)
+    except BaseException:
+        waiter.kill()
+        raise
+    if code is None:
+        waiter.kill()
+        raise CommandError("{} did not end within {:g} s and was killed".format(argv[0], timeout))
+    return code
 
 
 def _start(

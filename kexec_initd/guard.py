@@ -1,7 +1,9 @@
 """The rules by which one boot is judged from the record of those before it, and which reboots go cold for that. Pure.
 
-The boot that shows the id of the attempt under way is its arrival; any other boot that comes instead closes the guard, as
-does an arrival that the checks after the boot find wanting. `attempts` keeps the record on the disk.
+The boot that shows the id of the attempt under way is its arrival, and no other id counts: a line that was copied into the
+loader's configuration carries an old one for ever. A boot without it that came through a kexec all the same is that of a
+kernel which somebody has loaded over ours; any other boot that comes instead closes the guard, as does an arrival that the
+checks after the boot find wanting. `attempts` keeps the record on the disk.
 """
 
 import enum
@@ -20,6 +22,7 @@ class Outcome(enum.Enum):
     ARRIVED = "arrived"
     LOST = "lost"
     FAILED = "failed"
+    REPLACED = "replaced"
 
 
 class Attempt(NamedTuple):
@@ -58,8 +61,9 @@ class Guard(NamedTuple):
 class Record(NamedTuple):
     """All that is remembered from boot to boot.
 
-    `boot` is the id of the last boot that was judged; `kexecs` are arrivals since the last boot through firmware, `total`
-    those of ever that were good; `firmware` says when that boot began, in seconds since 1970, 0 where no clock told.
+    `boot` is the id of the last boot that was judged; `kexecs` are those that have led to a boot since the last one through
+    firmware, none where it came so itself, `total` are good arrivals of ever; `firmware` says when that boot began, in
+    seconds since 1970, 0 where no clock told.
     """
 
     boot: str = NOTHING
@@ -71,11 +75,16 @@ class Record(NamedTuple):
 
 
 class Boot(NamedTuple):
-    """One boot: its id, the attempt on its command line, when it began (seconds since 1970; 0 where no clock tells)."""
+    """One boot: its id, the attempt that it shows, when it began (seconds since 1970; 0 where no clock tells).
+
+    `shown` is the last attempt if the command line has its id, None for any other. `by_kexec`: something else than an
+    attempt shows that a kexec has led to this boot.
+    """
 
     id: str
     shown: Optional[str]
     began: int
+    by_kexec: bool = False
 
 
 def tell_time(seconds: int) -> str:
@@ -107,18 +116,21 @@ def judge(record: Record, boot: Boot, limit: int, failure: Optional[str] = None)
     if record.boot == boot.id:
         return record
     last, guard, total = record.last, record.guard, record.total
-    kexecs, firmware = (record.kexecs, record.firmware or boot.began) if boot.shown else (0, boot.began)
+    kexecs, firmware = record.kexecs + 1, record.firmware or boot.began
     if guard is not None:
         guard = guard._replace(boots=guard.boots + 1)
     if is_arriving(record, boot):
         assert last is not None
-        kexecs += 1
         total += 0 if failure else 1
         guard = Guard(0, last.attempt, failure) if failure else guard
         last = last._replace(outcome=Outcome.FAILED if failure else Outcome.ARRIVED)
-    elif last is not None and last.outcome is Outcome.UNDER_WAY:
-        last = last._replace(outcome=Outcome.LOST)
-        guard = Guard(0, last.attempt)
+    elif last is not None and last.outcome is Outcome.UNDER_WAY and boot.by_kexec:
+        last = last._replace(outcome=Outcome.REPLACED)
+    else:
+        kexecs, firmware = 0, boot.began
+        if last is not None and last.outcome is Outcome.UNDER_WAY:
+            last = last._replace(outcome=Outcome.LOST)
+            guard = Guard(0, last.attempt)
     if guard is not None and guard.boots >= limit:
         guard = None
     return Record(boot.id, kexecs, total, firmware, last, guard)

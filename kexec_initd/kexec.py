@@ -111,15 +111,18 @@ def load_cmd(root: Path, image: Image, options: Sequence[str]) -> List[str]:
 
 
 def load(root: Path, image: Image) -> None:
-    """Load `image` in place of what is loaded, and see that the kernel has it. Raises Error.
+    """Load `image` in place of what is loaded, and see that the kernel has it. Raises Error; then nothing may be loaded.
 
-    Each way that is allowed is tried; a lack of memory once more, after the kernel was asked to gather some.
+    What is loaded goes first: otherwise a load that only reports success would leave it there and pass for it. Each way
+    that is allowed is tried; a lack of memory once more, after the kernel was asked to gather some.
     """
     problem = forbidden(root)
     if problem is not None:
         raise Error(problem)
+    was_loaded, rules, options = is_loaded(root), read_rules(root), _options(root)
+    if was_loaded:
+        _unload(root, rules, options)
     deadline = time.monotonic() + LOAD_TIMEOUT
-    rules, options = read_rules(root), _options(root)
     fds = [fd for fd in (image.kernel_fd, image.initrd_fd) if fd is not None]
     failures = []  # type: List[str]
     for way in find_ways(rules, options):
@@ -142,20 +145,21 @@ def unload(root: Path) -> None:
     problem = forbidden(root)
     if problem is not None:
         raise Error(problem)
-    rules, options = read_rules(root), _options(root)
+    _unload(root, read_rules(root), _options(root))
+
+
+def _unload(root: Path, rules: Rules, options: str) -> None:
+    deadline = time.monotonic() + UNLOAD_TIMEOUT
     failures = []  # type: List[str]
     for way in find_ways(rules, options):
         argv = [str(commands.require(root, "kexec")), "-u", *load_options(way, options, checks=True)]
         try:
-            commands.run(argv, UNLOAD_TIMEOUT)
+            _try(root, argv, (), deadline, wanted=False)
+            return
         except commands.CommandError as error:
             if error.code is None:
                 raise
             failures.append(_told(way, "unload", error))
-        else:
-            if not is_loaded(root):
-                return
-            failures.append("kexec reported success, but the kernel has still something loaded")
     raise Error(explain(failures, rules))
 
 
@@ -171,11 +175,15 @@ def gather_memory(root: Path) -> None:
 
 
 def _options(root: Path) -> str:
-    return commands.run([str(commands.require(root, "kexec")), "--help"], HELP_TIMEOUT, ok=(0, 1))
+    """Return what kexec says of its options: versions differ in where they print it, and in the exit code."""
+    return commands.ask([str(commands.require(root, "kexec")), "--help"], HELP_TIMEOUT)
 
 
-def _try(root: Path, argv: Sequence[str], fds: Sequence[int], deadline: float) -> None:
-    """Load in one way: again while another load is under way, and once more with memory gathered. Raises Error."""
+def _try(root: Path, argv: Sequence[str], fds: Sequence[int], deadline: float, wanted: bool = True) -> None:
+    """Load in one way, or unload where nothing is `wanted` in the kernel, whose word counts and not the exit code.
+
+    Again while another load is under way, and once more with memory gathered. Raises CommandError.
+    """
     gathered = False
     for left in reversed(range(BUSY_TRIES)):
         try:
@@ -189,12 +197,15 @@ def _try(root: Path, argv: Sequence[str], fds: Sequence[int], deadline: float) -
             else:
                 raise
         else:
-            if not is_loaded(root):
-                raise Error("kexec reported success, but the kernel has nothing loaded")
-            return
+            break
+    if is_loaded(root) != wanted:
+        has = "nothing loaded" if wanted else "still something loaded"
+        raise commands.CommandError("kexec reported success, but the kernel has " + has, code=0)
 
 
 def _told(way: Way, what: str, error: commands.CommandError) -> str:
+    if error.code == 0:
+        return error.message
     call = "file " + what if way is Way.FILE else what
     said = telling_line(error.said)
     return "kexec: the {} failed with exit code {}{}".format(call, error.code, ": " + said if said else "")

@@ -70,11 +70,12 @@ def load_entry(
 ) -> stamp.Loaded:
     """Validate `entry`, load it in place of what is loaded, and record it; `chosen` as in stamp.Loaded.
 
-    `config` are the stamp's lines of what the entry was chosen by. Raises Error; then nothing of ours is loaded.
+    `config` are the stamp's lines of what the entry was chosen by. Raises Error; then, and when it is interrupted, nothing of
+    ours is loaded, or what is has no record that would fit.
     """
     try:
         return _load(host, settings, entry, chosen, config)
-    except Error:
+    except BaseException:
         drop(host.root)
         raise
 
@@ -115,6 +116,7 @@ def _load(
         length = len(os.fsencode(text))
         if length > files.info.cmdline_size:
             raise Refused("the command line has {} bytes, the kernel takes {}".format(length, files.info.cmdline_size))
+        stamp.begin(host.root)
         kexec.load(host.root, kexec.Image(files.kernel_fd, files.initrd_fd, text, settings.purgatory_checks))
         initrds = [str(path) for path in entry.initrds]
         loaded = stamp.Loaded(

@@ -50,18 +50,18 @@ def forget(root: Path) -> None:
         state.remove(root, Lasting.LAST_COLD)
 
 
-def take_over(root: Path, record: Record, attempt: Optional[str]) -> None:
-    """Once a boot, `record` being judged and `attempt` on the command line: move why it came so, begin anew for the next."""
+def take_over(root: Path, record: Record) -> None:
+    """Once a boot, `record` being judged: move why it came so, begin anew for the next."""
     with contextlib.suppress(Error, OSError):
         if not state.is_there(root, Volatile.LAST_COLD):
-            _write(root, Volatile.LAST_COLD, _derive(root, record, attempt))
+            _write(root, Volatile.LAST_COLD, _derive(root, record))
             _write(root, Lasting.LAST_COLD, UNDECIDED)
 
 
-def find(root: Path, record: Record, attempt: Optional[str]) -> Optional[LastCold]:
+def find(root: Path, record: Record) -> Optional[LastCold]:
     """Return why the running boot came through firmware; None where it did not, or where nothing of ours says so."""
     shown = state.is_there(root, Volatile.LAST_COLD)
-    return read(root, Volatile.LAST_COLD) if shown else _derive(root, record, attempt)
+    return read(root, Volatile.LAST_COLD) if shown else _derive(root, record)
 
 
 def read(root: Path, file: StateFile = Lasting.LAST_COLD) -> Optional[LastCold]:
@@ -74,9 +74,9 @@ def read(root: Path, file: StateFile = Lasting.LAST_COLD) -> Optional[LastCold]:
     return LastCold(one_line(code), one_line(reason)) if reason else None
 
 
-def _derive(root: Path, record: Record, attempt: Optional[str]) -> Optional[LastCold]:
+def _derive(root: Path, record: Record) -> Optional[LastCold]:
     last, closed = record.last, record.guard
-    if last is not None and last.attempt.id == attempt:
+    if record.kexecs:
         return None
     # A guard that has seen no boot since was closed by this one.
     if closed is not None and closed.boots == 0 and last is not None and last.outcome is Outcome.LOST:

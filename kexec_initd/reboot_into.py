@@ -13,8 +13,8 @@ from kexec_initd.bootloader import BootEntry
 from kexec_initd.errors import Error, Refused
 from kexec_initd.host import Host
 from kexec_initd.integration.manifest import is_installed
+from kexec_initd.load_lock import lock, lock_to_load
 from kexec_initd.settings import Settings
-from kexec_initd.shutdown import lock
 from kexec_initd.wishes import find_named
 
 REBOOT_TIMEOUT = 60.0
@@ -46,11 +46,11 @@ def plan(host: Host, settings: Settings, name: str) -> Plan:
 
 def execute(host: Host, settings: Settings, plan: Plan) -> None:
     """Load what was planned and reboot. Raises Error; then nothing of ours is loaded, and no reboot was started by us."""
-    with lock(host.root):
+    with lock_to_load(host.root):
         loading.load_entry(host, settings, plan.entry, plan.chosen, plan.config)
     try:
         commands.run([str(plan.program)], REBOOT_TIMEOUT)
-    except Error:
+    except BaseException:
         with lock(host.root):
             loading.drop(host.root)
         raise

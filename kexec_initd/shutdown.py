@@ -4,24 +4,22 @@ Both hold a lock, so that a reboot right after the boot waits for the preload an
 """
 
 import contextlib
-import fcntl
-import os
-import time
 from pathlib import Path
-from typing import Iterator, Optional, Tuple
+from typing import Optional, Tuple
 
 from kexec_initd import arrival, attempts, consuming, guard, kexec, loading, reasons, sealing, stamp, state, watchdog
 from kexec_initd.assessment import assess
 from kexec_initd.bootloader import Change
-from kexec_initd.cmdline import find_attempt
 from kexec_initd.codes import Code
 from kexec_initd.errors import Error, Refused, one_line, tell
 from kexec_initd.host import Host
+from kexec_initd.load_lock import lock, lock_to_load
 from kexec_initd.policy import Decision, cold
+from kexec_initd.running_boot import read_uptime
 from kexec_initd.settings import Settings
 from kexec_initd.state import Damaged, Volatile
 
-LOCK_TIMEOUT = 15.0
+OVERTAKEN = "a kernel package or an initramfs has changed while the machine shuts down"
 
 
 def preload(host: Host, settings: Settings) -> str:
@@ -30,11 +28,11 @@ def preload(host: Host, settings: Settings) -> str:
     Returns a sentence. Raises Error.
     """
     failure = check_arrival(host, settings)
-    with lock(host.root):
+    with lock_to_load(host.root):
         record = guard.Record()
         with contextlib.suppress(Damaged):  # what a damaged record means is the decision's to say
             record = attempts.settle(host, settings.guard_boots, failure)
-        reasons.take_over(host.root, record, find_attempt(host.cmdline or ""))
+        reasons.take_over(host.root, record)
         watchdog.take_over(host.root)
         if not settings.preload:
             return "nothing is loaded at boot: PRELOAD=no in the settings"
@@ -65,11 +63,11 @@ def attend(host: Host, settings: Settings) -> str:
 
     What the reboot will start is loaded now, so that an obstacle shows now. Raises Error; then nothing has changed.
     """
-    with lock(host.root):
+    with lock_to_load(host.root):
         record = attempts.settle(host, settings.guard_boots)
         if guard.trial_left(record, settings.trial) is None:
             return "nothing to watch for: reboots go through kexec by themselves"
-        state.write(host.root, Volatile.ATTENDED, sealing.double(str(attempts.read_uptime(host.root))))
+        state.write(host.root, Volatile.ATTENDED, sealing.double(str(read_uptime(host.root))))
         try:
             found = assess(host, settings)
             if not found.decision.kexec:
@@ -96,14 +94,25 @@ def prepare(host: Host, settings: Settings) -> Decision:
             decision, changes = _prepare(host, settings)
     except (Error, OSError) as error:
         decision = cold(error.cold_code if isinstance(error, Error) else Code.FAILED, tell(error))
-    if not decision.kexec:
-        _unload(host.root)
     try:
         _write(host.root, decision)
+        if decision.code is Code.TARGET and stamp.is_overtaken(host.root):
+            consuming.restore(host.root, changes)
+            decision = _withdraw(host.root)
     except (Error, OSError):
         consuming.restore(host.root, changes)
         raise
+    if not decision.kexec:
+        _unload(host.root)
     reasons.keep(host.root, decision)
+    return decision
+
+
+def _withdraw(root: Path) -> Decision:
+    """Make the decision cold that a kernel package or an initramfs has overtaken; later ones do so by themselves."""
+    decision = cold(Code.CHANGED, OVERTAKEN)
+    _write(root, decision)
+    attempts.withdraw(root)
     return decision
 
 
@@ -158,30 +167,3 @@ def _unload(root: Path) -> None:
     with contextlib.suppress(Error, OSError):
         kexec.unload(root)
         stamp.remove(root)
-
-
-@contextlib.contextmanager
-def lock(root: Path, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
-    """Hold the lock on loading; raise Error when another process keeps it too long. It ends with its holder."""
-    path = state.directory(root, Volatile.LOCK) / Volatile.LOCK.value
-    try:
-        fd = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise Error("the lock {} cannot be opened: {}".format(path, error.strerror), "remove what is in its place")
-    try:
-        deadline = time.monotonic() + timeout
-        while not _try_lock(fd):
-            if time.monotonic() > deadline:
-                raise Error("another kexec-initd is still loading after {:g} s".format(timeout))
-            time.sleep(0.05)
-        yield
-    finally:
-        os.close(fd)
-
-
-def _try_lock(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -4,7 +4,7 @@
 "DEVICE INODE SIZE MTIME CTIME PATH", or "- PATH" for one that is not there; its last line is that of `sealing`. "? PATH"
 says that a change would not show there, so that the choice has to be made again. `loaded.json` says the rest, and `attempt`
 is what `attempts` keeps of a jump into this kernel, ready to be put in place by plain shell. All are gone with the next boot,
-as is the loaded kernel.
+as is the loaded kernel. While a load is under way the stamp says just that: what is loaded then is ours, and fits nothing.
 
 `changed` grows by a byte whenever a kernel package or an initramfs has changed (templates/common/kernel-changed). It is
 one of the files in the stamp, so that a stamp from before, even of a load that is under way, never matches again.
@@ -18,6 +18,7 @@ from kexec_initd.files import identity
 from kexec_initd.state import Damaged, Volatile
 
 UNSEEN = "? /"
+LOADING = b"a load is under way"  # as plain shell writes it (templates/standalone/load.sh)
 RECORDS = (Volatile.STAMP, Volatile.LOADED, Volatile.ATTEMPT)
 
 
@@ -44,8 +45,10 @@ def mark_file(root: Path) -> Path:
 
 def is_overtaken(root: Path) -> bool:
     """Tell whether a kernel package or an initramfs has changed since the recorded stamp was taken."""
-    (now,) = lines_for(root, [mark_file(root)])
-    return not now.startswith("- ") and now not in _read_lines(root)
+    path = mark_file(root)
+    (now,) = lines_for(root, [path])
+    known = [line for line in _read_lines(root) if line.endswith(" {}".format(path))]
+    return any(line != now for line in known) if known else not now.startswith("- ")
 
 
 def _read_lines(root: Path) -> List[str]:
@@ -66,6 +69,21 @@ def text_for(root: Path, paths: Sequence[Path], config: Sequence[str] = ()) -> s
     """Return the stamp of `paths` as they are now, and of what they were chosen by, which has its lines already."""
     body = "\n".join([*lines_for(root, paths), *config, ""])
     return sealing.seal(body.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+
+def begin(root: Path) -> None:
+    """Say that whatever is loaded from now on is ours and not fit, until `write` says what it is: a load may be cut short."""
+    state.write(root, Volatile.STAMP, LOADING)
+    state.remove(root, Volatile.LOADED)
+    state.remove(root, Volatile.ATTEMPT)
+
+
+def is_cut_short(root: Path) -> bool:
+    """Tell whether the last load has neither come to its end nor taken back what it began."""
+    try:
+        return state.read(root, Volatile.STAMP) == LOADING
+    except Damaged:
+        return False
 
 
 def write(root: Path, text: str, loaded: Loaded, attempt: bytes) -> None:
@@ -94,9 +112,9 @@ def is_fresh(root: Path, paths: Sequence[Path]) -> bool:
 def read_loaded(root: Path) -> Optional[Loaded]:
     """Return what was loaded; None where nothing of ours is. Raises Damaged for a record that is not of exactly this form.
 
-    Without it, nobody knows what the admin may have chosen.
+    Without it, nobody knows what the admin may have chosen. A load that was cut short has chosen nothing.
     """
-    if not exists(root):
+    if not exists(root) or is_cut_short(root):
         return None
     data = state.read(root, Volatile.LOADED)
     try:

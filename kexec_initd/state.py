@@ -22,9 +22,12 @@ class Volatile(enum.Enum):
     """What lasts until the next boot."""
 
     DECISION = "decision"
+    STOPPING = "stopping"  # the shutdown has begun: only its early step loads any more
+    REMOVED = "removed"  # kexec-initd was removed since the machine came up: nothing is to be loaded any more
     STAMP = "stamp"
     LOADED = "loaded.json"
     ATTEMPT = "attempt"  # what the record of attempts will be when the loaded kernel gets under way
+    BEFORE = "before"  # what it was before that, should the decision be taken back
     CHANGED = "changed"
     WATCHDOG = "watchdog"  # the name of the device that the last step starts
     ATTENDED = "attended"  # the uptime at which `trial` was called
@@ -39,6 +42,7 @@ class Lasting(enum.Enum):
     ATTEMPTS = "attempts"
     LAST_COLD = "last-cold"
     WATCHDOG = "watchdog"  # the driver of the device that is armed at the next jump, for the boot after it
+    KEXEC_LOADER = "kexec-loader"  # it is there where the boot loader itself starts kernels through kexec
     MANIFEST = "manifest.json"
     LOCK = "lock"
 

@@ -7,11 +7,11 @@ from typing import List, NamedTuple, Optional
 
 from kexec_initd import attempts, guard, reasons, stamp, state, watchdog
 from kexec_initd.assessment import assess, with_files_read
-from kexec_initd.cmdline import find_attempt
 from kexec_initd.codes import Code
 from kexec_initd.errors import one_line
 from kexec_initd.host import Host
 from kexec_initd.integration.manifest import is_installed
+from kexec_initd.running_boot import read_uptime
 from kexec_initd.settings import Settings
 from kexec_initd.state import Damaged, Volatile
 
@@ -20,7 +20,7 @@ class Status(NamedTuple):
     """The answer, flat: every field is a JSON value. `reboot` is "kexec" or "cold"; the reason has a stable `code`.
 
     `loaded_stale`: a kernel package or an initramfs has changed since, and a reboot will load again.
-    `last_attempt` is the id of the last kexec, `last_outcome` "arrived", "lost", "failed" or "under-way", `last_time` in
+    `last_attempt` is the id of the last kexec, `last_outcome` "arrived", "lost", "failed", "replaced" or "under-way", `last_time` in
     seconds since 1970, `kexecs` how many have arrived since the last boot through firmware, `kexecs_total` how many ever,
     `firmware_days` how many days ago that boot was. `guard` says why the guard is closed; it is None where it is open.
     `last_reboot` is "kexec" or "cold", with the code and the sentence of a cold one; None before the first.
@@ -62,8 +62,8 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
     installed = is_installed(host.root)
     goes = found.decision.kexec and installed
     record, last = found.record, found.record.last
-    days = guard.days_since_firmware(record, time.time(), attempts.read_uptime(host.root))
-    cold = reasons.find(host.root, record, find_attempt(host.cmdline or ""))
+    days = guard.days_since_firmware(record, time.time(), read_uptime(host.root))
+    cold = reasons.find(host.root, record)
     return Status(
         installed=installed,
         init=host.init.value,
@@ -153,6 +153,12 @@ def _tell_reboot(status: Status) -> str:
 def _tell_last(status: Status) -> str:
     if status.last_attempt is None:
         return "none yet"
-    words = {"arrived": "arrived", "lost": "never arrived", "under-way": "under way", "failed": "failed its checks"}
+    words = {
+        "arrived": "arrived",
+        "lost": "never arrived",
+        "under-way": "under way",
+        "failed": "failed its checks",
+        "replaced": "replaced by a kernel that was loaded by hand",
+    }
     when = guard.tell_time(status.last_time or 0)
     return "{} of {} {}".format(status.last_attempt, when, words[status.last_outcome or ""])

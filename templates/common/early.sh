@@ -67,8 +67,8 @@ keep_reason () {
 
 # go_cold CODE SENTENCE
 go_cold () {
-	unload
 	decide "cold $2"
+	unload
 	bounded 10 keep_reason "$1 $2"
 	say "reboot will go through firmware: $2"
 }
@@ -100,8 +100,49 @@ put_record () {
 } 2>/dev/null
 
 # What was loaded has left its record ready. Without one in place there is no jump: nobody could tell that it went wrong.
+# What it replaces is kept, since a decision may be taken back.
 begin_attempt () {
-	are_roots 4 "$state/attempt" && [ -f "$state/attempt" ] && is_record <"$state/attempt" && bounded 15 put_record "$state/attempt"
+	are_roots 4 "$state/attempt" && [ -f "$state/attempt" ] && is_record <"$state/attempt" &&
+		rm -rf "$state/before" && { [ ! -e "$attempts" ] || cp "$attempts" "$state/before"; } && bounded 15 put_record "$state/attempt"
+}
+
+withdraw_attempt () {
+	if [ -f "$state/before" ]; then
+		bounded 15 put_record "$state/before"
+	else
+		bounded 15 rm -f "$attempts"
+	fi
+}
+
+# Has a package's hook marked a change since the stamp $1 was taken, or has somebody loaded since?
+is_overtaken () {
+	if ! read_whole <"$state/stamp" || [ "$body" != "$1" ]; then
+		return 0
+	fi
+	mark=$(stat -L -c '%d %i %s %Y %Z' -- "$state/changed" 2>/dev/null) || mark=-
+	while IFS= read -r line; do
+		case $line in
+		"$mark $state/changed") ;;
+		*" $state/changed") return 0 ;;
+		esac
+	done <<END
+$body
+END
+	return 1
+}
+
+# Has what is loaded been decided for? What marks a change after the decision makes it cold, so that one more look at what
+# may have come before it is enough.
+decide_for_loaded () {
+	is_loaded && is_unchanged || return 1
+	stamped=$body
+	begin_attempt || return 1
+	decide kexec
+	if is_overtaken "$stamped"; then
+		rm -f "$state/decision"
+		withdraw_attempt
+		return 1
+	fi
 }
 
 is_record () {
@@ -124,6 +165,11 @@ make_state_dir () {
 
 {% include loader %}
 
+# It holds for one reboot, whatever it is; prints what to say where it stays.
+take_flag () {
+	rm -f /no-kexec-reboot || rmdir /no-kexec-reboot || printf ', which cannot be removed and holds until it is'
+} 2>/dev/null
+
 prepare () {
 	start_dead_man
 	if ! make_state_dir; then
@@ -134,15 +180,14 @@ prepare () {
 		return
 	fi
 	rm -rf "$state/decision"
+	# From here on nobody else begins a load, and who ends one after the decision takes it back.
+	: >"$state/stopping"
 	if [ -e /no-kexec-reboot ] || [ -L /no-kexec-reboot ]; then
 		if is_unsettled; then
 			bounded 30 settle_attempts
 		fi
-		rm -f /no-kexec-reboot
-		go_cold cold-once "asked for by /no-kexec-reboot"
-	elif is_loaded && is_unchanged && begin_attempt; then
-		decide kexec
-	else
+		go_cold cold-once "asked for by /no-kexec-reboot$(take_flag)"
+	elif ! decide_for_loaded; then
 		heard 60 load_and_decide
 		if [ ! -s "$state/decision" ]; then
 			decide_alone "$result"

@@ -5,7 +5,7 @@ check_arrival () {
 	failure=
 	read_settings
 	read_record || return 0
-	find_boot
+	find_boot || return 0
 	rest=${last#under-way }
 	case $last,$shown in
 	under-way*,*" kexec_initd.attempt=${rest%% *} "*) ;;

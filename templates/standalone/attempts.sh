@@ -71,64 +71,103 @@ write_record () {
 settle_attempts () {
 	read_settings
 	read_record || return 1
-	find_boot
+	find_boot || return 1
 	if [ "$seen" = "$boot" ]; then
 		return 0
 	fi
 	judge_boot
+	remember_loader
 	reason="cannot write the record of attempts $attempts"
 	write_record "$state/settled" && bounded 15 put_record "$state/settled" && rm -f "$state/settled"
 }
 
 find_boot () {
 	boot=
-	read -r boot </proc/sys/kernel/random/boot_id
+	IFS= read -r boot </proc/sys/kernel/random/boot_id
 	shown=" $(cat /proc/cmdline) "
+	# What follows `--` is for init.
+	shown="${shown%%" -- "*} "
+	case ${#boot},$boot in
+	0,* | ???*,* | 6[5-9],* | [789]?,* | *[!!-~]*)
+		reason="which boot this is cannot be told: /proc/sys/kernel/random/boot_id is not of the form of random(4)"
+		return 1
+		;;
+	esac
 }
+
+# Does the running kernel show that a kexec has started it? kexec_initd's module running_boot says where that comes from.
+shows_kexec () {
+	number=
+	if [ -r /proc/sys/kernel/bootloader_type ]; then
+		read -r number </proc/sys/kernel/bootloader_type
+	fi
+	case $number in
+	20[89] | 21[0-9] | 22[0-3]) return 0 ;;
+	esac
+	[ -e /proc/device-tree/chosen/linux,booted-from-kexec ]
+}
+
+# Remember whether a boot through firmware looks like a kexec here, since the boot loader is a kernel.
+remember_loader () {
+	if [ "$kexecs" -gt 0 ]; then
+		return 0
+	elif shows_kexec; then
+		make_lasting_dir && : >"${attempts%/*}/kexec-loader"
+	else
+		rm -f "${attempts%/*}/kexec-loader"
+	fi
+} 2>/dev/null
 
 # Sets $began, when the running boot began; 0 where the clock shows a time before 2020, so was never set.
 find_beginning () {
 	read_uptime
-	began=$(($(date +%s) - uptime))
+	read_clock
+	began=$((now - uptime))
 	if [ "$began" -lt 1577836800 ]; then
 		began=0
 	fi
 }
 
+read_clock () {
+	now=$(date +%s)
+	is_number "$now" || now=0
+}
+
 read_uptime () {
-	uptime=0
+	uptime=
 	if [ -r /proc/uptime ]; then
 		read -r uptime _ </proc/uptime
 	fi
 	uptime=${uptime%%.*}
+	is_number "$uptime" || uptime=0
 }
 
 judge_boot () {
 	find_beginning
-	case $shown in
-	*" kexec_initd.attempt="*)
-		if [ "$firmware" = 0 ]; then
-			firmware=$began
-		fi
-		;;
-	*)
-		kexecs=0
-		firmware=$began
-		;;
-	esac
+	came_by=firmware
 	if [ "$guard" != - ]; then
 		guard="$((${guard%% *} + 1)) ${guard#* }"
 	fi
 	case $last in
 	"under-way "*) judge_last ;;
 	esac
+	if [ "$came_by" = firmware ]; then
+		kexecs=0
+		firmware=$began
+	else
+		kexecs=$((kexecs + 1))
+		if [ "$firmware" = 0 ]; then
+			firmware=$began
+		fi
+	fi
 	if [ "$guard" != - ] && [ "${guard%% *}" -ge "$guard_boots" ]; then
 		guard=-
 		why=-
 	fi
 }
 
-# The time of an attempt that was prepared when its kernel was loaded is that of the file.
+# Only the id of the last attempt is an arrival: a line that was copied into the loader's configuration carries an old one
+# for ever. The time of an attempt that was prepared when its kernel was loaded is that of the file.
 judge_last () {
 	rest=${last#under-way }
 	id=${rest%% *}
@@ -138,7 +177,7 @@ judge_last () {
 	esac
 	case $shown in
 	*" kexec_initd.attempt=$id "*)
-		kexecs=$((kexecs + 1))
+		came_by=kexec
 		if [ -n "$failure" ]; then
 			last="failed $id $rest"
 			guard="0 $id $rest"
@@ -147,13 +186,17 @@ judge_last () {
 			last="arrived $id $rest"
 			total=$((total + 1))
 		fi
-		;;
-	*)
-		last="lost $id $rest"
-		guard="0 $id $rest"
-		why=-
+		return
 		;;
 	esac
+	if shows_kexec && [ ! -e "${attempts%/*}/kexec-loader" ]; then
+		came_by=kexec
+		last="replaced $id $rest"
+		return
+	fi
+	last="lost $id $rest"
+	guard="0 $id $rest"
+	why=-
 }
 
 # Is the guard open for what is to be loaded, whose key goes to $target?
@@ -205,7 +248,7 @@ is_limited () {
 count_seconds () {
 	read_uptime
 	seconds=$uptime
-	now=$(date +%s)
+	read_clock
 	if [ "$firmware" -ge 1577836800 ] && [ $((now - firmware)) -gt "$seconds" ]; then
 		seconds=$((now - firmware))
 	fi

@@ -78,6 +78,8 @@ main () {
 	take_lock
 	how=apply
 	if write_state installing && put_everything; then
+		data=$home/standalone
+		rm -f "$(sed -n 's/^state //p' "$data/list")/removed"
 		leave_lock
 		say "installed; it works from the next boot on. To undo it: sh $home/standalone/uninstall.sh"
 		exit 0

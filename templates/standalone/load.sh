@@ -32,7 +32,7 @@ lock_loading () {
 	tries=15
 	while ! ln -s "$holder" "$state/loading" 2>/dev/null; do
 		other=$(readlink "$state/loading")
-		if [ -n "$other" ] && [ ! -d "/proc/$other" ]; then
+		if [ -n "$other" ] && [ ! -d "/proc/$other" ] && ! is_kexec_running; then
 			rm -f "$state/loading"
 		elif [ "$tries" -eq 0 ]; then
 			reason="another load is still under way after 15 s"
@@ -43,6 +43,36 @@ lock_loading () {
 		fi
 	done
 	rm -rf "$state/said" "$state/settled" "$state/stamp.new"
+}
+
+# Does a kexec(8) go on loading whose shell was killed?
+is_kexec_running () {
+	for process in /proc/[0-9]*; do
+		if read -r _ name _ <"$process/stat" && [ "$name" = "(kexec)" ]; then
+			return 0
+		fi
+	done
+	return 1
+} 2>/dev/null
+
+# is_closed MARK: is it too late for a load, beside a shutdown that has left this mark, or beside a removal? The rules of
+# kexec_initd's module load_lock.
+is_closed () {
+	if [ -e "$state/removed" ]; then
+		reason="kexec-initd was removed"
+	elif [ -e "$state/$1" ]; then
+		reason="the machine is shutting down"
+	else
+		return 1
+	fi
+}
+
+# What cannot be unloaded stays known as ours.
+drop_loaded () {
+	if is_loaded; then
+		unload
+	fi
+	is_loaded || rm -f "$state/stamp" "$state/attempt"
 }
 
 # identity PATH: what changes when a file is replaced or written, as the stamp has it.
@@ -165,7 +195,13 @@ load_somehow () {
 	fi
 }
 
+# What is loaded goes first: otherwise a load that only reports success would leave it there and pass for it.
 run_kexec () {
+	reason="what is loaded cannot be unloaded"
+	if is_loaded; then
+		unload
+		! is_loaded || return 1
+	fi
 	reason=
 	signed_only=
 	bounded 5 kexec --help >"$state/said" 2>&1
@@ -208,10 +244,7 @@ load_running () {
 	if check_and_load 3<"$kernel" 4<"${initrd:-/dev/null}" && write_stamp "$(print_whole "$stamp$newline")$newline"; then
 		return 0
 	fi
-	if is_loaded; then
-		unload
-	fi
-	rm -f "$state/stamp" "$state/attempt"
+	drop_loaded
 	return 1
 }
 
@@ -226,7 +259,18 @@ load_and_begin () {
 	is_settled && { { is_loaded && is_unchanged; } || load_running; } || return 1
 	code=failed
 	reason="cannot write the record of attempts $attempts"
-	begin_attempt
+	read_whole <"$state/stamp" && stamped=$body && begin_attempt && decide kexec || return 1
+	if is_overtaken "$stamped"; then
+		rm -f "$state/decision"
+		withdraw_attempt
+		code=changed
+		reason="a kernel package or an initramfs has changed while the machine shuts down"
+		return 1
+	fi
+}
+
+decide_by_hand () {
+	is_by_hand && decide kexec
 }
 
 may_kexec () {
@@ -255,9 +299,7 @@ load_and_decide () {
 	unsettled=
 	failure=
 	settle_attempts || unsettled=$reason
-	if may_kexec && { is_by_hand || load_and_begin; }; then
-		decide kexec
-	else
+	if ! may_kexec || ! { decide_by_hand || load_and_begin; }; then
 		go_cold "$code" "$reason"
 	fi
 	# It has sent this reboot through firmware, if need be: the next one begins anew.
@@ -275,7 +317,19 @@ load_at_boot () {
 		say "$reason"
 		return
 	fi
+	case $(runlevel 2>/dev/null) in
+	*\ [1-5S]) rm -f "$state/stopping" "$state/decision" ;; # of a shutdown that was called off
+	esac
 	unsettled=
+	if is_closed stopping; then
+		say "nothing is loaded at boot: $reason"
+	else
+		load_or_say
+	fi
+	rm -f "$state/loading"
+}
+
+load_or_say () {
 	settle_attempts || unsettled=$reason
 	if ! may_kexec; then
 		say "nothing is loaded at boot, reboot will go through firmware: $reason"
@@ -283,10 +337,12 @@ load_at_boot () {
 		say "nothing is loaded at boot: PRELOAD=no in the settings"
 	elif is_by_hand || { is_loaded && is_unchanged; }; then
 		say "already loaded"
-	elif is_settled && load_running; then
-		say "loaded kernel $release"
-	else
+	elif ! is_settled || ! load_running; then
 		say "nothing is loaded at boot: $reason"
+	elif is_closed decision; then
+		drop_loaded
+		say "nothing is loaded at boot: $reason"
+	else
+		say "loaded kernel $release"
 	fi
-	rm -f "$state/loading"
 }

@@ -17,16 +17,28 @@
 
 {% include "standalone/installer/undo.sh" %}
 
-# A halt or kexec-tools' own script that was given back would still execute what we have loaded.
+{% include "common/loaded.sh" %}
+
+# From here on no load of ours begins, and one that is under way takes back what it has loaded, by the mark that it finds then.
+close_loads () {
+	if [ -d "$state" ] && [ ! -L "$state" ]; then
+		: >"$state/removed"
+	fi
+}
+
+# A halt or kexec-tools' own script that was given back would still execute what we have loaded. What is under way is waited
+# for, unless its shell is gone. What cannot be unloaded stays known as ours.
 unload () {
-	state=$1
+	tries=60
+	while [ "$tries" -gt 0 ] && [ -L "$state/loading" ] && [ -d "/proc/$(readlink "$state/loading")" ]; do
+		tries=$((tries - 1))
+		sleep 1
+	done
 	if [ -e "$state/stamp" ]; then
-		loaded=
-		read -r loaded </sys/kernel/kexec_loaded
-		if [ "$loaded" = 1 ]; then
+		if is_loaded; then
 			kexec -u || kexec -u -s
 		fi
-		rm -rf "$state/stamp" "$state/attempt" "$state/decision"
+		is_loaded || rm -rf "$state/stamp" "$state/attempt" "$state/decision"
 	fi
 } 2>/dev/null
 
@@ -52,12 +64,14 @@ main () {
 	how=apply
 	find_data
 	state=$(sed -n 's/^state //p' "$data/list" 2>/dev/null)
+	close_loads
 	if write_state removing && undo_everything; then
-		unload "$state"
+		unload
 		leave_lock
 		say "uninstalled"
 		exit 0
 	fi
+	rm -f "$state/removed"
 	leave_lock
 	say "$problem; run uninstall.sh again" >&2
 	exit 1

@@ -77,6 +77,55 @@ def test_a_machine_that_goes_off_before_the_end_of_its_boot_has_arrived(jail: St
     assert boot(jail, 2).startswith("kexec-initd: loaded kernel")
 
 
+def settle(jail: StandaloneJail, line: str, loader: int) -> Record:
+    """Let another boot come, with that command line and that number of its loader, and return the record of it."""
+    jail.write("proc/sys/kernel/random/boot_id", os.urandom(16).hex() + "\n")
+    jail.write("proc/cmdline", line + "\n")
+    jail.write("proc/sys/kernel/bootloader_type", "{}\n".format(loader))
+    jail.run("kexec-initd", "stop", runlevel="0")
+    return read(jail)
+
+
+@pytest.mark.parametrize("line", [
+    "kexec_initd.attempt=old " + CMDLINE, CMDLINE + " kexec_initd.attempt=old kexec_initd.attempt=older",
+    CMDLINE + " -- kexec_initd.attempt={}".format(ATTEMPT), "xkexec_initd.attempt={} x".format(ATTEMPT),
+])  # fmt: skip
+def test_only_the_last_attempts_own_id_is_an_arrival(jail: StandaloneJail, line: str) -> None:
+    boot(jail, 0)
+    jail.run("kexec-initd", "stop")
+    record = settle(jail, line, 114)
+    assert (record.kexecs, record.last and record.last.outcome) == (0, Outcome.LOST)
+
+
+def test_another_kernel_through_a_kexec_was_loaded_over_ours(jail: StandaloneJail) -> None:
+    boot(jail, 0)
+    jail.run("kexec-initd", "stop")
+    record = settle(jail, "kexec_initd.attempt=old " + CMDLINE, 208)
+    assert (record.kexecs, record.last and record.last.outcome, record.guard) == (1, Outcome.REPLACED, None)
+
+
+def test_where_the_boot_loader_is_a_kernel_its_kexec_is_no_evidence(jail: StandaloneJail) -> None:
+    jail.write("proc/sys/kernel/bootloader_type", "208\n")
+    boot(jail, 0)
+    jail.run("kexec-initd", "stop")
+    record = settle(jail, CMDLINE, 208)
+    assert (record.kexecs, record.last and record.last.outcome) == (0, Outcome.LOST)
+
+
+def test_numbers_of_another_form_end_no_shell(jail: StandaloneJail) -> None:
+    done = jail.drive("""
+    for number in '' abc -5 1e9 08 0x10 'a[$(touch /canary)]' 99999999999999999999 '*'; do
+        printf '%s\\n' "$number" >/proc/uptime
+        date () { printf '%s\\n' "$number"; }
+        find_beginning && echo "$uptime $now $began"
+        printf '%s x\\n' "$number" >/proc/sys/kernel/random/boot_id
+        if find_boot; then echo "$boot"; fi
+    done
+    """)
+    assert set(done.said.splitlines()) == {"0 0 0"}
+    assert not (jail.root / "canary").exists()
+
+
 def removed(jail: StandaloneJail) -> None:
     (jail.root / RECORD).unlink()
 
@@ -179,8 +228,8 @@ def test_a_cold_reboot_before_anyone_has_confirmed_the_boot_confirms_it(jail: St
     assert (record.last.outcome, record.guard) == (Outcome.ARRIVED, None)
 
 
-def stories() -> List[Tuple[Record, Optional[str]]]:
-    """Return records and what the command line of the next boot shows."""
+def stories() -> List[Tuple[Record, Optional[str], bool]]:
+    """Return records, what the command line of the next boot shows, and whether a kexec shows otherwise."""
     chance = random.Random(5)
 
     def attempt(time: int) -> Attempt:
@@ -195,31 +244,34 @@ def stories() -> List[Tuple[Record, Optional[str]]]:
         kexecs, total = chance.choice([0, 0, 1, 8, 9, 99]), chance.choice([0, 9, 123456])
         return Record(chance.choice([*BOOTS, "-"]), kexecs, total, chance.choice([0, WRITTEN]), last, guard)
 
-    return [(record(), chance.choice([None, *IDS])) for _ in range(100)]
+    return [(record(), chance.choice([None, *IDS]), chance.random() < 0.3) for _ in range(100)]
 
 
 @pytest.mark.parametrize("now, began", [(1_700_000_100, 1_700_000_000), (315_532_900, 0)])
 def test_every_boot_is_judged_as_python_judges_it(jail: StandaloneJail, now: int, began: int) -> None:
     corpus = stories()
     jail.write("proc/uptime", "100.00 50.00\n")
-    for number, (record, shown) in enumerate(corpus):
+    for number, (record, shown, by_kexec) in enumerate(corpus):
         place = jail.put("records/{:04}".format(number), attempts.format_record(record), 0o600)
         os.utime(place, (WRITTEN, WRITTEN))
         jail.write(
             "cmdlines/{:04}".format(number), "root=a kexec_initd.attempt={} b\n".format(shown) if shown else "c\n"
         )
+        jail.write("loaders/{:04}".format(number), "209\n" if by_kexec else "114\n")
     jail.write("proc/sys/kernel/random/boot_id", BOOTS[1] + "\n")
     done = jail.drive(
         """
     for attempts in /records/????; do
         cat /cmdlines/${attempts##*/} >/proc/cmdline
+        cat /loaders/${attempts##*/} >/proc/sys/kernel/bootloader_type
+        rm -f /records/kexec-loader
         settle_attempts || echo "$attempts: $reason"
     done
     """.replace("\n", "\ndate () {{ echo {}; }}\n".format(now), 1)
     )
     assert done.said == ""
-    for number, (record, shown) in enumerate(corpus):
+    for number, (record, shown, by_kexec) in enumerate(corpus):
         found = attempts.parse_record((jail.root / "records/{:04}".format(number)).read_bytes())
         dated = attempts._dated(record, WRITTEN)
-        expected = judge(dated, Boot(BOOTS[1], shown, began), 3)
+        expected = judge(dated, Boot(BOOTS[1], shown, began, by_kexec), 3)
         assert attempts._dated(found, WRITTEN) == expected, (number, record, shown)

@@ -183,11 +183,35 @@ def test_another_load_under_way_is_waited_for_but_not_for_ever(failing: FakeHost
     failing.write("classic", busy * (kexec.BUSY_TRIES - 1))
     kexec.load(failing.root, IMAGE)
     assert len(options(failing, "-l")) == kexec.BUSY_TRIES
+    failing.write("sys/kernel/kexec_loaded", "0\n")
     failing.write("classic", busy * 99)
     failing.write("file", busy * 99)
     with pytest.raises(Error, match="Device or resource busy"):
         kexec.load(failing.root, IMAGE)
     assert len(options(failing, "-l")) == 3 * kexec.BUSY_TRIES
+
+
+def test_an_unload_waits_for_another_load_too(failing: FakeHost) -> None:
+    failing.write("sys/kernel/kexec_loaded", "1\n")
+    failing.write("classic", "kexec unload failed: Device or resource busy\n" * (kexec.BUSY_TRIES - 1))
+    kexec.unload(failing.root)
+    assert options(failing, "-u") == [["-c"]] * kexec.BUSY_TRIES
+
+
+def test_a_call_that_only_reports_success_is_followed_by_the_other(failing: FakeHost) -> None:
+    ways = 'case "$1$2" in --help) echo {} ;; -l-s) echo 1 >{}/sys/kernel/kexec_loaded ;; esac'
+    failing.program("kexec", ways.format(ALL, failing.root))
+    kexec.load(failing.root, IMAGE)
+    assert options(failing, "-l") == [CLASSIC, ["-s"]]
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 64, 255])
+@pytest.mark.parametrize("output", [1, 2])
+def test_the_options_are_known_wherever_kexec_prints_them(failing: FakeHost, output: int, code: int) -> None:
+    said = 'case "$1" in --help) echo {} >&{}; exit {} ;; -l) echo 1 >{}/sys/kernel/kexec_loaded ;; esac'
+    failing.program("kexec", said.format(ALL, output, code, failing.root))
+    kexec.load(failing.root, IMAGE)
+    assert options(failing, "-l") == [CLASSIC]
 
 
 def test_all_tries_share_one_time_limit(failing: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,11 @@ def load_call(fake: FakeHost) -> List[str]:
     return calls[0]
 
 
+def verbs(fake: FakeHost) -> List[str]:
+    """Return the first argument of each call of kexec so far."""
+    return [call[1] for call in fake.calls() if call[0] == "kexec"]
+
+
 def decision(fake: FakeHost) -> str:
     return (fake.root / "run/kexec-initd/decision").read_text()
 
@@ -150,14 +155,14 @@ def change(fake: FakeHost) -> None:
 def test_what_was_loaded_before_a_change_is_loaded_again_though_no_file_shows_it(ready: FakeHost) -> None:
     for count in (1, 2, 3):  # in less than the second that times are compared by
         shutdown.preload(gather(ready.root), Settings())
-        assert ready.names().count("kexec") == 2 * count
+        assert verbs(ready).count("-l") == count
         assert assess(gather(ready.root), Settings()).needs_no_load
         assert not stamp.is_overtaken(ready.root)
         change(ready)
         assert not assess(gather(ready.root), Settings()).needs_no_load
         assert stamp.is_overtaken(ready.root)
     assert shutdown.prepare(gather(ready.root), Settings()).kexec
-    assert ready.names().count("kexec") == 8
+    assert verbs(ready).count("-l") == 4
     assert not stamp.is_overtaken(ready.root)
 
 
@@ -217,6 +222,30 @@ def test_a_kexec_that_fails_means_cold(ready: FakeHost, body: str, message: str)
     decided = shutdown.prepare(gather(ready.root), Settings())
     assert not decided.kexec
     assert message in decided.reason
+
+
+@pytest.mark.parametrize("by_us", [True, False])
+def test_a_load_that_only_reports_success_does_not_pass_for_the_earlier_one(ready: FakeHost, by_us: bool) -> None:
+    if by_us:
+        shutdown.preload(gather(ready.root), Settings())
+        change(ready)
+    else:
+        ready.write("sys/kernel/kexec_loaded", "1\n")
+    ready.program("kexec", 'case "$1" in -u) echo 0 >{}/sys/kernel/kexec_loaded ;; esac'.format(ready.root))
+    with pytest.raises(Error, match="the kernel has nothing loaded"):
+        loading.load_entry(gather(ready.root), Settings(), running_entry(gather(ready.root)))
+    assert not kexec.is_loaded(ready.root)
+    assert not stamp.exists(ready.root)
+
+
+def test_an_unload_that_only_reports_success_leads_to_no_load(ready: FakeHost) -> None:
+    shutdown.preload(gather(ready.root), Settings())
+    ready.program("kexec")
+    change(ready)
+    decided = shutdown.prepare(gather(ready.root), Settings())
+    assert "the kernel has still something loaded" in decided.reason
+    assert "-l" not in verbs(ready)[2:]
+    assert stamp.exists(ready.root), "what cannot be unloaded is still ours"
 
 
 def test_cold_decisions_unload_even_what_was_loaded_by_hand(ready: FakeHost) -> None:

@@ -73,6 +73,7 @@ HARMLESS: Dict[StateFile, bytes] = {
     Volatile.LAST_COLD: b"cold-once asked for\n",
     Lasting.LAST_COLD: b"cold-once asked for by /no-kexec-reboot\n",
     Lasting.LOCK: b"",
+    Lasting.KEXEC_LOADER: b"",
 }
 NOTHING: List[object] = [None, [], False]
 FILES = [*ROWS, *HARMLESS]
