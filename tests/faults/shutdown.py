@@ -190,7 +190,7 @@ FAULTS = (
         "no early reset",
         {},
         tests("scripts/test_dead_man.py", "sleeps_that_end_early_end_nothing")
-        + tests("vm/test_rhel.py", "a_halt_that_hangs_is_ended"),
+        + tests("vm/test_rhel.py", "a_halt_that_hangs_behind_its_killall5_is_ended"),
     ),
     Fault(
         37,
