@@ -14,11 +14,14 @@ from typing import BinaryIO, Dict, Optional, Sequence
 
 import sh
 
+from kexec_initd.encoding import decode, encode
 from kexec_initd.errors import Error
 
 SEARCH = ("sbin", "usr/sbin", "bin", "usr/bin")
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "LANG": "C"}
 GRACE = 2.0
+OUTPUT_LIMIT = 1 << 20
+CHUNK = 65536
 
 
 class CommandError(Error):
@@ -57,12 +60,12 @@ def run(
     pass_fds: Sequence[int] = (),
     env: Optional[Dict[str, str]] = None,
 ) -> str:
-    """Run `argv` (argv[0] an absolute path) for at most `timeout` seconds and return its standard output.
+    """Run `argv` (argv[0] an absolute path) for at most `timeout` seconds and return its standard output, the first MiB of it.
 
     Raises CommandError when it cannot start, ends with a code outside `ok`, dies from a signal or takes too long.
     A process that cannot be killed (state D) is left behind, not waited for.
     """
-    out, err = io.BytesIO(), io.BytesIO()
+    out, err = _Beginning(), _Beginning()
     waiter = _Waiter(_start(argv, out, err, pass_fds, dict(ENVIRONMENT, **(env or {}))))
     code = waiter.wait(timeout)
     if code is None:
@@ -71,7 +74,7 @@ def run(
     if code not in ok:
         said = err.getvalue().decode("utf-8", "replace")
         raise CommandError("{} {}".format(argv[0], _failure(code, said)), code=code if code >= 0 else None, said=said)
-    return out.getvalue().decode("utf-8", "surrogateescape")
+    return decode(out.getvalue())
 
 
 def _start(
@@ -83,10 +86,12 @@ def _start(
     try:
         with _empty_input() as nothing:
             process = sh.Command(argv[0])(
-                *[_Argument(os.fsencode(arg)) for arg in argv[1:]],
+                *[_Argument(encode(arg)) for arg in argv[1:]],
                 _in=nothing,
                 _out=out,
                 _err=err,
+                _out_bufsize=CHUNK,  # else sh waits for the end of each line, and keeps one that never ends
+                _err_bufsize=CHUNK,
                 _tty_in=False,
                 _tty_out=False,
                 _cwd="/",
@@ -101,6 +106,15 @@ def _start(
     except (sh.CommandNotFound, sh.ForkException, OSError) as error:
         raise CommandError("cannot start {}: {}".format(argv[0], _last_line(str(error))))
     return process
+
+
+class _Beginning(io.BytesIO):
+    """Keeps the beginning of what is written to it: a program that floods its output takes no memory of ours."""
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # what is written here are chunks that were read
+        """Keep what there is room for."""
+        super().write(data[: max(OUTPUT_LIMIT - self.tell(), 0)])
+        return len(data)
 
 
 class _Argument(bytes):

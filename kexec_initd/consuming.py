@@ -19,6 +19,7 @@ from typing import Iterator, List, Sequence
 
 from kexec_initd.bootloader import Change
 from kexec_initd.bootloader.naming import below
+from kexec_initd.encoding import name_of
 from kexec_initd.errors import Error
 from kexec_initd.files import distrust
 
@@ -73,7 +74,7 @@ def _apply(root: Path, change: Change) -> None:
 
 @contextlib.contextmanager
 def _opened(path: Path, flags: int) -> Iterator[int]:
-    fd = os.open(str(path), flags | OPEN, 0o644)
+    fd = os.open(name_of(path), flags | OPEN, 0o644)
     try:
         yield fd
     finally:
@@ -93,7 +94,7 @@ def _delete(fd: int, path: Path) -> None:
     if flags & IMMUTABLE:
         _set_flags(fd, flags & ~IMMUTABLE)
     try:
-        os.unlink(str(path))
+        os.unlink(name_of(path))
     except OSError:
         if flags & IMMUTABLE:
             _set_flags(fd, flags)

@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 from typing import List, Optional
 
+from kexec_initd.encoding import decode, name_of
 from kexec_initd.errors import Refused
 
 MAX_LINKS = 40
@@ -54,7 +55,7 @@ def locate(root: Path, path: str, follow: bool = False) -> Path:
 
 def _read_link(path: Path) -> Optional[str]:
     try:
-        return os.readlink(str(path))
+        return decode(os.readlink(name_of(path)))
     except OSError as error:
         if error.errno in NO_LINK:
             return None
@@ -63,7 +64,7 @@ def _read_link(path: Path) -> Optional[str]:
 
 def _check_directory(path: Path) -> None:
     try:
-        found = os.lstat(str(path))
+        found = os.lstat(name_of(path))
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             return
