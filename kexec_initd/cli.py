@@ -28,6 +28,7 @@ from kexec_initd import (
 )
 from kexec_initd.bootloader import BootEntry, listing, target
 from kexec_initd.bootloader.menu import find_menu
+from kexec_initd.encoding import arguments, decode, escape_output, name_of
 from kexec_initd.errors import Error, Refused, UsageError, one_line, tell
 from kexec_initd.host import Host, InitSystem, gather
 from kexec_initd.surroundings import confinement
@@ -103,7 +104,9 @@ def add_dry_run(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 def root_directory(text: str) -> Path:
     """Return the directory that `--root` names, absolute."""
-    path = Path(os.path.abspath(text))
+    path = Path(decode(os.path.abspath(name_of(text))))
+    if str(path) != os.fsdecode(name_of(path)):
+        raise UsageError("--root {}: this locale has other names for it".format(text), "set LC_ALL=C.UTF-8")
     if not path.is_dir():
         raise UsageError("--root {}: there is no such directory".format(text))
     return path
@@ -113,8 +116,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command line and return its exit code; an error is one line on standard error."""
     gc.set_threshold(COLLECT_AFTER)
     open_standard_files()
+    escape_output()
     try:
-        args = make_parser().parse_args(argv)
+        args = make_parser().parse_args(arguments() if argv is None else argv)
         host = gather(root_directory(getattr(args, "root", "/")))
         args.run(args, host)
         sys.stdout.flush()
@@ -209,8 +213,8 @@ def run_install(args: argparse.Namespace, host: Host) -> None:
     """Hook the host's init system."""
     from kexec_initd.integration import plan, transaction
 
-    unfit = platforms.find_unfit(host.root)
-    if unfit and not args.force and not read_settings(host).force_platform:
+    unfit, found = platforms.find_unfit(host.root), read_settings(host)
+    if unfit and not args.force and not found.force_platform:
         raise Refused(unfit)
     changes = plan.plan_install(host)
     print(plan.describe(changes))

@@ -14,10 +14,12 @@ class Code(str, enum.Enum):
 
     COLD_ONCE = "cold-once"
     SWITCHED_OFF = "switched-off"
+    SETTINGS = "settings"
     CONTAINER = "container"
     CHROOT = "chroot"
     PLATFORM = "platform"
     UNSUPPORTED = "unsupported"
+    HOOKS = "hooks"
     FIRMWARE = "firmware"
     UPDATE = "update"
     NO_TARGET = "no-target"

@@ -10,7 +10,20 @@ import time
 from pathlib import Path
 from typing import Iterator, Optional, Tuple
 
-from kexec_initd import arrival, attempts, consuming, guard, kexec, loading, reasons, sealing, stamp, state, watchdog
+from kexec_initd import (
+    arrival,
+    attempts,
+    consuming,
+    guard,
+    kexec,
+    loading,
+    reasons,
+    sealing,
+    shell_settings,
+    stamp,
+    state,
+    watchdog,
+)
 from kexec_initd.assessment import assess
 from kexec_initd.bootloader import Change
 from kexec_initd.cmdline import find_attempt
@@ -36,6 +49,7 @@ def preload(host: Host, settings: Settings) -> str:
             record = attempts.settle(host, settings.guard_boots, failure)
         reasons.take_over(host.root, record, find_attempt(host.cmdline or ""))
         watchdog.take_over(host.root)
+        shell_settings.write(host.root, settings)
         if not settings.preload:
             return "nothing is loaded at boot: PRELOAD=no in the settings"
         found = assess(host, settings)
@@ -111,6 +125,7 @@ def _prepare(host: Host, settings: Settings) -> Tuple[Decision, Tuple[Change, ..
     """Return the decision, and what was written in the boot loader's place; a kernel loaded by hand is no attempt of ours."""
     found = assess(host, settings)
     problem = _settle(host, settings)
+    shell_settings.write(host.root, settings)
     if not found.decision.kexec or (found.is_loaded and not found.is_ours):
         return found.decision, ()
     if problem is not None:

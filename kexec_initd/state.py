@@ -26,6 +26,7 @@ class Volatile(enum.Enum):
     LOADED = "loaded.json"
     ATTEMPT = "attempt"  # what the record of attempts will be when the loaded kernel gets under way
     CHANGED = "changed"
+    SETTINGS = "settings"  # what plain shell needs of them
     WATCHDOG = "watchdog"  # the name of the device that the last step starts
     ATTENDED = "attended"  # the uptime at which `trial` was called
     LOCK = "lock"

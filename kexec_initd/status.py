@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import List, NamedTuple, Optional
 
-from kexec_initd import attempts, guard, reasons, stamp, state, watchdog
+from kexec_initd import attempts, guard, hooks, reasons, stamp, state, watchdog
 from kexec_initd.assessment import assess, with_files_read
 from kexec_initd.cmdline import find_attempt
 from kexec_initd.codes import Code
@@ -90,7 +90,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         code=(found.decision.code if installed else Code.NOT_INSTALLED).value,
         reason=found.decision.reason if installed else "kexec-initd is not installed: kexec-initd install",
         preload=_read_log(host.root),
-        warnings=warnings,
+        warnings=[*warnings, *hooks.list_left_out(host.root)],
     )
 
 

@@ -8,6 +8,8 @@ say () {
 
 {% include "common/loaded.sh" %}
 
+{% include "common/hooks.sh" %}
+
 {% include "common/dead-man.sh" %}
 
 {% include "common/whole.sh" %}
@@ -40,6 +42,19 @@ is_unchanged () {
 	set +f
 	unset IFS
 	[ -z "$came" ] && [ "$(printf '\n' && stat -L -c '%d %i %s %Y %Z %n' -- "$@" 2>/dev/null)" = "$seen" ]
+}
+
+# What is written down of settings that are others by now says nothing.
+forget_old_settings () {
+	if are_roots 9 "$state" && { [ -e "$state/settings" ] || [ -L "$state/settings" ]; }; then
+		seen=$(stat -L -c '%d %i %s %Y %Z' -- "$settings" 2>/dev/null) || seen=-
+		[ "$(setting SETTINGS)" = "$seen" ] || rm -rf "$state/settings"
+	fi
+}
+
+# May the decision be made without another look at settings and hooks?
+is_as_decided () {
+	is_unchanged && setting REMOVE_MODULES >/dev/null && find_hooks /etc/kexec-initd/pre-jump.d
 }
 
 decide () {
@@ -82,11 +97,13 @@ is_by_hand () {
 
 # Python could not answer.
 decide_alone () {
-	if is_by_hand; then
+	if ! is_by_hand; then
+		go_cold failed "nothing fit is loaded, and the program that would load it failed (code $1)"
+	elif ! setting REMOVE_MODULES >/dev/null; then
+		go_cold failed "the program that would read $settings failed (code $1)"
+	else
 		decide kexec
 		bounded 10 rm -f "$cold" "$cold.new"
-	else
-		go_cold failed "nothing fit is loaded, and the program that would load it failed (code $1)"
 	fi
 }
 
@@ -122,6 +139,7 @@ make_state_dir () {
 {% include loader %}
 
 prepare () {
+	forget_old_settings
 	start_dead_man
 	if ! make_state_dir; then
 		# Without a decision the last step goes cold.
@@ -132,12 +150,12 @@ prepare () {
 	fi
 	rm -rf "$state/decision"
 	if [ -e /no-kexec-reboot ] || [ -L /no-kexec-reboot ]; then
-		if is_unsettled; then
+		if is_unsettled || ! setting SHUTDOWN_LIMIT >/dev/null; then
 			bounded 30 settle_attempts
 		fi
 		rm -f /no-kexec-reboot
 		go_cold cold-once "asked for by /no-kexec-reboot"
-	elif is_loaded && is_unchanged && begin_attempt; then
+	elif is_loaded && is_as_decided && begin_attempt; then
 		decide kexec
 	else
 		bounded 60 load_and_decide
@@ -145,6 +163,7 @@ prepare () {
 			decide_alone "$result"
 		fi
 	fi
+	renew_dead_man
 }
 
 # The machine goes off: a boot that nobody has confirmed yet has arrived as far as it was let to.
