@@ -8,13 +8,12 @@ import time
 from pathlib import Path
 from typing import Callable, Optional
 
-from kexec_initd import commands
+from kexec_initd import commands, hooks
 from kexec_initd.files import read_text
-from kexec_initd.runtime import find_hooks
 from kexec_initd.settings import Settings
 from kexec_initd.ways import below
 
-PROGRAMS = "etc/kexec-initd/arrival.d"
+PROGRAMS = hooks.ARRIVAL
 PROGRAM_TIMEOUT = 15.0
 PAUSE = 5.0
 # linux/route.h and linux/ipv6_route.h
@@ -30,16 +29,18 @@ def find_failure(
     Takes CHECK_SECONDS at most, and what one program takes more.
     """
     deadline = time.monotonic() + settings.check_seconds
+    for left_out in hooks.find(root, PROGRAMS).left_out:
+        say(left_out)
     while True:
-        failure = _check(root, settings, say)
+        failure = _check(root, settings)
         left = deadline - time.monotonic()
         if failure is None or left <= 0:
             return failure
         sleep(min(PAUSE, left))
 
 
-def _check(root: Path, settings: Settings, say: Callable[[str], None]) -> Optional[str]:
-    for program in find_hooks(root, say, PROGRAMS):
+def _check(root: Path, settings: Settings) -> Optional[str]:
+    for program in hooks.find(root, PROGRAMS).programs:
         try:
             commands.run([str(program)], PROGRAM_TIMEOUT)
         except commands.CommandError as error:

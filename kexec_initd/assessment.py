@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
-from kexec_initd import attempts, guard, kexec, loading, platforms, sealing, stamp, state
+from kexec_initd import attempts, guard, hooks, kexec, loading, platforms, sealing, stamp, state
 from kexec_initd.bootloader import BootEntry, Change
 from kexec_initd.errors import Error
 from kexec_initd.files import exists
@@ -64,11 +64,13 @@ def assess(host: Host, settings: Settings, named: Optional[Wish] = None) -> Asse
     facts = Facts(
         incomplete=deviations.find_obstacle(host.root),
         cold_once=exists(flag) or flag.is_symlink(),
-        switched_off=settings.ignored if settings.kexec else "KEXEC=no in the settings",
+        switched_off=None if settings.kexec else "KEXEC=no in the settings",
+        settings=settings.ignored,
         container=host.container,
         chroot=host.chroot,
         platform=None if settings.force_platform else platforms.find_unfit(host.root),
         unsupported=kexec.unsupported(host.root, host.kernel_release),
+        hooks=hooks.find(host.root, hooks.PRE_JUMP).doubt,
         loaded_by_hand=is_loaded and not is_ours,
         pending=wish.pending,
         no_target=wish.problem,

@@ -29,6 +29,7 @@ from kexec_initd.arguments import make_parser
 from kexec_initd.assessment import assess
 from kexec_initd.bootloader import BootEntry, listing, target
 from kexec_initd.bootloader.menu import find_menu
+from kexec_initd.encoding import arguments, decode, escape_output, name_of
 from kexec_initd.errors import Error, Refused, UsageError, one_line, tell
 from kexec_initd.host import Host, gather
 from kexec_initd.integration.manifest import is_installed
@@ -49,7 +50,9 @@ Run = Callable[[argparse.Namespace, Host], None]
 
 def root_directory(text: str) -> Path:
     """Return the directory that `--root` names, absolute."""
-    path = Path(os.path.abspath(text))
+    path = Path(decode(os.path.abspath(name_of(text))))
+    if str(path) != os.fsdecode(name_of(path)):
+        raise UsageError("--root {}: this locale has other names for it".format(text), "set LC_ALL=C.UTF-8")
     if not path.is_dir():
         raise UsageError("--root {}: there is no such directory".format(text))
     return path
@@ -59,6 +62,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command line and return its exit code; an error is one line on standard error."""
     gc.set_threshold(COLLECT_AFTER)
     open_standard_files()
+    escape_output()
     code, text = run(argv)
     drop_output()
     return fail(text, code)
@@ -67,7 +71,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def run(argv: Optional[Sequence[str]]) -> Tuple[int, str]:
     """Run the command line; return its exit code, and the error."""
     try:
-        args = make_parser().parse_args(argv)
+        args = make_parser().parse_args(arguments() if argv is None else argv)
         host = gather(root_directory(getattr(args, "root", "/")))
         RUNS[args.verb](args, host)
     except SystemExit:  # --help and --version
@@ -161,8 +165,8 @@ def run_install(args: argparse.Namespace, host: Host) -> None:
     from kexec_initd.integration import plan, transaction
 
     refuse_stranger(args, host)
-    unfit = platforms.find_unfit(host.root)
-    if unfit and not args.force and not read_settings(host).force_platform:
+    unfit, found = platforms.find_unfit(host.root), read_settings(host)
+    if unfit and not args.force and not found.force_platform:
         raise Refused(unfit)
     changes = plan.plan_install(host)
     print_plan(changes)

@@ -3,12 +3,14 @@
 An attempt (one kexec) is named by an id that rides on the command line of the kernel that is jumped to; the boot that
 shows the id is its arrival. Splitting follows next_arg() and parse_args() of the kernel: double quotes group, nothing
 is escaped, parameters after `--` belong to init. It is done on bytes, since to the kernel the byte 0xa0 is a space even
-inside a UTF-8 character. Text is what os.fsdecode() gives, so that every byte survives.
+inside a UTF-8 character.
 """
 
 import os
 import re
 from typing import List, Optional, Tuple
+
+from kexec_initd.encoding import decode, encode
 
 ATTEMPT = "kexec_initd.attempt"
 # Says that the panic= behind it is ours, and not of the entry: a line that is read from the running kernel has both.
@@ -108,13 +110,3 @@ def parameter(token: bytes) -> Tuple[bytes, Optional[bytes]]:
     if value.startswith(b'"'):
         value = value[1:-1] if len(value) > 1 and value.endswith(b'"') else value[1:]
     return name, value
-
-
-def encode(text: str) -> bytes:
-    """Return the bytes of a command line, as os.fsencode() does where the file names are UTF-8."""
-    return text.encode("utf-8", "surrogateescape")
-
-
-def decode(data: bytes) -> str:
-    """Return the text of a command line, in which every byte survives."""
-    return data.decode("utf-8", "surrogateescape")

@@ -14,11 +14,13 @@ class Code(str, enum.Enum):
 
     COLD_ONCE = "cold-once"
     SWITCHED_OFF = "switched-off"
+    SETTINGS = "settings"
     CONTAINER = "container"
     CHROOT = "chroot"
     INIT = "init"
     PLATFORM = "platform"
     UNSUPPORTED = "unsupported"
+    HOOKS = "hooks"
     FIRMWARE = "firmware"
     UPDATE = "update"
     NO_TARGET = "no-target"

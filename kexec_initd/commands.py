@@ -14,12 +14,15 @@ from typing import BinaryIO, Dict, Optional, Sequence
 
 import sh
 
+from kexec_initd.encoding import decode, encode
 from kexec_initd.errors import Error
 from kexec_initd.ways import below
 
 SEARCH = ("sbin", "usr/sbin", "bin", "usr/bin")
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "LANG": "C"}
 GRACE = 2.0
+OUTPUT_LIMIT = 1 << 20
+CHUNK = 65536
 
 
 class CommandError(Error):
@@ -58,17 +61,17 @@ def run(
     pass_fds: Sequence[int] = (),
     env: Optional[Dict[str, str]] = None,
 ) -> str:
-    """Run `argv` (argv[0] an absolute path) for at most `timeout` seconds and return its standard output.
+    """Run `argv` (argv[0] an absolute path) for at most `timeout` seconds and return its standard output, the first MiB of it.
 
     Raises CommandError when it cannot start, ends with a code outside `ok`, dies from a signal or takes too long.
     A process that cannot be killed (state D) is left behind, not waited for.
     """
-    out, err = io.BytesIO(), io.BytesIO()
+    out, err = _Beginning(), _Beginning()
     code = _wait(argv, _Waiter(_start(argv, out, err, pass_fds, dict(ENVIRONMENT, **(env or {})))), timeout)
     if code not in ok:
         said = err.getvalue().decode("utf-8", "replace")
         raise CommandError("{} {}".format(argv[0], _failure(code, said)), code=code if code >= 0 else None, said=said)
-    return out.getvalue().decode("utf-8", "surrogateescape")
+    return decode(out.getvalue())
 
 
 def ask(argv: Sequence[str], timeout: float) -> str:
@@ -76,9 +79,9 @@ def ask(argv: Sequence[str], timeout: float) -> str:
 
     Raises CommandError when it cannot start, dies from a signal or takes too long.
     """
-    said = io.BytesIO()
+    said = _Beginning()
     code = _wait(argv, _Waiter(_start(argv, said, said, (), ENVIRONMENT)), timeout)
-    text = said.getvalue().decode("utf-8", "surrogateescape")
+    text = decode(said.getvalue())
     if code < 0:
         raise CommandError("{} {}".format(argv[0], _failure(code, text)))
     return text
@@ -106,10 +109,12 @@ def _start(
     try:
         with _empty_input() as nothing:
             process = sh.Command(argv[0])(
-                *[_Argument(os.fsencode(arg)) for arg in argv[1:]],
+                *[_Argument(encode(arg)) for arg in argv[1:]],
                 _in=nothing,
                 _out=out,
                 _err=err,
+                _out_bufsize=CHUNK,  # else sh waits for the end of each line, and keeps one that never ends
+                _err_bufsize=CHUNK,
                 _tty_in=False,
                 _tty_out=False,
                 _cwd="/",
@@ -124,6 +129,15 @@ def _start(
     except (sh.CommandNotFound, sh.ForkException, OSError) as error:
         raise CommandError("cannot start {}: {}".format(argv[0], _last_line(str(error))))
     return process
+
+
+class _Beginning(io.BytesIO):
+    """Keeps the beginning of what is written to it: a program that floods its output takes no memory of ours."""
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # what is written here are chunks that were read
+        """Keep what there is room for."""
+        super().write(data[: max(OUTPUT_LIMIT - self.tell(), 0)])
+        return len(data)
 
 
 class _Argument(bytes):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Iterator, List, Sequence
 
 from kexec_initd.bootloader import Change
+from kexec_initd.encoding import name_of
 from kexec_initd.errors import Error
 from kexec_initd.files import distrust
 from kexec_initd.inode_flags import IMMUTABLE, read_flags, write_flags
@@ -68,7 +69,7 @@ def _apply(root: Path, change: Change) -> None:
 
 @contextlib.contextmanager
 def _opened(path: Path, flags: int) -> Iterator[int]:
-    fd = os.open(str(path), flags | OPEN, 0o644)
+    fd = os.open(name_of(path), flags | OPEN, 0o644)
     try:
         yield fd
     finally:
@@ -88,7 +89,7 @@ def _delete(fd: int, path: Path) -> None:
     if flags & IMMUTABLE:
         write_flags(fd, flags & ~IMMUTABLE)
     try:
-        os.unlink(str(path))
+        os.unlink(name_of(path))
     except OSError:
         if flags & IMMUTABLE:
             write_flags(fd, flags)

@@ -10,7 +10,8 @@ docs/design.md says where each comes from.
 
 from typing import List, NamedTuple, Optional
 
-from kexec_initd.cmdline import cut, decode, encode, parameter, tokens, without_own_words
+from kexec_initd.cmdline import cut, parameter, tokens, without_own_words
+from kexec_initd.encoding import decode, encode
 from kexec_initd.errors import Refused
 
 APPENDED = "kexec_initd.append"

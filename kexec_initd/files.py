@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 from typing import Optional
 
+from kexec_initd.encoding import decode, name_of
 from kexec_initd.errors import Refused
 from kexec_initd.ways import SUDO, locate
 
@@ -28,7 +29,7 @@ def open_trusted(root: Path, path: Path, follow: bool = True) -> int:
     """
     try:
         place = locate(root, str(path), follow)
-        fd = os.open(str(place), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = os.open(name_of(place), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError as error:
         hint = SUDO if error.errno == errno.EACCES and os.geteuid() != 0 else ""
         raise Refused("cannot open {}: {}".format(path, error.strerror), hint)
@@ -59,7 +60,7 @@ def read_bytes(path: Path, limit: int) -> Optional[bytes]:
     device could be waited for without end.
     """
     try:
-        fd = os.open(str(path), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        fd = os.open(name_of(path), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         try:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 return None
@@ -83,18 +84,23 @@ def read_text(path: Path, limit: int = 65536) -> Optional[str]:
     data = read_bytes(path, limit)
     if data is None:
         return None
-    text = data.decode("utf-8", "surrogateescape")
+    text = decode(data)
     return text[:-1] if text.endswith("\n") else text
 
 
 def exists(path: Path) -> bool:
     """Tell whether a path leads to something; Path.exists raises for a loop of links before Python 3.8."""
-    return os.path.exists(str(path))
+    return os.path.exists(name_of(path))
+
+
+def resolve(path: Path) -> Path:
+    """Return where a path leads, without links; Path.resolve takes the locale's word for what its bytes are."""
+    return Path(decode(os.path.realpath(name_of(path))))
 
 
 def is_directory(path: Path) -> bool:
     """Tell whether there is a directory, and no link to one; Path.is_dir raises for a loop of links as Path.exists does."""
-    return os.path.isdir(str(path)) and not path.is_symlink()
+    return os.path.isdir(name_of(path)) and not os.path.islink(name_of(path))
 
 
 def identity(path: Path) -> str:
@@ -103,7 +109,7 @@ def identity(path: Path) -> str:
     The same as `stat -L -c '%d %i %s %Y %Z'` prints, so that a shell script can compare it. "-" for no file.
     """
     try:
-        found = os.stat(str(path))
+        found = os.stat(name_of(path))
     except OSError:
         return "-"
     return "{} {} {} {} {}".format(

@@ -12,8 +12,9 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tup
 from kexec_initd import attempts, cmdline, firmware_boot, kexec, stamp, watchdog
 from kexec_initd.bootloader import BootEntry
 from kexec_initd.bootloader.naming import below
+from kexec_initd.encoding import encode
 from kexec_initd.errors import Error, Refused
-from kexec_initd.files import open_trusted
+from kexec_initd.files import open_trusted, resolve
 from kexec_initd.host import Host
 from kexec_initd.images.fit import check_initrd_release, check_modules, check_name, named_release
 from kexec_initd.images.initrd import check_initrd
@@ -46,7 +47,7 @@ def checked(host: Host, entry: BootEntry) -> Iterator[Checked]:
 def _check_kernel(host: Host, path: Path, fd: int) -> Tuple[KernelInfo, Optional[str]]:
     """Return what the kernel is, and its release as far as it is known. Raises Refused unless it is fit to be loaded."""
     info = _named(path, partial(check_kernel, fd, host.machine, host.root))
-    place = below(host.root, path).resolve()
+    place = resolve(below(host.root, path))
     if info.version is not None:
         _named(path, partial(check_name, place, info.version))
     release = info.version or named_release(place)
@@ -114,7 +115,7 @@ def _load(
     text = cmdline.with_attempt(entry.cmdline, attempt, settings.panic)
     seen = stamp.text_for(host.root, watched(host, entry), config)
     with checked(host, entry) as files:
-        length = len(os.fsencode(text))
+        length = len(encode(text))
         if length > files.info.cmdline_size:
             raise Refused("the command line has {} bytes, the kernel takes {}".format(length, files.info.cmdline_size))
         stamp.begin(host.root)

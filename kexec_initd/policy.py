@@ -16,10 +16,12 @@ class Facts(NamedTuple):
 
     cold_once: bool
     switched_off: Optional[str]
+    settings: Optional[str]
     container: Optional[str]
     chroot: bool
     platform: Optional[str]
     unsupported: Optional[str]
+    hooks: Optional[str]
     loaded_by_hand: bool
     pending: Optional[Tuple[Code, str]]
     no_target: Optional[str]
@@ -52,10 +54,12 @@ def decide(facts: Facts) -> Decision:
         (Code.NOT_INSTALLED, facts.incomplete),
         (Code.COLD_ONCE, "asked for by /no-kexec-reboot" if facts.cold_once else None),
         (Code.SWITCHED_OFF, facts.switched_off),
+        (Code.SETTINGS, facts.settings),
         confined or (Code.CONTAINER, None),
         (Code.INIT, facts.init),
         (Code.PLATFORM, facts.platform),
         (Code.UNSUPPORTED, facts.unsupported),
+        (Code.HOOKS, facts.hooks),
     ]
     if not facts.loaded_by_hand:
         obstacles += [

@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 from typing import Callable, List, Optional, Sequence
 
-from kexec_initd import commands, sealing, state
+from kexec_initd import commands, hooks, sealing, state
 from kexec_initd.console import Console
+from kexec_initd.encoding import escape_output
 from kexec_initd.errors import Error, Refused, one_line
-from kexec_initd.files import distrust, read_bytes, read_text
+from kexec_initd.files import read_bytes, read_text
 from kexec_initd.filesystems import Mount, parse_mounts
 from kexec_initd.state import Volatile
 from kexec_initd.surroundings import (
@@ -24,9 +25,8 @@ from kexec_initd.surroundings import (
     find_runlevel,
     is_chroot,
 )
-from kexec_initd.ways import locate
 
-HOOKS = "etc/kexec-initd/pre-jump.d"
+HOOKS = hooks.PRE_JUMP
 STEP_TIMEOUT = 12.0
 TOTAL_TIMEOUT = 56.0  # the script kills us after 60 s
 WENT_COLD = 10
@@ -76,7 +76,10 @@ class LastStep:
         refuse_outside_shutdown(self.root)
         if read_text(self.root / "sys/kernel/kexec_loaded") != "1":
             raise Cold("no kernel is loaded")
-        for hook in find_hooks(self.root, self.say):
+        found = hooks.find(self.root, HOOKS)
+        if found.doubt is not None:
+            raise Cold(found.doubt)
+        for hook in found.programs:
             self.bounded([str(hook)])
         for module in self.modules:
             self.remove_module(module)
@@ -165,33 +168,6 @@ def refuse_outside_shutdown(root: Path) -> None:
         raise Refused("the runlevel is {}, not 6".format(" or ".join(sorted(told)) or "unknown"))
 
 
-def find_hooks(root: Path, say: Say, directory: str = HOOKS) -> List[Path]:
-    """Return the hooks in `directory`, in order of their names; run-parts(8) says which names count.
-
-    A hook that others than root could write is left out, and that is said.
-    """
-    try:
-        names = sorted(os.listdir(str(root / directory)))
-    except OSError:
-        return []
-    hooks = []
-    for path in [root / directory / name for name in names if re.match(r"[A-Za-z0-9_-]+\Z", name)]:
-        reason = _unfit(root, path)
-        if reason:
-            say("hook {} left out: {}".format(path, reason))
-        else:
-            hooks.append(path)
-    return hooks
-
-
-def _unfit(root: Path, path: Path) -> Optional[str]:
-    try:
-        found = locate(root, "/" + str(path.relative_to(root)), follow=True).lstat()
-    except Refused as error:
-        return "may be another one by now: {}".format(error.message)
-    return distrust(found) or (None if found.st_mode & 0o111 else "is not executable")
-
-
 def start_watchdog(root: Path) -> Optional[str]:
     """Start the timer that the load has made ready, if it has, and leave it running; return the device's name."""
     data = state.read(root, Volatile.WATCHDOG)
@@ -215,6 +191,7 @@ def main(argv: Sequence[str], root: Path = Path("/")) -> int:
     def say(text: str) -> None:
         console.say("kexec-initd: " + one_line(text))
 
+    escape_output()
     try:
         modules = argv[argv.index("--") + 1].split() if "--" in argv else ()
         LastStep(root, "-x" in argv, say, modules=modules).run()

@@ -2,7 +2,7 @@
 
 - A record that plain shell reads, too, has a last line "end CRC", the CRC-32 of all before it (templates/common/whole.sh).
 - JSON, which only Python reads, has the CRC-32 of all else as its field "checksum"; one without it is of a version before.
-- What the last step's shell reads, when /usr and its tools may be gone, is one word, which is there twice.
+- What the last step's shell reads, when /usr and its tools may be gone, is there twice: one word, or each line.
 """
 
 import json
@@ -58,6 +58,11 @@ def _sum(fields: Dict[str, Any]) -> str:
 def double(word: str) -> bytes:
     """Return a line that has `word` twice."""
     return "{0} {0}\n".format(word).encode("ascii")
+
+
+def double_lines(text: str) -> bytes:
+    """Return whole lines of ASCII with each of them twice."""
+    return "".join(2 * line for line in text.splitlines(True)).encode("ascii")
 
 
 def single(data: bytes) -> str:

@@ -1,23 +1,23 @@
 """What the admin has set in /etc/default/kexec-initd or /etc/sysconfig/kexec-initd.
 
 The file looks like the shell's assignments, as its neighbours there do, but it is parsed and never sourced: a stray
-quote or an `exit` in it must not strand a reboot. What is not understood is left out with a warning, and the defaults
-are good; only a KEXEC that is set to something unknown counts as no, since in doubt a reboot goes cold.
+quote or an `exit` in it must not strand a reboot. This is its only reader, and what plain shell needs of it is written
+down (`shell_settings`). The file decides whether and how to jump, so a line that is not understood, which may have said
+anything, makes every reboot go cold until it is mended.
 """
 
 import os
 import re
 from pathlib import Path
-from typing import Any, Callable, List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
-from kexec_initd.editing import LIMIT as LENGTH
-from kexec_initd.editing import parse_words
+from kexec_initd.encoding import decode, name_of
 from kexec_initd.errors import Refused
-from kexec_initd.files import open_trusted
+from kexec_initd.files import identity, open_trusted
 from kexec_initd.host import Family
+from kexec_initd.setting_values import SETTINGS, find_meant
 
 LIMIT = 65536
-SHORTEST_WATCH = 30
 
 _LINE = re.compile(
     r"""(?:export[ \t]+)? (?P<key>[A-Za-z_][A-Za-z0-9_]*) =
@@ -25,7 +25,8 @@ _LINE = re.compile(
         (?: [ \t]+ (?:\#.*)? )? \Z""",
     re.VERBOSE | re.DOTALL,
 )
-_WORDS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+# A carriage return ends a line for other systems, and what an editor shows of the others nobody knows.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class Settings(NamedTuple):
@@ -64,19 +65,9 @@ class Settings(NamedTuple):
     check_seconds: int = 60
     """CHECK_SECONDS: how long the checks after a kexec are repeated before they have failed."""
     ignored: Optional[str] = None
-    """Why the file, or a limit in it, was not read: it may have said that a reboot goes cold, so it does."""
-
-
-class Setting(NamedTuple):
-    """One setting: its field of Settings, what makes that field's value of a text (None: not understood), what it wants.
-
-    One that `limits` what goes through kexec makes a reboot go cold when it is not understood.
-    """
-
-    field: str
-    parse: Callable[[str], Any]  # each field has a type of its own
-    wanted: str
-    limits: bool = False
+    """Why the file, or a line of it, was not understood: it may have said that a reboot goes cold, so it does."""
+    seen: Optional[str] = None
+    """The identity of the file (`files`) from before it was read."""
 
 
 def path_for(root: Path, family: Family) -> Path:
@@ -90,28 +81,33 @@ def read(root: Path, family: Family) -> Tuple[Settings, List[str]]:
     A file that others may write, that is not a regular one, too large or not text is `ignored`, with a warning.
     """
     path = path_for(root, family)
-    if not os.path.lexists(str(path)):
-        return Settings(), []
+    seen = identity(path)  # first: a file that is written meanwhile then counts as another one
+    if not os.path.lexists(name_of(path)):
+        return Settings(seen=seen), []
     try:
         data = _read_trusted(root, Path("/") / path.relative_to(root))
     except Refused as error:
         reason = "settings ignored: {}".format(error)
-        return Settings(ignored=reason), [reason]
-    settings, warnings = parse(data.decode("utf-8", "surrogateescape"))
-    return settings, ["{}: {}".format(path, warning) for warning in warnings]
+        return Settings(ignored=reason, seen=seen), [reason]
+    settings, warnings = parse(decode(data), str(path))
+    return settings._replace(seen=seen), ["{}: {}".format(path, warning) for warning in warnings]
 
 
-def parse(text: str) -> Tuple[Settings, List[str]]:
-    """Return the settings that `text` makes, and a warning with its number for each line that is not understood."""
-    settings, warnings = Settings(), []  # type: Settings, List[str]
+def parse(text: str, name: str = "settings") -> Tuple[Settings, List[str]]:
+    """Return the settings that `text` makes, and a warning with its number for each line that says nothing to us.
+
+    The first line that is not understood makes them `ignored`, with the `name` of the file.
+    """
+    settings, warnings, doubt = Settings(), [], None  # type: Settings, List[str], Optional[str]
     for number, line in enumerate(text.split("\n"), 1):
-        line = line.strip(" \t\r")
-        if not line or line.startswith("#"):
-            continue
-        settings, problem = _apply(settings, line)
+        try:
+            settings, problem = _apply(settings, line[:-1] if line.endswith("\r") else line)
+        except ValueError as error:
+            problem = "{}: reboots go through firmware".format(error)
+            doubt = doubt or "{}, line {}: {}; mend it as kexec-initd(5) says".format(name, number, error)
         if problem:
             warnings.append("line {}: {}".format(number, problem))
-    return settings, warnings
+    return settings._replace(ignored=doubt), warnings
 
 
 def _read_trusted(root: Path, path: Path) -> bytes:
@@ -130,106 +126,26 @@ def _read_trusted(root: Path, path: Path) -> bytes:
 
 
 def _apply(settings: Settings, line: str) -> Tuple[Settings, Optional[str]]:
-    """Return `settings` after one line, and what is wrong with that line."""
-    match = _LINE.match(line)
+    """Return `settings` after one line, and a warning about it. Raises ValueError for one that is not understood."""
+    text = line.strip(" \t")
+    match = None if _CONTROL.search(text) else _LINE.match(text)
     if match is None:
-        # A line that means to set KEXEC, but cannot be read, must not leave kexec on.
-        if _means("KEXEC", line):
-            return settings._replace(kexec=False), "KEXEC is not understood: taken as no"
-        limit = next((key for key in SETTINGS if SETTINGS[key].limits and _means(key, line)), None)
-        if limit:
-            return _in_doubt(settings, "{} is not understood".format(limit))
-        return settings, "not an assignment that is understood: {!r}".format(line[:80])
-    value = match.group("double") or match.group("single") or match.group("bare") or ""
-    return _assign(settings, match.group("key"), value)
-
-
-def _assign(settings: Settings, key: str, value: str) -> Tuple[Settings, Optional[str]]:
-    """Return `settings` with KEY=value applied, and what is wrong with it."""
+        if _CONTROL.search(text) or (text and not text.startswith("#")):
+            raise ValueError("{!r} is not understood".format(text[:80]))
+        return settings, None
+    key, value = match.group("key"), match.group("double") or match.group("single") or match.group("bare") or ""
     found = SETTINGS.get(key)
     if found is None:
-        return settings, "the setting {} is unknown".format(key[:80])
+        return settings, _warn_of(key)
     parsed = found.parse(value)
-    if parsed is not None:
-        return settings._replace(**{found.field: parsed}), None
-    problem = "{}={!r} is {}".format(key, value[:80], found.wanted)
-    if key == "KEXEC":
-        return settings._replace(kexec=False), problem + ": taken as no"
-    return _in_doubt(settings, problem) if found.limits else (settings, problem)
+    if parsed is None:
+        raise ValueError("{}={!r} is {}".format(key, value[:80], found.wrong))
+    return settings._replace(**{found.field: parsed}), None
 
 
-def _means(key: str, line: str) -> bool:
-    """Tell whether a line that cannot be read means to set `key`."""
-    return re.match(r"(?:export[ \t]+)?{}=".format(key), line) is not None
-
-
-def _in_doubt(settings: Settings, problem: str) -> Tuple[Settings, Optional[str]]:
-    """Return `settings` with which every reboot goes cold, since a limit is not known."""
-    return settings._replace(
-        ignored=settings.ignored or "settings: " + problem
-    ), problem + ": reboots go through firmware"
-
-
-def parse_switch(value: str) -> Optional[bool]:
-    """Return what yes, no and their like mean; None for any other word."""
-    return _WORDS.get(value.lower())
-
-
-def parse_count(value: str) -> Optional[int]:
-    """Return a number from 1 to 999; None for anything else."""
-    return int(value) if re.match(r"[1-9][0-9]{0,2}\Z", value) else None
-
-
-def parse_seconds(value: str) -> Optional[int]:
-    """Return a number from 1 to 999, 0 for no and its like; None for anything else."""
-    return 0 if parse_switch(value) is False else parse_count(value)
-
-
-def parse_limit(value: str) -> Optional[int]:
-    """Return a number from 10 to 99999, 0 for no and its like; None for anything else."""
-    if parse_switch(value) is False:
-        return 0
-    return int(value) if re.match(r"[1-9][0-9]{1,4}\Z", value) else None
-
-
-def parse_modules(value: str) -> Optional[Tuple[str, ...]]:
-    """Return names of kernel modules, none for no; None where a word cannot be one."""
-    words = () if value.lower() == "no" else tuple(value.split())
-    return words if all(re.match(r"[A-Za-z0-9_][A-Za-z0-9_-]*\Z", word) for word in words) else None
-
-
-NO_WORDS = "no list of parameters in ASCII without `--` and an open quote, of at most {} bytes".format(LENGTH)
-
-
-def parse_watchdog(value: str) -> Optional[int]:
-    """Return a number from 30 to 999, which is what a boot may take, 0 for no and its like; None for anything else."""
-    seconds = parse_seconds(value)
-    return None if seconds is not None and 0 < seconds < SHORTEST_WATCH else seconds
-
-
-def parse_most(value: str) -> Optional[int]:
-    """Return a number from 1 to 9999, 0 for no and its like; None for anything else."""
-    if parse_switch(value) is False:
-        return 0
-    return int(value) if re.match(r"[1-9][0-9]{0,3}\Z", value) else None
-
-
-# Every setting there is, by its name in the file.
-SETTINGS = {
-    "KEXEC": Setting("kexec", parse_switch, "neither yes nor no"),
-    "PRELOAD": Setting("preload", parse_switch, "neither yes nor no"),
-    "PURGATORY_CHECKS": Setting("purgatory_checks", parse_switch, "neither yes nor no"),
-    "GUARD_BOOTS": Setting("guard_boots", parse_count, "no number from 1 to 999"),
-    "SHUTDOWN_LIMIT": Setting("shutdown_limit", parse_limit, "neither no nor a number from 10 to 99999"),
-    "REMOVE_MODULES": Setting("remove_modules", parse_modules, "no list of kernel modules"),
-    "MAX_KEXECS": Setting("max_kexecs", parse_most, "neither no nor a number from 1 to 9999", limits=True),
-    "MAX_DAYS": Setting("max_days", parse_most, "neither no nor a number from 1 to 9999", limits=True),
-    "TRIAL": Setting("trial", parse_most, "neither no nor a number from 1 to 9999", limits=True),
-    "FORCE_PLATFORM": Setting("force_platform", parse_switch, "neither yes nor no"),
-    "CHECK_ROUTE": Setting("check_route", parse_switch, "neither yes nor no"),
-    "CHECK_SECONDS": Setting("check_seconds", parse_count, "no number from 1 to 999"),
-    "PANIC": Setting("panic", parse_seconds, "neither no nor a number from 1 to 999"),
-    "CMDLINE_APPEND": Setting("cmdline_append", parse_words, NO_WORDS),
-    "CMDLINE_REMOVE": Setting("cmdline_remove", parse_words, NO_WORDS),
-    "WATCHDOG": Setting("watchdog", parse_watchdog, "neither no nor a number from 30 to 999"),
-}
+def _warn_of(key: str) -> str:
+    """Return the warning about a key that is none of ours. Raises ValueError where one of ours may have been meant."""
+    meant = find_meant(key)
+    if meant is not None:
+        raise ValueError("the setting {} is unknown, it may mean {}".format(key[:80], meant))
+    return "the setting {} is unknown".format(key[:80])

@@ -17,6 +17,7 @@ from kexec_initd import (
     loading,
     reasons,
     sealing,
+    shell_settings,
     stamp,
     state,
     watchdog,
@@ -48,6 +49,7 @@ def preload(host: Host, settings: Settings) -> str:
             record = attempts.settle(host, settings.guard_boots, failure)
         reasons.take_over(host.root, record)
         watchdog.take_over(host.root)
+        shell_settings.write(host.root, settings)
         if not settings.preload:
             return "nothing is loaded at boot: PRELOAD=no in the settings"
         found = assess(host, settings)
@@ -139,6 +141,7 @@ def _prepare(host: Host, settings: Settings) -> Tuple[Decision, Tuple[Change, ..
     firmware_boot.keep(host.root)  # where nothing is called at the end of a boot
     found = assess(host, settings)
     problem = _settle(host, settings)
+    shell_settings.write(host.root, settings)
     if not found.decision.kexec or (found.is_loaded and not found.is_ours):
         return found.decision, ()
     if problem is not None:

@@ -30,6 +30,7 @@ class Volatile(enum.Enum):
     ATTEMPT = "attempt"  # what the record of attempts will be when the loaded kernel gets under way
     BEFORE = "before"  # what it was before that, should the decision be taken back
     CHANGED = "changed"
+    SETTINGS = "settings"  # what plain shell needs of them
     WATCHDOG = "watchdog"  # the name of the device that the last step starts
     ATTENDED = "attended"  # the uptime at which `trial` was called
     LOCK = "lock"

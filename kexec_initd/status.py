@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import List, NamedTuple, Optional
 
-from kexec_initd import guard, reasons, stamp, state, watchdog
+from kexec_initd import guard, hooks, reasons, stamp, state, watchdog
 from kexec_initd.assessment import assess, with_files_read
 from kexec_initd.codes import Code
 from kexec_initd.errors import Error, one_line
@@ -105,7 +105,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         else "kexec-initd is not installed: kexec-initd install",
         preload_called=was_preload_called(host),
         preload=_read_log(host.root),
-        warnings=[*warnings, *find_copied(host), *([missed] if missed else [])],
+        warnings=[*warnings, *hooks.list_left_out(host.root), *find_copied(host), *([missed] if missed else [])],
     )
 
 

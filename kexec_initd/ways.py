@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 from typing import Callable, List, Optional, Sequence
 
+from kexec_initd.encoding import decode, name_of
 from kexec_initd.errors import Refused, Unreachable
 
 MAX_LINKS = 40
@@ -78,7 +79,7 @@ def _walk(root: Path, parts: Sequence[str], follow: bool, visit: Callable[[Path]
 
 def _read_link(path: Path) -> Optional[str]:
     try:
-        return os.readlink(str(path))
+        return decode(os.readlink(name_of(path)))
     except OSError as error:
         if error.errno in NO_LINK:
             return None
@@ -87,7 +88,7 @@ def _read_link(path: Path) -> Optional[str]:
 
 def _check_directory(path: Path) -> None:
     try:
-        found = os.lstat(str(path))
+        found = os.lstat(name_of(path))
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             return

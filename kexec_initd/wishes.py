@@ -13,6 +13,7 @@ from kexec_initd.bootloader.target import Reading, read_target
 from kexec_initd.cmdline import has_own_words
 from kexec_initd.codes import Code
 from kexec_initd.editing import check_one_off, edited
+from kexec_initd.encoding import decode, name_of
 from kexec_initd.errors import Error, UsageError
 from kexec_initd.host import Host
 from kexec_initd.settings import Settings
@@ -70,7 +71,7 @@ def find_named(host: Host, settings: Settings, name: str, file: bool = False) ->
         raise Error(CHANGING)
     entry = select(reading.menu, name)
     if entry is None:
-        if file and os.path.exists(name):
+        if file and os.path.exists(name_of(name)):
             return _find_file(host, settings, name)
         raise UsageError('the boot loader has no entry "{}"'.format(name), HINT)
     return _chosen(entry, settings, config, reading)
@@ -115,7 +116,7 @@ def _read(host: Host) -> Tuple[Optional[Reading], Tuple[str, ...]]:
 
 
 def _find_file(host: Host, settings: Settings, path: str) -> Wish:
-    entry = entry_for(host, Path(os.path.abspath(path)))
+    entry = entry_for(host, Path(decode(os.path.abspath(name_of(path)))))
     reading = read_target(host.root, attempts.firmware_began(host))
     default = reading.target.entry
     vouched = default.cmdline if default is not None and not default.running else ""

@@ -12,7 +12,8 @@ from kexec_initd import sealing, state
 from kexec_initd.bootloader.efivars import read_string
 from kexec_initd.bootloader.load_option import LoadOption
 from kexec_initd.bootloader.tree import Tree
-from kexec_initd.cmdline import ATTEMPT, decode, encode, parameter, tokens
+from kexec_initd.cmdline import ATTEMPT, parameter, tokens
+from kexec_initd.encoding import decode, encode
 from kexec_initd.errors import one_line
 from kexec_initd.state import Damaged, Lasting
 

@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 from typing import Callable, Dict, FrozenSet, List, NamedTuple, Optional, Tuple, TypeVar, cast
 
+from kexec_initd.encoding import decode, encode, list_names
 from kexec_initd.errors import Refused
 from kexec_initd.ways import refuse_access
 
@@ -92,7 +93,7 @@ class Tree:
     def _link_target(self, path: str) -> Optional[str]:
         """Return where a link leads, the empty string for what is no link, None for what is not there."""
         try:
-            return os.readlink(self._root + path)
+            return decode(os.readlink(encode(self._root + path)))
         except (OSError, ValueError) as error:
             return "" if _tells(error, path, (errno.EINVAL,)) else None
 
@@ -100,7 +101,7 @@ class Tree:
         self.asked[path] = None
         real = self.resolve(path)
         try:
-            return None if real is None else os.lstat(self._root + real)
+            return None if real is None else os.lstat(encode(self._root + real))
         except (OSError, ValueError) as error:
             _tells(error, path, ())
             return None
@@ -136,7 +137,7 @@ class Tree:
         if real is None:
             return None
         try:
-            descriptor = os.open(self._root + real, READ)
+            descriptor = os.open(encode(self._root + real), READ)
         except (OSError, ValueError) as error:
             _tells(error, path, ())
             return None
@@ -153,14 +154,14 @@ class Tree:
     def read_text(self, path: str, limit: int = MAX_BYTES) -> Optional[str]:
         """Return `read_bytes` as text; bytes that are not UTF-8 become surrogates, to be given back unchanged."""
         data = self.read_bytes(path, limit)
-        return None if data is None else data.decode("utf-8", "surrogateescape")
+        return None if data is None else decode(data)
 
     def names(self, directory: str) -> List[str]:
         """Return the sorted names in a directory, none for no directory. Raises Refused for more than MAX_NAMES."""
         self.asked[directory] = None
         real = self.resolve(directory)
         try:
-            found = [] if real is None else os.listdir(self._root + real)
+            found = [] if real is None else list_names(self._root + real)
         except (OSError, ValueError) as error:
             _tells(error, directory, ())
             return []

@@ -52,9 +52,22 @@ dead_man () {
 start_dead_man () {
 	dead_after=$(setting SHUTDOWN_LIMIT) || dead_after=
 	case $dead_after in
-	[Nn][Oo] | [Ff][Aa][Ll][Ss][Ee] | [Oo][Ff][Ff] | 0) return ;;
+	0) return ;;
 	[1-9][0-9] | [1-9][0-9][0-9] | [1-9][0-9][0-9][0-9] | [1-9][0-9][0-9][0-9][0-9]) ;;
 	*) dead_after=1800 ;;
 	esac
 	(dead_man "$dead_after") <&- >&- 2>&- 8>&- &
+	dead_man=$!
+}
+
+# The settings may have been read only now: one that waits for another time gives way.
+renew_dead_man () {
+	dead_limit=$(setting SHUTDOWN_LIMIT) && [ "$dead_limit" != "$dead_after" ] || return 0
+	if [ "$dead_after" != 0 ]; then
+		{
+			kill -KILL "$dead_man"
+			wait "$dead_man"
+		} 2>/dev/null
+	fi
+	start_dead_man
 }

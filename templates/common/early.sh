@@ -8,6 +8,8 @@
 
 {% include "common/loaded.sh" %}
 
+{% include "common/hooks.sh" %}
+
 {% include "common/dead-man.sh" %}
 
 {% include "common/whole.sh" %}
@@ -40,6 +42,19 @@ is_unchanged () {
 	set +f
 	unset IFS
 	[ -z "$came" ] && [ "$(printf '\n' && stat -L -c '%d %i %s %Y %Z %n' -- "$@" 2>/dev/null)" = "$seen" ]
+}
+
+# What is written down of settings that are others by now says nothing.
+forget_old_settings () {
+	if are_roots 9 "$state" && { [ -e "$state/settings" ] || [ -L "$state/settings" ]; }; then
+		seen=$(stat -L -c '%d %i %s %Y %Z' -- "$settings" 2>/dev/null) || seen=-
+		[ "$(setting SETTINGS)" = "$seen" ] || rm -rf "$state/settings"
+	fi
+}
+
+# May the decision be made without another look at settings and hooks?
+is_as_decided () {
+	is_unchanged && setting REMOVE_MODULES >/dev/null && find_hooks /etc/kexec-initd/pre-jump.d
 }
 
 decide () {
@@ -114,11 +129,13 @@ is_by_hand () {
 
 # Python could not answer.
 decide_alone () {
-	if is_by_hand; then
+	if ! is_by_hand; then
+		go_cold failed "nothing fit is loaded, and the program that would load it failed (code $1)"
+	elif ! setting REMOVE_MODULES >/dev/null; then
+		go_cold failed "the program that would read $settings failed (code $1)"
+	else
 		decide kexec
 		bounded 10 rm -f "$cold" "$cold.new"
-	else
-		go_cold failed "nothing fit is loaded, and the program that would load it failed (code $1)"
 	fi
 }
 
@@ -163,7 +180,7 @@ END
 # Has what is loaded been decided for? What marks a change after the decision makes it cold, so that one more look at what
 # may have come before it is enough.
 decide_for_loaded () {
-	is_loaded && is_unchanged || return 1
+	is_loaded && is_as_decided || return 1
 	stamped=$body
 	begin_attempt || return 1
 	decide kexec
@@ -202,6 +219,7 @@ take_flag () {
 } 2>/dev/null
 
 prepare () {
+	forget_old_settings
 	start_dead_man
 	if ! make_state_dir; then
 		# Without a decision the last step goes cold.
@@ -214,7 +232,7 @@ prepare () {
 	# From here on nobody else begins a load, and who ends one after the decision takes it back.
 	: >"$state/stopping"
 	if [ -e /no-kexec-reboot ] || [ -L /no-kexec-reboot ]; then
-		if is_unsettled; then
+		if is_unsettled || ! setting SHUTDOWN_LIMIT >/dev/null; then
 			bounded 30 settle_attempts
 		fi
 		go_cold cold-once "asked for by /no-kexec-reboot$(take_flag)"
@@ -224,6 +242,7 @@ prepare () {
 			decide_alone "$result"
 		fi
 	fi
+	renew_dead_man
 }
 
 # The machine goes off: a boot that nobody has confirmed yet has arrived as far as it was let to.

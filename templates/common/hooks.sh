@@ -1,17 +1,71 @@
-# Run the hooks in order, those whose names run-parts(8) takes; one that others than root may write is left out.
-run_hooks () {
-	for hook in /etc/kexec-initd/pre-jump.d/*; do
-		case ${hook##*/} in
-		*[!A-Za-z0-9_-]*) continue ;;
-		esac
-		file=$(follow "$hook")
-		if ! are_roots 9 "$file" || [ ! -f "$file" ] || [ ! -x "$file" ]; then
-			say "hook $hook left out: it is no program of root that only root can write"
-			continue
+# The admin's programs, before the jump and after the boot that it has led to, by the rules of kexec_initd's module hooks.
+
+# find_hooks DIRECTORY: have its programs, whose names are words, in their order in $hooks. Fails where something else is there
+# that may have been meant to run, and sets why_cold; what editors and package managers leave behind is no such thing.
+find_hooks () {
+	LC_ALL=C # which letters there are, and in which order
+	export LC_ALL
+	hooks=
+	why_cold=
+	if [ ! -e "$1" ] && [ ! -L "$1" ]; then
+		why_cold="${1%/*} is no directory"
+		[ -d "${1%/*}" ] || { [ ! -e "${1%/*}" ] && [ ! -L "${1%/*}" ]; }
+		return
+	fi
+	file=$(follow "$1")
+	if [ ! -d "$1" ] || ! are_roots 9 "$file" || [ ! -r "$1" ]; then
+		why_cold="$1 is no directory that only root can change: its programs cannot run"
+		return 1
+	fi
+	for hook in "$1"/*; do
+		if [ -e "$hook" ] || [ -L "$hook" ]; then
+			take_hook "$1" "${hook##*/}"
 		fi
-		heard 15 "$hook"
+	done
+	[ -z "$why_cold" ]
+}
+
+# take_hook DIRECTORY NAME
+take_hook () {
+	case $2 in
+	README | README.* | *"~" | *.bak | *.old | *.orig | *.swp | *.disabled) return ;;
+	*.dpkg-old | *.dpkg-dist | *.dpkg-new | *.dpkg-tmp | *.dpkg-bak) return ;;
+	*.ucf-old | *.ucf-dist | *.ucf-new | *.rpmsave | *.rpmnew | *.rpmorig) return ;;
+	*[!A-Za-z0-9_-]*)
+		why_cold=${why_cold:-"$1/$(plain "$2") is left out: its name holds other than letters, digits, _ and -"}
+		return
+		;;
+	esac
+	file=$(follow "$1/$2")
+	if are_roots 9 "$file" && [ -f "$file" ] && [ -x "$file" ]; then
+		hooks="$hooks $2"
+	else
+		why_cold=${why_cold:-"$1/$2 is left out: it is no program of root that only root can change"}
+	fi
+}
+
+# plain NAME: what can be told of it on any console.
+plain () {
+	left=$1
+	while [ -n "$left" ]; do
+		next=${left#?}
+		case ${left%"$next"} in
+		[A-Za-z0-9_.,:@+=~-]) printf '%s' "${left%"$next"}" ;;
+		*) printf '?' ;;
+		esac
+		left=$next
+	done
+}
+
+run_hooks () {
+	if ! find_hooks /etc/kexec-initd/pre-jump.d; then
+		say "reboot goes through firmware: $why_cold"
+		return 1
+	fi
+	for hook in $hooks; do
+		heard 15 "/etc/kexec-initd/pre-jump.d/$hook"
 		if [ "$result" -ne 0 ]; then
-			say "reboot goes through firmware: $hook failed with exit code $result"
+			say "reboot goes through firmware: /etc/kexec-initd/pre-jump.d/$hook failed with exit code $result"
 			return 1
 		fi
 	done

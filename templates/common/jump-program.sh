@@ -9,11 +9,13 @@ jump () {
 	case $result in
 	3 | 10) return ;;
 	esac
-	set -- /etc/kexec-initd/pre-jump.d/*
-	if [ -e "$1" ]; then
-		say "reboot goes through firmware: the runtime failed (code $result), and its hooks have not run"
+	failure="the runtime failed (code $result)"
+	if ! find_hooks /etc/kexec-initd/pre-jump.d; then
+		say "reboot goes through firmware: $failure, and $why_cold"
+	elif [ -n "$hooks" ]; then
+		say "reboot goes through firmware: $failure, and its hooks have not run"
 	else
-		say "the runtime failed (code $result), the shell goes on without it"
+		say "$failure, the shell goes on without it"
 		jump_alone
 	fi
 }

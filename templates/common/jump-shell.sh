@@ -1,5 +1,3 @@
-{% include "common/hooks.sh" %}
-
 jump () {
 	if run_hooks; then
 		jump_alone

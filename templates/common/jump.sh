@@ -67,9 +67,9 @@ read_twice () {
 	esac
 }
 
-# Sets $modules. Settings that others may have written may hide what would make this reboot cold.
+# Sets $modules. Settings that nobody has read may hide what would make this reboot cold.
 read_modules () {
-	why_cold="$settings is no file that only root can write"
+	why_cold="what $settings says about modules is not known"
 	modules=$(setting REMOVE_MODULES)
 }
 

@@ -2,32 +2,51 @@
 
 settings={{ settings | sh }}
 
-# setting NAME: print what the settings give NAME, without its quotes; the file is read, and never run. Fails where others than
-# root may have written it.
+# setting NAME: print what the settings give NAME. Their one reader has written it down, in a file that no program is needed
+# to read: each line is there twice. Before it has, there are the defaults where nothing is set. Fails where nobody knows.
 setting () {
-	if [ -e "$settings" ] || [ -L "$settings" ]; then
-		file=$(follow "$settings")
-		are_roots 5 "$file" && [ -f "$file" ] && find_setting "$1" <"$file"
+	if [ -e "$state/settings" ] || [ -L "$state/settings" ]; then
+		are_roots 5 "$state/settings" && [ -f "$state/settings" ] && find_setting "$1" <"$state/settings"
+	elif sets_nothing; then
+		case $1 in
+		SHUTDOWN_LIMIT) printf 1800 ;;
+		REMOVE_MODULES) ;;
+		*) return 1 ;;
+		esac
+	else
+		return 1
 	fi
 }
 
 find_setting () {
-	found=
-	while read -r line || [ -n "$line" ]; do
+	while IFS= read -r line && IFS= read -r again && [ "$line" = "$again" ]; do
 		case $line in
-		"$1"=\"*\"*)
-			found=${line#*\"}
-			found=${found%%\"*}
-			;;
-		"$1"=\'*\'*)
-			found=${line#*\'}
-			found=${found%%\'*}
-			;;
-		"$1"=*)
-			found=${line#*=}
-			found=${found%%[[:space:]]*}
+		"$1 "*)
+			printf '%s' "${line#* }"
+			return
 			;;
 		esac
 	done
-	printf '%s' "$found"
+	return 1
+}
+
+# Are there no settings, or nothing but comments?
+sets_nothing () {
+	if [ ! -e "$settings" ] && [ ! -L "$settings" ]; then
+		return 0
+	fi
+	file=$(follow "$settings")
+	are_roots 5 "$file" && [ -f "$file" ] && holds_comments <"$file"
+}
+
+# A carriage return within a line is the end of one elsewhere.
+holds_comments () {
+	return_key=$(printf '\r')
+	while read -r line || [ -n "$line" ]; do
+		case ${line%"$return_key"} in
+		*"$return_key"*) return 1 ;;
+		'' | '#'*) ;;
+		*) return 1 ;;
+		esac
+	done
 }

@@ -27,18 +27,11 @@ check_arrival () {
 }
 
 is_good () {
-	for hook in /etc/kexec-initd/arrival.d/*; do
-		case ${hook##*/} in
-		*[!A-Za-z0-9_-]*) continue ;;
-		esac
-		case $(stat -L -c '%F,%u,%a' -- "$hook" 2>/dev/null) in
-		"regular file,0,"*[2367] | "regular file,0,"*[2367]?) continue ;;
-		"regular file,0,"[1357]*) ;;
-		*) continue ;;
-		esac
-		bounded 15 "$hook"
+	find_hooks /etc/kexec-initd/arrival.d || : # what is left out judges nothing
+	for hook in $hooks; do
+		bounded 15 "/etc/kexec-initd/arrival.d/$hook"
 		if [ "$result" -ne 0 ]; then
-			reason="$hook failed with exit code $result"
+			reason="/etc/kexec-initd/arrival.d/$hook failed with exit code $result"
 			return 1
 		fi
 	done

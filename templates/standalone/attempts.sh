@@ -92,6 +92,7 @@ write_record () {
 # Judge how the running boot has come, once, and write down what is new; $failure says why an arrival is none.
 settle_attempts () {
 	read_settings
+	note_settings
 	read_record || return 1
 	find_boot || return 1
 	if [ "$seen" = "$boot" ]; then

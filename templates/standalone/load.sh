@@ -275,13 +275,20 @@ decide_by_hand () {
 
 may_kexec () {
 	code=switched-off
-	if ! read_settings; then
-		return 1
-	elif [ "$kexec" != yes ]; then
+	if [ "$kexec" != yes ]; then
 		reason="KEXEC=no in the settings"
 		return 1
 	fi
+	code=settings
+	reason=$doubt
+	[ -z "$doubt" ] || return 1
 	is_whole_machine && is_hooked_init && is_fit_platform && can_kexec || return 1
+	code=hooks
+	if ! find_hooks /etc/kexec-initd/pre-jump.d; then
+		reason=$why_cold
+		return 1
+	fi
+	code=unsupported
 	# Its time is set by an ioctl, which no shell can make: a jump that was to be watched would not be.
 	if [ "$watchdog" -gt 0 ]; then
 		reason="WATCHDOG is set, and only Python can set a watchdog"

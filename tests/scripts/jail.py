@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import List, NamedTuple
 
+from kexec_initd import sealing, settings, shell_settings
+from kexec_initd.host import Family
 from kexec_initd.sealing import seal
 
 TOOLS = (
@@ -110,6 +112,13 @@ class Jail:
         target.write_text(text)
         target.chmod(mode)
         return target
+
+    def settings(self, text: str, noted: bool = True) -> None:
+        """Have these settings, and what plain shell needs of them written down, as after a load."""
+        self.write("etc/default/kexec-initd", text)
+        if noted:
+            found = shell_settings.text_for(settings.read(self.root, Family.DEBIAN)[0])
+            self.write("run/kexec-initd/settings", sealing.double_lines(found).decode())
 
     def functions(self, script: str) -> str:
         """Return the functions of /etc/init.d/`script`, without what calls them."""

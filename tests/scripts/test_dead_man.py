@@ -3,11 +3,11 @@
 import os
 import time
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable, Iterator, Optional
 
 import pytest
 
-from kexec_initd import settings
+from kexec_initd import sealing, settings
 from tests.scripts.jail import Jail
 from tests.scripts.test_early_step import early  # noqa: F401 - the fixture
 
@@ -48,7 +48,7 @@ def fires(jail: Jail, within: float = 10.0) -> bool:
 
 
 def test_a_shutdown_that_outlives_its_limit_is_ended(shutdown: Jail) -> None:
-    shutdown.write("etc/default/kexec-initd", "SHUTDOWN_LIMIT=40\n")
+    shutdown.settings("SHUTDOWN_LIMIT=40\n")
     shutdown.run("kexec-initd", "stop")
     set_clock(shutdown, 139)
     assert not fires(shutdown, within=0.5)
@@ -85,7 +85,7 @@ def no_sleep(jail: Jail) -> None:
 @pytest.mark.parametrize("harm", [killed_sleeps, no_sleep])
 def test_sleeps_that_end_early_end_nothing(shutdown: Jail, harm: Callable[[Jail], None]) -> None:
     harm(shutdown)
-    shutdown.write("etc/default/kexec-initd", "SHUTDOWN_LIMIT=40\n")
+    shutdown.settings("SHUTDOWN_LIMIT=40\n")
     shutdown.run("kexec-initd", "stop")
     set_clock(shutdown, 139)
     assert not fires(shutdown, within=0.5)
@@ -94,7 +94,7 @@ def test_sleeps_that_end_early_end_nothing(shutdown: Jail, harm: Callable[[Jail]
 
 
 def test_without_proc_it_goes_on_with_what_it_stands_in(shutdown: Jail) -> None:
-    shutdown.write("etc/default/kexec-initd", "SHUTDOWN_LIMIT=40\n")
+    shutdown.settings("SHUTDOWN_LIMIT=40\n")
     shutdown.run("kexec-initd", "stop")
     time.sleep(0.2)
     (shutdown.root / "proc").rename(shutdown.root / "detached")
@@ -130,7 +130,7 @@ def test_a_proc_that_is_made_read_only_later_is_reset_through(shutdown: Jail) ->
 
 
 def test_in_another_runlevel_nothing_is_reset(shutdown: Jail) -> None:
-    shutdown.write("etc/default/kexec-initd", "SHUTDOWN_LIMIT=40\n")
+    shutdown.settings("SHUTDOWN_LIMIT=40\n")
     shutdown.fake("runlevel", "echo 6 2")
     shutdown.run("kexec-initd", "stop")
     set_clock(shutdown, 1000)
@@ -139,7 +139,7 @@ def test_in_another_runlevel_nothing_is_reset(shutdown: Jail) -> None:
 
 @pytest.mark.parametrize("text", ["SHUTDOWN_LIMIT=no\n", 'SHUTDOWN_LIMIT="off"\n', "SHUTDOWN_LIMIT=0"])
 def test_it_can_be_switched_off(shutdown: Jail, text: str) -> None:
-    shutdown.write("etc/default/kexec-initd", text)
+    shutdown.settings(text)
     shutdown.run("kexec-initd", "stop")
     set_clock(shutdown, 100000)
     assert not fires(shutdown, within=0.5)
@@ -150,21 +150,38 @@ def test_a_machine_that_goes_off_has_none(shutdown: Jail) -> None:
     assert not (shutdown.root / "run/sendsigs.omit.d/kexec-initd").exists()
 
 
-VALUES = ["", "no", "No", "off", "false", "0", "1", "9", "10", "99", "040", "40", "1800", "99999", "100000", "4x", "-1"]
+def test_a_limit_of_other_settings_than_those_now_counts_only_when_they_were_read(shutdown: Jail) -> None:
+    """What is read while the shutdown is under way takes the place of the default, with which the wait has begun."""
+    shutdown.settings("SHUTDOWN_LIMIT=40\n")
+    shutdown.settings("SHUTDOWN_LIMIT=70 # now\n", noted=False)
+    shutdown.write("noted", sealing.double_lines("SETTINGS x\nSHUTDOWN_LIMIT 70\nREMOVE_MODULES \n").decode())
+    shutdown.fake("../usr/bin/python3", "cp /noted /run/kexec-initd/settings; echo kexec >/run/kexec-initd/decision")
+    shutdown.run("kexec-initd", "stop")
+    set_clock(shutdown, 169)
+    assert not fires(shutdown, within=0.5)
+    set_clock(shutdown, 240)
+    assert fires(shutdown)
+    assert "takes longer than 70 s" in (shutdown.root / "dev/console").read_text()
 
 
-def test_the_limit_is_read_as_the_program_reads_it(shutdown: Jail) -> None:
-    script = (shutdown.root / "etc/init.d/kexec-initd").read_text()
-    functions = script[script.index("are_roots () {") : script.index("say () {")]
-    start = script.index("start_dead_man () {")
-    functions += script[start : script.index("\n}\n", start) + 3]
-    shutdown.write(
-        "etc/init.d/limit", functions + "settings=$1\ndead_man () { :; }\nstart_dead_man\nprintf '%s' \"$dead_after\"\n"
+@pytest.mark.parametrize("text, limit", [("SHUTDOWN_LIMIT=no", "1800"), ("# nothing\n", "1800"), (None, "1800")])
+def test_before_settings_were_read_the_default_holds(shutdown: Jail, text: Optional[str], limit: str) -> None:
+    if text is not None:
+        shutdown.settings(text, noted=False)
+    assert ask_limit(shutdown) == limit
+
+
+@pytest.mark.parametrize("value", ["no", "off", "0", "10", "99999", "'40'", "9", "abc", "60s", "-1", "yes"])
+def test_the_limit_is_the_one_that_the_program_has_read(shutdown: Jail, value: str) -> None:
+    text = "SHUTDOWN_LIMIT={}\n".format(value)
+    shutdown.settings(text)
+    assert ask_limit(shutdown) == str(settings.parse(text)[0].shutdown_limit)
+
+
+def ask_limit(jail: Jail) -> str:
+    jail.write(
+        "drive", jail.functions("kexec-initd") + "\ndead_man () { :; }\nstart_dead_man\nprintf '%s' \"$dead_after\"\n"
     )
-    for value in VALUES:
-        for form in ("SHUTDOWN_LIMIT={}", 'SHUTDOWN_LIMIT="{}"', "SHUTDOWN_LIMIT='{}'", "SHUTDOWN_LIMIT={} # x"):
-            text = "# a\n" + form.format(value) + "\n"
-            shutdown.write("etc/text", text)
-            found = settings.parse(text)[0].shutdown_limit
-            said = shutdown.run("limit", "/etc/text").said
-            assert said == (str(found) if found else value), text
+    (jail.root / "etc/init.d/limit").unlink(missing_ok=True)
+    (jail.root / "drive").rename(jail.root / "etc/init.d/limit")
+    return jail.run("limit").said

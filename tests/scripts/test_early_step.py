@@ -42,6 +42,65 @@ def test_nothing_changed_needs_no_python(early: Jail) -> None:
     assert (early.root / "var/lib/kexec-initd").stat().st_mode & 0o777 == 0o700
 
 
+def test_settings_that_were_read_need_no_python(early: Jail) -> None:
+    early.settings("REMOVE_MODULES=nvidia\nSHUTDOWN_LIMIT=70\n")
+    early.write("run/kexec-initd/stamp", stamp.text_for(early.root, WATCHED))
+    assert early.run("kexec-initd", "stop").said == ""
+    assert (decision(early), early.calls()) == ("kexec\n", [SYNCED])
+
+
+def lose_settings(early: Jail) -> None:
+    early.settings("PRELOAD=no\n", noted=False)
+
+
+def write_settings_anew(early: Jail) -> None:
+    early.settings("REMOVE_MODULES=nvidia\n")
+    early.write("etc/default/kexec-initd", "KEXEC=no\n")
+
+
+def damage_settings(early: Jail) -> None:
+    early.settings("REMOVE_MODULES=nvidia\n")
+    early.write("run/kexec-initd/settings", "REMOVE_MODULES \nREMOVE_MODULES x\n")
+
+
+def doubt_settings(early: Jail) -> None:
+    early.settings("KEXEC = no\n")
+
+
+def put_a_hook_with_a_dot(early: Jail) -> None:
+    early.write("etc/kexec-initd/pre-jump.d/10-nic.sh", "#!/bin/sh\n", 0o755)
+
+
+@pytest.mark.parametrize(
+    "change", [lose_settings, write_settings_anew, damage_settings, doubt_settings, put_a_hook_with_a_dot]
+)
+def test_settings_and_hooks_in_doubt_are_pythons_to_judge(early: Jail, change: Callable[[Jail], None]) -> None:
+    change(early)
+    early.write("run/kexec-initd/stamp", stamp.text_for(early.root, WATCHED))
+    early.run("kexec-initd", "stop")
+    assert [call for call in early.calls() if call.startswith("python3")] == ["python3 -I -m kexec_initd prepare"]
+    assert decision(early).startswith("cold ")
+
+
+def test_a_kernel_loaded_by_hand_stays_unless_nobody_could_read_the_settings(early: Jail) -> None:
+    for name in ("stamp", "attempt"):
+        (early.root / "run/kexec-initd" / name).unlink()
+    early.run("kexec-initd", "stop")
+    assert decision(early) == "kexec\n"
+    early.settings("KEXEC=no\n", noted=False)
+    assert "the program that would read /etc/default/kexec-initd failed" in early.run("kexec-initd", "stop").said
+    assert decision(early).startswith("cold ")
+
+
+def test_one_cold_reboot_has_unread_settings_read_for_the_dead_man(early: Jail) -> None:
+    early.write("no-kexec-reboot", "")
+    early.settings("SHUTDOWN_LIMIT=no\n", noted=False)
+    early.fake("../usr/bin/python3", "printf 'SHUTDOWN_LIMIT 0\\nSHUTDOWN_LIMIT 0\\n' >/run/kexec-initd/settings")
+    early.run("kexec-initd", "stop")
+    assert decision(early) == "cold asked for by /no-kexec-reboot\n"
+    assert [call for call in early.calls() if call.startswith("python3")] == ["python3 -I -m kexec_initd prepare"]
+
+
 def test_the_attempt_is_on_the_disk_before_it_takes_its_name_and_the_decision_follows(early: Jail) -> None:
     early.write(RECORD, "the one before\n")
     early.write("run/kexec-initd/stamp", stamp.text_for(early.root, WATCHED))

@@ -1,10 +1,11 @@
 """/etc/init.d/reboot: whatever it calls does or does not do, it ends in a reboot."""
 
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 import pytest
 
 from tests.scripts.jail import Jail
+from tests.unit.hook_files import FAULTY_DIRECTORIES, LEFTOVERS, MEANT
 
 PYTHON = "../usr/bin/python3"
 
@@ -103,7 +104,7 @@ def test_the_shell_alone_never_detaches_a_disk(jail: Jail) -> None:
 
 
 def with_modules(jail: Jail, setting: str) -> None:
-    jail.write("etc/default/kexec-initd", "# mine\n{}\n".format(setting))
+    jail.settings("# mine\n{}\n".format(setting))
     jail.write("proc/modules", "nvidia_drm 1 0 - Live 0x0\nnvidia 2 1 nvidia_drm, Live 0x0\nother 3 0 - Live 0x0\n")
     jail.fake("modprobe", 'grep -v "^$2 " /proc/modules >/rest; cat /rest >/proc/modules')
 
@@ -127,27 +128,82 @@ def test_the_shell_alone_removes_modules_in_their_order(jail: Jail, setting: str
     assert jail.calls() == [*calls, "sync", EVERY, "kexec -e", "reboot -d -f -i"]
 
 
+UNKNOWN = "what /etc/default/kexec-initd says about modules is not known"
+
+
 @pytest.mark.parametrize(
-    "setting, reason",
+    "names, reason",
     [
-        ("REMOVE_MODULES=nvidia-drm", "the module nvidia-drm could not be removed (code 1)"),
-        ("REMOVE_MODULES='nvidia; touch /canary'", "REMOVE_MODULES names no module: nvidia; touch /canary"),
-        ("REMOVE_MODULES='absent *'", "REMOVE_MODULES names no module: absent *"),
-        ("REMOVE_MODULES='absent -f'", "REMOVE_MODULES names no module: absent -f"),
-        ("REMOVE_MODULES='$(touch${IFS}/canary)'", "REMOVE_MODULES names no module: $(touch${IFS}/canary)"),
-        ("REMOVE_MODULES=-f", "REMOVE_MODULES names no module: -f"),
+        ("nvidia-drm", "the module nvidia-drm could not be removed (code 1)"),
+        ("nvidia; touch /canary", "REMOVE_MODULES names no module: nvidia; touch /canary"),
+        ("absent *", "REMOVE_MODULES names no module: absent *"),
+        ("absent -f", "REMOVE_MODULES names no module: absent -f"),
+        ("$(touch${IFS}/canary)", "REMOVE_MODULES names no module: $(touch${IFS}/canary)"),
+        ("-f", "REMOVE_MODULES names no module: -f"),
     ],
 )
-def test_the_shell_alone_goes_cold_for_a_module_that_stays(jail: Jail, setting: str, reason: str) -> None:
-    with_modules(jail, setting)
+def test_the_shell_alone_goes_cold_for_a_module_that_stays(jail: Jail, names: str, reason: str) -> None:
+    with_modules(jail, "REMOVE_MODULES=nvidia")
+    jail.write("run/kexec-initd/settings", "REMOVE_MODULES {0}\nREMOVE_MODULES {0}\n".format(names))
     jail.fake("modprobe", "exit 1")
     assert "kexec-initd: reboot goes through firmware: {}\n".format(reason) in jail.run("reboot", "stop").said
     assert not [call for call in jail.calls() if call.startswith("kexec")]
     assert not (jail.root / "canary").exists()
 
 
+@pytest.mark.parametrize("noted", [True, False])
+@pytest.mark.parametrize("text", ["REMOVE_MODULES=nvidia_drm nvidia", "REMOVE_MODULES=-f", "KEXEC = no", "#\rKEXEC=no"])
+def test_settings_that_were_not_understood_are_no_settings_without_modules(jail: Jail, text: str, noted: bool) -> None:
+    jail.settings(text, noted)
+    assert "reboot goes through firmware: {}\n".format(UNKNOWN) in jail.run("reboot", "stop").said
+    assert jail.calls() == ["reboot -d -f -i"]
+
+
+@pytest.mark.parametrize("text", [None, "", "# KEXEC=no\r\n\r\n\t \n#x"])
+def test_where_nothing_is_set_nothing_has_to_be_written_down(jail: Jail, text: Optional[str]) -> None:
+    if text is not None:
+        jail.settings(text, noted=False)
+    jail.run("reboot", "stop")
+    assert [call.split()[0] for call in jail.calls()] == ["sync", "umount", "kexec", "reboot"]
+
+
+def test_settings_that_were_not_read_are_no_settings_without_modules(jail: Jail) -> None:
+    jail.settings("PRELOAD=no", noted=False)
+    assert "reboot goes through firmware: {}\n".format(UNKNOWN) in jail.run("reboot", "stop").said
+
+
+HOOKS = "etc/kexec-initd/pre-jump.d"
+
+
+@pytest.mark.parametrize("case", sorted(MEANT))
+def test_without_the_runtime_what_may_be_a_hook_means_cold(jail: Jail, case: str) -> None:
+    place = jail.root / HOOKS
+    place.mkdir(parents=True)
+    MEANT[case](place)
+    said = jail.run("reboot", "stop").said
+    assert jail.calls() == ["reboot -d -f -i"]
+    assert "reboot goes through firmware: the runtime failed (code 127), and /{}/".format(HOOKS) in said
+    assert "is left out: it" in said and "\x1b" not in said and "\xff" not in said
+
+
+@pytest.mark.parametrize("case", sorted(FAULTY_DIRECTORIES))
+def test_without_the_runtime_a_directory_of_hooks_that_is_none_means_cold(jail: Jail, case: str) -> None:
+    place = jail.root / HOOKS
+    place.mkdir(parents=True)
+    FAULTY_DIRECTORIES[case](place)
+    jail.run("reboot", "stop")
+    assert jail.calls() == ["reboot -d -f -i"]
+
+
+def test_without_the_runtime_what_is_left_behind_is_no_hook(jail: Jail) -> None:
+    for name in LEFTOVERS:
+        jail.write("{}/{}".format(HOOKS, name), "#!/bin/sh\n", 0o755)
+    jail.run("reboot", "stop")
+    assert [call.split()[0] for call in jail.calls()] == ["sync", "umount", "kexec", "reboot"]
+
+
 def test_the_runtime_is_told_the_modules(python: Jail) -> None:
-    python.write("etc/default/kexec-initd", "REMOVE_MODULES='nvidia_drm nvidia'\n")
+    python.settings("REMOVE_MODULES='nvidia_drm nvidia'\n")
     python.run("reboot", "stop")
     assert python.calls()[0] == "python3 -I -m kexec_initd.runtime -- nvidia_drm nvidia"
 

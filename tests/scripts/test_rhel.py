@@ -8,6 +8,7 @@ import pytest
 from kexec_initd.host import gather
 from kexec_initd.integration.render import render_all
 from tests.scripts.jail import Jail
+from tests.unit.hook_files import MEANT
 
 RENDER = Path(__file__).resolve().parents[1] / "render"
 LOCK = "var/lock/subsys/kexec-initd"
@@ -125,17 +126,34 @@ def test_before_halt_executes_the_hooks_run(six: Jail) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o775, 0o757, 0o644])
-def test_a_hook_that_is_not_roots_alone_is_left_out(six: Jail, mode: int) -> None:
-    six.write("etc/kexec-initd/pre-jump.d/10-card", "#!/bin/sh\necho never\n", mode)
+@pytest.mark.parametrize("user", [0, 1])
+def test_a_hook_that_is_not_roots_alone_unloads(six: Jail, mode: int, user: int) -> None:
+    hook = six.write("etc/kexec-initd/pre-jump.d/10-card", "#!/bin/sh\necho never\n", mode)
+    shutil.chown(hook, user, user)
     said = six.run(SCRIPT, "hooks").said
-    assert "10-card left out" in said
-    assert "never" not in said
+    assert (
+        "reboot goes through firmware: /etc/kexec-initd/pre-jump.d/10-card is left out: it is no program of root"
+        in said
+    )
+    assert ("never" in said, six.calls()) == (False, ["kexec -u"])
 
 
-def test_a_hook_of_another_user_is_left_out(six: Jail) -> None:
-    hook = six.write("etc/kexec-initd/pre-jump.d/10-card", "#!/bin/sh\necho never\n", 0o755)
-    shutil.chown(hook, 1, 1)
-    assert "never" not in six.run(SCRIPT, "hooks").said
+@pytest.mark.parametrize("case", sorted(MEANT))
+def test_what_may_have_been_meant_as_a_hook_unloads(six: Jail, case: str) -> None:
+    place = six.root / "etc/kexec-initd/pre-jump.d"
+    place.mkdir(parents=True)
+    MEANT[case](place)
+    assert "is left out: it" in six.run(SCRIPT, "hooks").said
+    assert six.calls() == ["kexec -u"]
+
+
+def test_settings_that_nobody_has_read_unload(six: Jail) -> None:
+    six.write("etc/sysconfig/kexec-initd", "REMOVE_MODULES=nvidia_drm nvidia\n")
+    assert "what /etc/sysconfig/kexec-initd says about modules is not known" in six.run(SCRIPT, "hooks").said
+    assert six.calls() == ["kexec -u"]
+    six.write(STATE + "/settings", "REMOVE_MODULES \nREMOVE_MODULES \n")
+    six.write("sys/kernel/kexec_loaded", "1\n")
+    assert six.run(SCRIPT, "hooks").said == "kexec-initd: starting the loaded kernel\n"
 
 
 def test_a_failing_hook_unloads_so_that_halt_executes_nothing(six: Jail) -> None:

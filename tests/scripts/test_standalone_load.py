@@ -45,7 +45,7 @@ def assert_loaded(jail: StandaloneJail) -> None:
         assert jail.loaded("initrd") == (jail.root / INITRD).read_bytes()
     assert (jail.root / STATE / "stamp").read_text() == stamp
     left = set(os.listdir(str(jail.root / STATE))) - {"before"}
-    assert left == {"attempt", "decision", "stamp", "stopping"}
+    assert left == {"attempt", "decision", "settings", "stamp", "stopping"}
 
 
 def assert_cold(jail: StandaloneJail, reason: str) -> None:
@@ -326,7 +326,7 @@ def no_processes(jail: StandaloneJail) -> None:
 
 REFUSED: Dict[str, Tuple[Callable[[StandaloneJail], object], str]] = {
     "off": (text_in(SETTINGS, "KEXEC=no\n"), "KEXEC=no in the settings"),
-    "doubt": (text_in(SETTINGS, "KEXEC=yes $(touch /canary)\n"), "KEXEC=no in the settings"),
+    "doubt": (text_in(SETTINGS, "KEXEC=yes $(touch /canary)\n"), "kexec-initd, line 1: it is not understood"),
     "settings-mode": (lambda jail: jail.write(SETTINGS, "", 0o666), "kexec-initd can be written by others"),
     "settings-pipe": (settings_as_pipe, "settings ignored: /etc/default/kexec-initd is not a regular file"),
     "settings-size": (text_in(SETTINGS, "#" * 65537), "is larger than 65536 bytes"),

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import List, NamedTuple, Sequence
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from kexec_initd import settings
 from kexec_initd.cmdline import with_attempt
@@ -14,9 +17,11 @@ from kexec_initd.editing import check_one_off, edited
 from kexec_initd.errors import Refused
 from kexec_initd.images.initrd import check_initrd
 from kexec_initd.images.kernel import check_kernel
+from kexec_initd.setting_values import SETTINGS
 from tests.scripts.standalone import ATTEMPT, RELEASE, StandaloneJail, gzipped
 from tests.scripts.test_standalone_load import GOOD
 from tests.unit.images import bzimage, cpio, microcode, sign
+from tests.unit.settings_lines import LINE, NOT_UNDERSTOOD, UNDERSTOOD
 
 SETTINGS_PARTS = (
     *(
@@ -175,42 +180,48 @@ def answers(jail: StandaloneJail, corpus: Sequence[bytes], lines: str) -> List[s
 
 def test_settings(jail: StandaloneJail) -> None:
     chance = random.Random(1)
-    corpus = ["".join(chance.choice(SETTINGS_PARTS) for _ in range(chance.randint(0, 14))) for _ in range(1500)]
-    keys = ("KEXEC", "PRELOAD", "GUARD_BOOTS", "PANIC", "CMDLINE_APPEND", "TRIAL", "MAX_DAYS", "MAX_KEXECS", "CHECK_ROUTE",
-            "CHECK_SECONDS", "FORCE_PLATFORM", "WATCHDOG")  # fmt: skip
-    corpus += ["{}={}{}{}".format(*parts) for key in keys for quote in ('"', "'", "")
-               for parts in [(key, quote, word, quote) for word in SETTINGS_WORDS]]  # fmt: skip
+    corpus = ["".join(chance.choice(SETTINGS_PARTS) for _ in range(chance.randint(0, 14))) for _ in range(500)]
+    pairs = [(key, word) for key in SETTINGS for word in SETTINGS_WORDS]
+    corpus += ["{0}={2}{1}{2}".format(*pair, chance.choice(("", '"', "'"))) for pair in pairs]
+    compare_settings(jail, [*corpus, *NOT_UNDERSTOOD, *UNDERSTOOD])
+
+
+@pytest.mark.full
+@hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(corpus=st.lists(st.lists(LINE, max_size=6).map("\n".join), min_size=50, max_size=300))
+def test_settings_that_hypothesis_makes(jail: StandaloneJail, corpus: List[str]) -> None:
+    compare_settings(jail, corpus)
+
+
+def compare_settings(jail: StandaloneJail, corpus: Sequence[str]) -> None:
+    """See that both sides understand the same of each file, and doubt the same line."""
     lines = """
     settings=$file
     if read_settings; then
         printf '%s ' $kexec $preload $checks $guard_boots $panic $max_kexecs $max_days $trial $force $check_route $check_seconds
-        printf "%s " $watchdog
-        printf '[%s][%s]\\n' "$append" "$remove"
+        printf '%s ' $watchdog $shutdown_limit
+        printf '[%s][%s][%s]\\n' "$append" "$remove" "$removed_modules"
     else
-        printf '%s\\n' "$reason"
+        printf '%s\\n' "${doubt%%:*} $shutdown_limit"
     fi
     """
-    said = answers(jail, [text.encode() for text in corpus], lines)
-    for text, answer in zip(corpus, said):
-        found = settings.parse(text)[0]
-        if found.ignored is not None:
-            assert answer == "settings: {} is not understood".format(answer.split()[1]), repr(text)
-            assert found.ignored.split()[1].startswith(answer.split()[1]), repr(text)
-            continue
-        values = [
-            *(found.kexec, found.preload, found.purgatory_checks, found.guard_boots, found.panic, found.max_kexecs),
-            *(
-                found.max_days,
-                found.trial,
-                found.force_platform,
-                found.check_route,
-                found.check_seconds,
-                found.watchdog,
-            ),
-        ]
-        words = [("no", "yes")[value] if isinstance(value, bool) else str(value) for value in values]
-        words.append("[{}][{}]".format(found.cmdline_append, found.cmdline_remove))
-        assert answer == " ".join(words), repr(text)
+    said = answers(jail, [text.encode("utf-8", "surrogateescape") for text in corpus], lines)
+    for number, (text, answer) in enumerate(zip(corpus, said)):
+        assert answer == describe_settings(settings.parse(text)[0], "/corpus/{:04}".format(number)), repr(text)
+
+
+def describe_settings(found: settings.Settings, name: str) -> str:
+    """Return what the shell prints of the same settings; where it doubts, the line and the limit of the dead-man."""
+    if found.ignored is not None:
+        return "{} {}".format(found.ignored.partition(":")[0].replace("settings", name, 1), found.shutdown_limit)
+    fields = (
+        *("kexec", "preload", "purgatory_checks", "guard_boots", "panic", "max_kexecs", "max_days", "trial"),
+        *("force_platform", "check_route", "check_seconds", "watchdog", "shutdown_limit"),
+    )
+    words = [("no", "yes")[value] if isinstance(value, bool) else str(value)
+             for value in (getattr(found, field) for field in fields)]  # fmt: skip
+    modules = " ".join(found.remove_modules)
+    return " ".join([*words, "[{}][{}][{}]".format(found.cmdline_append, found.cmdline_remove, modules)])
 
 
 # What the settings append and remove.

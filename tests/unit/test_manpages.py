@@ -59,7 +59,7 @@ def synopsis() -> Dict[str, str]:
 def defaults() -> Dict[str, str]:
     """Return each setting with its default, as the file would spell it."""
     words = {True: "yes", False: "no", (): "no"}
-    found = {name.upper(): value for name, value in Settings()._asdict().items() if name != "ignored"}
+    found = {name.upper(): value for name, value in Settings()._asdict().items() if name not in ("ignored", "seen")}
     return {
         name: words[value] if isinstance(value, (bool, tuple)) or value == 0 else str(value)
         for name, value in found.items()

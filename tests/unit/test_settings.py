@@ -1,6 +1,7 @@
 """Settings are parsed, never sourced, and whatever is in the file leaves settings that are safe to reboot with."""
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Callable
@@ -9,12 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kexec_initd.files import identity
 from kexec_initd.host import Family
+from kexec_initd.setting_values import SETTINGS, find_meant
 from kexec_initd.settings import Settings, parse, path_for, read
+from tests.unit.settings_lines import LINE, NOT_UNDERSTOOD, UNDERSTOOD
 
 
 def test_nothing_set_means_the_defaults() -> None:
-    assert parse("") == (Settings(True, True, False, 3, 30, 1800, (), "", "", 0, 0, 0, 0, False, False, 60, None), [])
+    assert parse("") == (
+        Settings(True, True, False, 3, 30, 1800, (), "", "", 0, 0, 0, 0, False, False, 60, None, None),
+        [],
+    )
     assert parse("# KEXEC=no\n\n  \t\n")[0] == Settings()
 
 
@@ -33,6 +40,10 @@ def test_nothing_set_means_the_defaults() -> None:
         ("PANIC=5", Settings(panic=5)),
         ("SHUTDOWN_LIMIT=40", Settings(shutdown_limit=40)),
         ("SHUTDOWN_LIMIT=no", Settings(shutdown_limit=0)),
+        (
+            'REMOVE_MODULES="nvidia_drm nvidia_modeset nvidia_uvm nvidia"',
+            Settings(remove_modules=("nvidia_drm", "nvidia_modeset", "nvidia_uvm", "nvidia")),
+        ),
         ('REMOVE_MODULES=" nvidia-drm  nvidia"', Settings(remove_modules=("nvidia-drm", "nvidia"))),
         ("REMOVE_MODULES=''", Settings()),
         ("REMOVE_MODULES=No", Settings()),
@@ -54,62 +65,73 @@ def test_what_is_understood(text: str, settings: Settings) -> None:
     assert parse(text) == (settings, [])
 
 
-@pytest.mark.parametrize("key, none", [("GUARD_BOOTS", "0"), ("PANIC", ""), ("WATCHDOG", "29")])
-@pytest.mark.parametrize("value", ["", "03", "-1", "1000", "yes", "1.5", "3;"])
-def test_a_number_that_is_none_leaves_the_default(key: str, none: str, value: str) -> None:
-    settings, warnings = parse("{}={}".format(key, value or none))
-    assert settings == Settings()
-    assert len(warnings) == 1
+@pytest.mark.parametrize("text", UNDERSTOOD, ids=lambda text: repr(text[:40]))
+def test_what_a_shell_would_read_alike_is_understood(text: str) -> None:
+    assert parse(text)[0].ignored is None
+
+
+@pytest.mark.parametrize("text", NOT_UNDERSTOOD, ids=lambda text: repr(text[:40]))
+def test_a_line_that_is_not_understood_means_no_kexec_with_its_number(text: str) -> None:
+    """It may have said anything: KEXEC=no, or which modules to remove."""
+    settings, warnings = parse("# a comment\nPURGATORY_CHECKS=yes\n" + text + "\nGUARD_BOOTS=2\n")
+    found = re.match(r"settings, line (\d+): ", settings.ignored or "")
+    assert found is not None and 3 <= int(found.group(1)) <= 3 + text.count("\n")
+    assert "line {}: ".format(found.group(1)) in warnings[0] and warnings[0].endswith(": reboots go through firmware")
+    assert (settings.purgatory_checks, settings.guard_boots) == (True, 2)
 
 
 @pytest.mark.parametrize(
-    "line",
+    "text, reason",
     [
-        "exit 0",
-        "set -e",
-        "reboot() { :; }",
-        "PRELOAD = no",
-        'PRELOAD="no',
-        "PRELOAD=$(touch /canary)",
-        'PRELOAD="`id`"',
-        "PRELOAD=no; reboot",
-        "PRELOAD=n'o'",
-        "PRELOAD=maybe",
-        "PRELOAD=",
-        "COLOUR=red",
-        "SHUTDOWN_LIMIT=9",
-        "REMOVE_MODULES='a; reboot'",
-        "REMOVE_MODULES=-f",
-        "\udcff",
+        (
+            "REMOVE_MODULES=nvidia_drm nvidia",
+            "settings, line 1: 'REMOVE_MODULES=nvidia_drm nvidia' is not understood; ",
+        ),
+        ("#\nWATCHDOG=60s", "settings, line 2: WATCHDOG='60s' is neither no nor a number from 30 to 999; "),
+        ("X=1\nkexec=no\nA B", "settings, line 2: the setting kexec is unknown, it may mean KEXEC; "),
     ],
 )
-def test_what_is_not_understood_changes_nothing_and_is_named_with_its_line(line: str) -> None:
-    settings, warnings = parse("# a comment\n" + line + "\nPURGATORY_CHECKS=yes\n")
-    assert settings == Settings(purgatory_checks=True)
-    assert len(warnings) == 1 and warnings[0].startswith("line 2: ")
+def test_the_first_line_that_is_not_understood_is_told(text: str, reason: str) -> None:
+    assert (parse(text)[0].ignored or "").startswith(reason)
 
 
-@pytest.mark.parametrize("line", ["KEXEC=maybe", "KEXEC=", 'KEXEC="no', "export KEXEC=$X", "KEXEC=no#"])
-def test_in_doubt_no_kexec(line: str) -> None:
-    settings, warnings = parse(line)
-    assert settings == Settings(kexec=False)
-    assert len(warnings) == 1 and "taken as no" in warnings[0]
+def test_the_later_of_two_lines_counts_but_a_doubt_stays() -> None:
+    assert parse("KEXEC=no\nKEXEC=yes\n") == (Settings(), [])
+    assert parse("KEXEC=maybe\nKEXEC=yes\n")[0].ignored is not None
 
 
-@pytest.mark.parametrize("key", ["TRIAL", "MAX_KEXECS", "MAX_DAYS"])
-@pytest.mark.parametrize("value", ["", "03", "-1", "10000", "yes", "$X", '"1', "3;"])
-def test_a_limit_that_is_not_understood_means_no_kexec(key: str, value: str) -> None:
-    settings, warnings = parse("{0}={1}\nKEXEC=yes\n".format(key, value))
-    assert (settings.ignored or "").startswith("settings: {}".format(key))
-    assert settings == Settings(ignored=settings.ignored)
-    assert len(warnings) == 1 and warnings[0].endswith(": reboots go through firmware")
+@pytest.mark.parametrize("key", ["COLOUR", "X", "FOO", "NIC", "LOAD_KEXEC", "PATH"])
+def test_a_key_that_is_none_of_ours_is_only_warned_of(key: str) -> None:
+    assert parse(key + "=no") == (Settings(), ["line 1: the setting {} is unknown".format(key)])
 
 
-@given(st.text() | st.text("KEXEC=\"'no \n#$\\"))
+def test_what_other_keys_may_mean() -> None:
+    for name in SETTINGS:
+        others = (
+            name.lower(),
+            name[1:],
+            name[:-2],
+            name + "ZZ",
+            "Z" + name,
+            name[1] + name[0] + name[2:],
+            "X" + name[1:],
+        )
+        assert {find_meant(other) for other in others} == {name}
+    assert [find_meant(key) for key in ("KEX", "EXE", "", "KEXECXYZ", "K" * 100000)] == [
+        "KEXEC",
+        None,
+        None,
+        None,
+        None,
+    ]
+
+
+@given(st.text() | st.text("KEXEC=\"'no \n#$\\") | LINE)
 def test_any_text_gives_settings(text: str) -> None:
     settings, warnings = parse(text)
-    assert all(isinstance(value, bool) for value in settings[:3]) and settings.ignored is None
+    assert all(isinstance(value, bool) for value in settings[:3])
     assert len(warnings) <= text.count("\n") + 1
+    assert settings.ignored is None or warnings
 
 
 @pytest.mark.parametrize(
@@ -129,12 +151,17 @@ def settings_file(tmp_path: Path) -> Path:
 
 
 def test_no_file_is_no_warning(tmp_path: Path) -> None:
-    assert read(tmp_path, Family.DEBIAN) == (Settings(), [])
+    assert read(tmp_path, Family.DEBIAN) == (Settings(seen="-"), [])
+
+
+def test_the_file_with_a_line_that_is_not_understood_is_named(tmp_path: Path, settings_file: Path) -> None:
+    settings_file.write_bytes(b"\xef\xbb\xbfKEXEC=no\n")
+    assert (read(tmp_path, Family.DEBIAN)[0].ignored or "").startswith("{}, line 1: ".format(settings_file))
 
 
 def test_the_file_is_read_and_warnings_name_it(tmp_path: Path, settings_file: Path) -> None:
     settings, warnings = read(tmp_path, Family.DEBIAN)
-    assert settings == Settings(kexec=False)
+    assert settings == Settings(kexec=False, seen=identity(settings_file))
     assert warnings == ["{}: line 2: the setting X is unknown".format(settings_file)]
 
 
@@ -152,7 +179,7 @@ def test_a_file_that_cannot_be_settings_is_ignored(tmp_path: Path, settings_file
 
 def test_the_largest_file_is_read(tmp_path: Path, settings_file: Path) -> None:
     settings_file.write_bytes(b"KEXEC=no\n" + b"#" * (65536 - 9))
-    assert read(tmp_path, Family.DEBIAN) == (Settings(kexec=False), [])
+    assert read(tmp_path, Family.DEBIAN) == (Settings(kexec=False, seen=identity(settings_file)), [])
 
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("nowhere", path)])
@@ -170,5 +197,5 @@ def test_a_file_of_another_user_is_ignored(tmp_path: Path, settings_file: Path) 
 
 def _is_ignored(root: Path) -> None:
     settings, warnings = read(root, Family.DEBIAN)
-    assert settings == Settings(ignored=warnings[0])
+    assert settings == Settings(ignored=warnings[0], seen=identity(path_for(root, Family.DEBIAN)))
     assert len(warnings) == 1 and warnings[0].startswith("settings ignored: ")

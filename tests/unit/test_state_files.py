@@ -74,6 +74,7 @@ HARMLESS: Dict[StateFile, bytes] = {
     Volatile.STOPPING: b"",
     Volatile.REMOVED: b"",
     Volatile.BEFORE: b"kexec-initd attempts 1\n",  # copied to where the record of attempts is, and judged there
+    Volatile.SETTINGS: sealing.double_lines("SETTINGS -\nSHUTDOWN_LIMIT 1800\nREMOVE_MODULES \n"),
     Volatile.LOCK: b"",
     Volatile.PRELOAD_LOG: b"loaded kernel 6.1\n",
     Volatile.PRELOADED: b"0123-4567\n",
@@ -121,7 +122,7 @@ def test_the_shell_names_no_file_of_the_state_without_a_row() -> None:
             for directory, name in re.findall(r"\$\{?(state|home)\}?/([A-Za-z0-9_.-]+)", path.read_text()):
                 found[directory].add(name)
     # What the standalone files have beside, each made anew or refused: scripts/test_state_files.py, install/test_standalone.py.
-    own = {"loading", "said", "settled", "stamp.new"}
+    own = {"loading", "said", "settled", "settings.new", "stamp.new"}
     installer = {"manifest", "manifest.new", "incoming", "incoming.part", "outgoing", "standalone"}
     temporary = {"attempts.new", "last-cold.new"}
     assert found["state"] - own <= {file.value for file in Volatile}
@@ -302,7 +303,7 @@ ANYTHING = set(KINDS) - {"missing"}
 FULL = {"full directory"}
 UNLOCKABLE = {kind for kind in KINDS if kind.endswith("directory") or kind.startswith("link")} | {"socket"}
 LOADS: Set[StateFile] = {Volatile.STAMP, Volatile.LOADED, Volatile.ATTEMPT, Volatile.WATCHDOG, Lasting.WATCHDOG}
-BEGINS: Set[StateFile] = {Lasting.ATTEMPTS, Lasting.LAST_COLD, Volatile.LAST_COLD}
+BEGINS: Set[StateFile] = {Lasting.ATTEMPTS, Lasting.LAST_COLD, Volatile.LAST_COLD, Volatile.SETTINGS}
 VERBS: Dict[str, Verb] = {
     "status": Verb(Site.status, {Lasting.MANIFEST: ANYTHING}),
     "status --json": Verb(lambda site: site.status("--json"), {Lasting.MANIFEST: ANYTHING}),
@@ -311,10 +312,14 @@ VERBS: Dict[str, Verb] = {
     ),
     "preload": Verb(
         lambda site: site.call("preload"),
-        {Volatile.LOCK: UNLOCKABLE, Volatile.STAMP: FULL, Lasting.WATCHDOG: ANYTHING},
+        {Volatile.LOCK: UNLOCKABLE, Volatile.STAMP: FULL, Volatile.SETTINGS: FULL, Lasting.WATCHDOG: ANYTHING},
         LOADS | BEGINS,
     ),
-    "arrival": Verb(Site.arrive, {Volatile.LOCK: UNLOCKABLE, Lasting.WATCHDOG: ANYTHING}, BEGINS | {Lasting.WATCHDOG}),
+    "arrival": Verb(
+        Site.arrive,
+        {Volatile.LOCK: UNLOCKABLE, Volatile.SETTINGS: FULL, Lasting.WATCHDOG: ANYTHING},
+        BEGINS | {Lasting.WATCHDOG},
+    ),
     "power-off": Verb(Site.go_off, {Volatile.LOCK: UNLOCKABLE, Lasting.ATTEMPTS: ANYTHING}, {Lasting.ATTEMPTS}),
     "prepare": Verb(lambda site: site.call("prepare"), {Volatile.DECISION: FULL}, LOADS | BEGINS | {Volatile.DECISION}),
     "uninstall --dry-run": Verb(

@@ -4,12 +4,12 @@ GRUB reads an expression from left to right: terms side by side are joined by `a
 less, and what looks like a comparison is one before anything else is tried.
 """
 
-import os
 import re
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from kexec_initd.bootloader.grub2.disk import Kind, Spot, split_path
 from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown
+from kexec_initd.encoding import encode
 
 MAX_PARENTHESES = 20
 _NUMBER = re.compile(r"\s*(-?)(?:0[xX]([0-9a-fA-F]+)|0([0-7]*)|([1-9][0-9]*))")
@@ -144,5 +144,5 @@ def _compare(first: str, operator: str, second: str) -> Optional[bool]:
     if is_unknown(first) or is_unknown(second) or operator.startswith(_UNDECIDED):
         return None
     if operator in _STRINGS:
-        return _STRINGS[operator](os.fsencode(first), os.fsencode(second))
+        return _STRINGS[operator](encode(first), encode(second))
     return _NUMBERS[operator](number(first), number(second))

@@ -178,25 +178,38 @@ make_directories () {
 	mkdir -p "$originals" "$staging" && chmod 0700 "$staging"
 }
 
+# started PID: when that process began, as proc(5) has it behind the name, which may hold anything; nothing where that is not told.
+started () (
+	{ line=$(cat "/proc/$1/stat"); } 2>/dev/null
+	set -f
+	# shellcheck disable=SC2086 # words are wanted
+	set -- ${line##*) }
+	[ $# -lt 20 ] || printf '%s' "${20}"
+)
+
+# is_running HOLDER, "PID-STARTED": does that very process live? Its number alone may be another's by now.
+is_running () {
+	case ${1%%-*} in
+	'' | *[!0-9]*) return 1 ;;
+	esac
+	kill -0 "${1%%-*}" 2>/dev/null && [ "$(started "${1%%-*}")" = "${1#*-}" ]
+}
+
 # One run at a time. What a killed one has left is known by its process, which is gone.
 take_lock () {
 	[ -d "$home" ] || mkdir -m 0700 "$home" || exit 1
 	if [ -d "$home/lock" ] && [ ! -L "$home/lock" ]; then
 		refuse "$home/lock is a directory: remove it"
 	fi
-	if ! ln -s "$$" "$home/lock" 2>/dev/null; then
+	self=$$-$(started "$$")
+	if ! ln -s "$self" "$home/lock" 2>/dev/null; then
 		holder=$(readlink "$home/lock")
-		case $holder in
-		'' | *[!0-9]*) ;;
-		*)
-			if kill -0 "$holder" 2>/dev/null; then
-				say "another install or uninstall is under way (process $holder, $home/lock)" >&2
-				exit 1
-			fi
-			;;
-		esac
+		if is_running "$holder"; then
+			say "another install or uninstall is under way (process ${holder%%-*}, $home/lock)" >&2
+			exit 1
+		fi
 		rm -f "$home/lock"
-		ln -s "$$" "$home/lock" 2>/dev/null || exit 1
+		ln -s "$self" "$home/lock" 2>/dev/null || exit 1
 	fi
 }
 
@@ -364,11 +377,64 @@ why_no_script () {
 	elif grep -q "$(printf '\r')\$" "$1"; then
 		printf '%s has the line ends of DOS, with which no shell runs it' "$1"
 	else
-		case $(head -n 1 "$1") in
-		'#!'*/sh | '#!'*/sh\ * | '#!'*/*[abdmk]sh | '#!'*/*[abdmk]sh\ * | '#!'*/env\ sh | '#!'*/env\ *[abdmk]sh) ;;
-		'#!'*) printf '%s is not run by a shell' "$1" ;;
+		first=$(head -n 1 "$1")
+		case $first in
+		'#!'*) starts_shell "${first#??}" || printf '%s is run by %s, not by a shell' "$1" "${first#??}" ;;
 		esac
 	fi
+}
+
+# starts_shell LINE: does what follows #! start a shell: a program and at most one argument, blanks and all (execve(2))?
+starts_shell () (
+	set -f
+	# shellcheck disable=SC2086 # words are wanted
+	set -- $1
+	case $#,${1##*/},${2-} in
+	*,env,-S | *,env,--split-string=) shift 2 ;;
+	*,env,-S*)
+		first=${2#-S}
+		shift 2
+		set -- "$first" "$@"
+		;;
+	*,env,--split-string=*)
+		first=${2#*=}
+		shift 2
+		set -- "$first" "$@"
+		;;
+	2,env,*)
+		is_shell "$2"
+		exit
+		;;
+	1,* | 2,*)
+		is_shell "$@"
+		exit
+		;;
+	*) exit 1 ;;
+	esac
+	while case ${1-} in - | -i | --ignore-environment | [A-Za-z_]*=*) ;; *) false ;; esac; do
+		shift
+	done
+	is_shell "$@"
+)
+
+# is_shell WORD...: does that command, with the name of a script behind it, have a shell run that?
+is_shell () {
+	case ${1##*/},${2-} in
+	busybox,sh | busybox,ash | busybox,hush) shift ;;
+	esac
+	case ${1##*/} in
+	sh | ash | bash | dash | hush | ksh | ksh93 | lksh | mksh | posh | yash | zsh) ;;
+	*) return 1 ;;
+	esac
+	shift
+	for word; do
+		case $word in
+		- | -- | --login | --norc | --noprofile | --posix) ;;
+		-*[!aefhluvx]*) return 1 ;;
+		-*) ;;
+		*) return 1 ;;
+		esac
+	done
 }
 
 # why_no_block PATH KIND: say why the block stays out of that file; sets nothing.
@@ -383,7 +449,7 @@ why_no_block () {
 	if [ -z "$unfit" ] && [ "$2" = last ]; then
 		if [ ! -e "$1" ]; then
 			unfit="$1 is missing"
-		elif [ "$(find_block "$1")" = none ] && [ "$(find_last "$1" exec)" = 0 ]; then
+		elif [ "$(find_block "$1")" = none ] && [ "$(find_last "$1")" = 0 ]; then
 			unfit="$1 does not end in a plain \`exec \$command\`"
 		fi
 	fi
@@ -490,17 +556,13 @@ find_block () {
 	' "$1"
 }
 
-# find_last FILE exit|exec: print the number of the line with the last command, if it is such a one and stands by itself; 0
-# if not.
+# find_last FILE: print the number of the line with the last command, if it is `exec $command` and stands by itself; 0 if not.
 find_last () {
-	awk -v kind="$2" '
+	awk '
 		/^[ \t]*(#.*)?$/ { next }
 		{ before = last; last = $0; place = NR }
 		END {
-			if (kind == "exit")
-				fits = last ~ /^[ \t]*exit([ \t]+0)?[ \t]*(#.*)?$/
-			else
-				fits = last ~ /^[ \t]*exec[ \t]+"?[$][{]?command([^A-Za-z0-9_].*)?$/
+			fits = last ~ /^[ \t]*exec[ \t]+"?[$][{]?command([^A-Za-z0-9_].*)?$/
 			if (before ~ /(\\|&&|[|])[ \t]*$/)
 				fits = 0
 			print fits ? place : 0
@@ -512,11 +574,15 @@ ends_with_newline () {
 	[ -z "$(tail -c 1 "$1")" ]
 }
 
-# print_with_block FILE BLOCK exit|exec: the file with the block in place of an older one, before its last command, or at
-# its end.
+# print_with_block FILE BLOCK first|last: the file with the block in place of an older one: before the first command, which a
+# shell runs whatever comes then; or before the last one.
 print_with_block () {
+	if [ "$3" = first ]; then
+		print_without_block "$1" >"$staging/without" && print_with_block_first "$staging/without" "$2"
+		return
+	fi
 	span=$(find_block "$1")
-	place=$(find_last "$1" "$3")
+	place=$(find_last "$1")
 	if [ "$span" != none ]; then
 		place=${span% *}
 		rest=$((${span#* } + 1))
@@ -540,9 +606,26 @@ print_with_block () {
 	tail -n "+$rest" "$1"
 }
 
+# print_with_block_first FILE BLOCK: the file, which has none, with the block behind the comments with which it begins.
+print_with_block_first () {
+	comments=$(awk '!/^[ \t]*(#.*)?$/ { exit } { comments = NR } END { print comments + 0 }' "$1")
+	if [ -z "$(tail -n "+$((comments + 1))" "$1" | head -c 1 | od -A n -t x1)" ] && ! ends_with_newline "$1"; then
+		cat "$1"
+		printf '\n%s' "$(cat "$2")"
+		return
+	fi
+	head -n "$comments" "$1"
+	cat "$2"
+	tail -n "+$((comments + 1))" "$1"
+}
+
 # print_without_block FILE: the file as it was before, where nobody has changed it since.
 print_without_block () {
 	span=$(find_block "$1")
+	if [ "$span" = none ]; then
+		cat "$1"
+		return
+	fi
 	begin=${span% *}
 	end=${span#* }
 	if [ "$begin" -gt 1 ] && ! ends_with_newline "$1" && [ -z "$(tail -n "+$((end + 1))" "$1" | head -c 1)" ]; then
