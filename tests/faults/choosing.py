@@ -54,7 +54,7 @@ FAULTS = (
         tests("vm/test_reboot.py", "a_separate_boot_is_unmounted_when_the_kernel_starts")
         + tests("unit/test_grub2_parts.py", "volumes_are_found_by_udevs_links")
         + tests(
-            "unit/test_starter.py",
+            "unit/test_boot_partition.py",
             "what_lies_under_a_mount_point_of_fstab_is_not_read",
             "the_running_kernel_shows_whether_the_loaders_boot_is_in_sight",
         ),

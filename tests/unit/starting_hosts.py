@@ -115,3 +115,24 @@ def problem(root: Path) -> str:
     target: Target = find_target(root)
     assert target.entry is None and target.problem is not None, target
     return target.problem
+
+
+DEBIAN: Files = dict(kernels("6.1-old", "6.2-new"), **{"etc/os-release": "ID=debian\n", "proc/cmdline": ROOT + "\n"})
+OLD, NEW, COLD = "vmlinuz-6.1-old", "vmlinuz-6.2-new", "cold"
+NUMBER = "proc/sys/kernel/bootloader_type"
+ESP = SYSTEM + "/dev/sda1 /boot/efi vfat rw 0 0\n"
+MOUNTED = SYSTEM + "/dev/sda3 /boot ext4 rw 0 0\n"
+ENTRIES: Files = {
+    "boot/efi/loader/loader.conf": "timeout 3\n",
+    "boot/efi/EFI/systemd/systemd-bootx64.efi": "",
+    "boot/efi/loader/entries/m.conf": "title m\nlinux /linux\noptions {}\n".format(ROOT),
+    "boot/efi/linux": "",
+}
+READERS: Dict[str, Files] = {
+    "grub2": {"boot/grub/grub.cfg": grub("6.1-old"), "boot/grub/i386-pc/normal.mod": ""},
+    "extlinux": {"boot/extlinux/extlinux.conf": extlinux("6.1-old"), "boot/extlinux/ldlinux.sys": ""},
+    "u-boot": {"boot/extlinux/extlinux.conf": "## U-Boot\n" + extlinux("6.1-old")},
+    "legacy": {"boot/grub/menu.lst": legacy("6.1-old"), "boot/grub/stage2": ""},
+    "systemd-boot": ENTRIES,
+    "none": {},
+}

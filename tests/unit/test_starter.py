@@ -1,9 +1,9 @@
-"""Who has started the machine, and whose /boot is to be seen: single hosts, beside the table of all (test_starter_table)."""
+"""Who has started the machine: single hosts, beside the table of all in test_starter_table."""
 
 import json
 import uuid
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Optional
 
 import pytest
 
@@ -19,125 +19,29 @@ from kexec_initd.shutdown import preload, prepare
 from kexec_initd.state import Lasting
 from tests.unit.fake_host import FakeHost, with_kernel
 from tests.unit.starting_hosts import (
+    COLD,
+    DEBIAN,
+    ENTRIES,
+    ESP,
     IPV4,
     MAC,
+    NEW,
+    NUMBER,
+    OLD,
     OURS,
+    READERS,
     ROOT,
-    SYSTEM,
     UNMOUNTED,
     Files,
     answer,
-    extlinux,
     firmware,
     grub,
-    kernels,
     legacy,
     loader_variable,
     option,
     problem,
     write,
 )
-
-DEBIAN: Files = dict(kernels("6.1-old", "6.2-new"), **{"etc/os-release": "ID=debian\n", "proc/cmdline": ROOT + "\n"})
-OLD, NEW, COLD = "vmlinuz-6.1-old", "vmlinuz-6.2-new", "cold"
-NUMBER = "proc/sys/kernel/bootloader_type"
-ESP = SYSTEM + "/dev/sda1 /boot/efi vfat rw 0 0\n"
-FSTAB = "/dev/sda2 / ext4 defaults 0 1\n"
-BOOT = "/dev/sda3 /boot ext4 {} 0 2\n"
-LINES = {
-    "plain": BOOT.format("defaults"),
-    "by id, with blanks": "UUID=66666666-7777\t/boot/ \text4\tdefaults\n",
-    "noauto": BOOT.format("noauto,noatime"),
-    "nofail": BOOT.format("defaults,nofail"),
-    "a directory of it": "/dev/sda3 /boot/grub ext4 defaults 0 2\n",
-}
-ENTRIES: Files = {
-    "boot/efi/loader/loader.conf": "timeout 3\n",
-    "boot/efi/EFI/systemd/systemd-bootx64.efi": "",
-    "boot/efi/loader/entries/m.conf": "title m\nlinux /linux\noptions {}\n".format(ROOT),
-    "boot/efi/linux": "",
-}
-READERS: Dict[str, Files] = {
-    "grub2": {"boot/grub/grub.cfg": grub("6.1-old"), "boot/grub/i386-pc/normal.mod": ""},
-    "extlinux": {"boot/extlinux/extlinux.conf": extlinux("6.1-old"), "boot/extlinux/ldlinux.sys": ""},
-    "u-boot": {"boot/extlinux/extlinux.conf": "## U-Boot\n" + extlinux("6.1-old")},
-    "legacy": {"boot/grub/menu.lst": legacy("6.1-old"), "boot/grub/stage2": ""},
-    "systemd-boot": ENTRIES,
-    "none": {},
-}
-
-
-@pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("line", LINES)
-def test_what_lies_under_a_mount_point_of_fstab_is_not_read(tmp_path: Path, reader: str, line: str) -> None:
-    write(tmp_path, dict(DEBIAN, **READERS[reader], **{"etc/fstab": FSTAB, "proc/mounts": ESP}))
-    assert answer(tmp_path) != COLD
-    write(tmp_path, {"etc/fstab": FSTAB + LINES[line]})
-    assert "is a file system of its own in /etc/fstab, and it is not mounted" in problem(tmp_path)
-    assert find_menu(tmp_path).offered == ()
-    write(tmp_path, {"etc/fstab": FSTAB + "#" + LINES[line] + "/dev/sda4 /boot2 ext4 defaults 0 2\n"})
-    assert answer(tmp_path) != COLD
-
-
-@pytest.mark.parametrize("efi", [False, True])
-@pytest.mark.parametrize("point", ["/boot/efi", "/efi"])
-def test_the_system_partition_has_to_be_mounted_where_efi_has_started(tmp_path: Path, point: str, efi: bool) -> None:
-    line = "UUID=ABCD-1234 {} vfat umask=0077 0 1\n".format(point)
-    write(tmp_path, dict(DEBIAN, **READERS["grub2"], **{"etc/fstab": FSTAB + line, "proc/mounts": SYSTEM}))
-    if efi:
-        write(tmp_path, {"sys/firmware/efi/fw_platform_size": "64\n", "boot/grub/x86_64-efi/normal.mod": ""})
-    assert answer(tmp_path) == (COLD if efi else OLD)
-    write(tmp_path, {"proc/mounts": SYSTEM + "/dev/sda1 {} vfat rw 0 0\n".format(point)})
-    assert answer(tmp_path) == OLD
-
-
-MOUNTED = SYSTEM + "/dev/sda3 /boot ext4 rw 0 0\n"
-IMAGES: List[Tuple[str, str, bool]] = [  # what is mounted, what GRUB called the running kernel, is that in sight?
-    (MOUNTED, "/vmlinuz-6.1-old", True),
-    (MOUNTED, "(hd0,gpt3)/vmlinuz-6.1-old", True),
-    (MOUNTED, "/vmlinuz-6.0-removed", True),
-    (MOUNTED, "/boot/vmlinuz-6.1-old", False),
-    (MOUNTED, "(hd0,gpt2)/boot/vmlinuz-6.1-old", False),
-    (MOUNTED, "/boot/vmlinuz-6.0-removed", False),
-    (MOUNTED, "/@/boot/vmlinuz-6.1-old", False),
-    (SYSTEM, "/boot/vmlinuz-6.1-old", True),
-    (SYSTEM, "/boot/vmlinuz-6.0-removed", True),
-    (SYSTEM, "/vmlinuz-6.1-old", False),
-    (SYSTEM, "(hd0,gpt3)/vmlinuz-6.0-removed", False),
-    (SYSTEM.replace("ext4", "btrfs"), "/@/boot/vmlinuz-6.1-old", True),
-    (SYSTEM.replace("ext4", "btrfs"), "/vmlinuz-6.1-old", True),
-]
-
-
-@pytest.mark.parametrize(("mounts", "image", "seen"), IMAGES)
-def test_the_running_kernel_shows_whether_the_loaders_boot_is_in_sight(
-    tmp_path: Path, mounts: str, image: str, seen: bool
-) -> None:
-    prefix = "" if mounts is MOUNTED else "/boot"
-    write(tmp_path, dict(DEBIAN, **{"boot/grub/grub.cfg": grub("6.2-new", prefix), "boot/grub/i386-pc/normal.mod": ""}))
-    write(tmp_path, {"proc/mounts": mounts, "proc/cmdline": "BOOT_IMAGE={} {}\n".format(image, ROOT)})
-    assert answer(tmp_path) == (NEW if seen else COLD)
-
-
-def test_a_boot_directory_with_a_link_to_itself_is_in_sight(tmp_path: Path) -> None:
-    write(tmp_path, dict(DEBIAN, **READERS["grub2"], **{"proc/mounts": MOUNTED, "boot/boot": "-> ."}))
-    write(tmp_path, {"proc/cmdline": "BOOT_IMAGE=/boot/vmlinuz-6.1-old {}\n".format(ROOT)})
-    assert answer(tmp_path) == OLD
-
-
-WITHOUT_A_WORD: Dict[str, Files] = {
-    "extlinux": {"boot/extlinux/extlinux.conf": extlinux("6.1-old", ""), "boot/extlinux/ldlinux.sys": ""},
-    "legacy": {"boot/grub/menu.lst": legacy("6.1-old").replace("/boot/", "/"), "boot/grub/stage2": ""},
-}
-
-
-@pytest.mark.parametrize("reader", WITHOUT_A_WORD)
-def test_a_loader_without_a_word_shows_it_by_the_running_release(tmp_path: Path, reader: str) -> None:
-    write(tmp_path, dict(DEBIAN, **WITHOUT_A_WORD[reader], **{"proc/mounts": MOUNTED}))
-    for release, seen in (("6.2-new", True), ("6.3-elsewhere", False)):
-        write(tmp_path, {"proc/sys/kernel/osrelease": release + "\n"})
-        assert answer(tmp_path) == (OLD if seen else COLD)
-
 
 PROGRAM = "\\EFI\\{}\\grubx64.efi"
 STUB = "search.fs_uuid {} root\nset prefix=($root)'/boot/grub'\nconfigfile $prefix/grub.cfg\n"
@@ -355,62 +259,6 @@ def test_names_decide_nothing_where_something_shows_a_loader(tmp_path: Path, sig
 def test_names_decide_nothing_behind_a_word_of_a_loader(tmp_path: Path, word: str) -> None:
     write(tmp_path, dict(DEBIAN, **{"proc/cmdline": "{} {}\n".format(word, ROOT)}))
     assert answer(tmp_path) == COLD
-
-
-# The places of SYSLINUX's program and of configurations, and which of these it reads.
-SEARCHED: List[Tuple[str, List[str], str]] = [
-    ("boot", ["boot/syslinux.cfg"], "boot/syslinux.cfg"),
-    ("boot", ["boot/extlinux.conf", "boot/syslinux.cfg"], "boot/extlinux.conf"),
-    ("boot/extlinux", ["boot/extlinux/syslinux.cfg"], "boot/extlinux/syslinux.cfg"),
-    ("boot/extlinux", ["boot/extlinux/extlinux.conf", "boot/syslinux/syslinux.cfg"], "boot/extlinux/extlinux.conf"),
-    ("boot/extlinux", ["boot/extlinux/syslinux.cfg", "boot/syslinux/extlinux.conf"], "boot/extlinux/syslinux.cfg"),
-    ("boot/extlinux", ["boot/syslinux/syslinux.cfg", "syslinux/extlinux.conf"], "boot/syslinux/syslinux.cfg"),
-    ("boot/extlinux", ["syslinux/syslinux.cfg", "syslinux.cfg"], "syslinux/syslinux.cfg"),
-    ("boot", ["syslinux.cfg"], "syslinux.cfg"),
-    ("", ["syslinux.cfg"], "syslinux.cfg"),
-    ("", ["boot/syslinux/syslinux.cfg", "syslinux/syslinux.cfg"], "boot/syslinux/syslinux.cfg"),
-    (
-        "syslinux",
-        ["syslinux/extlinux.conf", "syslinux/syslinux.cfg", "boot/syslinux/extlinux.conf"],
-        "syslinux/extlinux.conf",
-    ),
-]
-
-
-@pytest.mark.parametrize(("program", "files", "wanted"), SEARCHED)
-def test_syslinux_takes_the_first_configuration_of_its_list(
-    tmp_path: Path, program: str, files: List[str], wanted: str
-) -> None:
-    configs: Files = {name: extlinux("6.1-old" if name == wanted else "6.2-new") for name in files}
-    write(tmp_path, dict(DEBIAN, **configs, **{"proc/mounts": SYSTEM, NUMBER: "49\n"}))
-    write(tmp_path, {(program + "/ldlinux.sys").lstrip("/"): ""})
-    assert answer(tmp_path) == OLD
-    assert str(find_menu(tmp_path).source and find_menu(tmp_path).source.path) == "/" + wanted  # type: ignore[union-attr]
-
-
-def test_syslinux_on_a_partition_of_its_own_searches_that_one(tmp_path: Path) -> None:
-    files: Files = {"boot/syslinux.cfg": extlinux("6.1-old", ""), "syslinux/syslinux.cfg": extlinux("6.2-new", "")}
-    files.update({"boot/ldlinux.sys": "", "proc/mounts": MOUNTED})
-    assert answer(write(tmp_path, dict(DEBIAN, **files))) == OLD
-
-
-@pytest.mark.parametrize(("size", "wanted"), [("64", "syslx64.cfg"), ("32", "syslia32.cfg")])
-def test_syslinux_on_efi_prefers_the_name_of_its_architecture(tmp_path: Path, size: str, wanted: str) -> None:
-    place = "boot/efi/EFI/syslinux/"
-    files: Files = {place + name: extlinux("old" if name == wanted else "new", "") for name in ("syslinux.cfg", wanted)}
-    files.update({place + "syslinux.efi": "", "proc/mounts": ESP, "sys/firmware/efi/fw_platform_size": size + "\n"})
-    files.update(
-        {"boot/efi/{}-{}".format(kind, name): "" for kind in ("vmlinuz", "initrd.img") for name in ("old", "new")}
-    )
-    write(tmp_path, dict(DEBIAN, **files))
-    assert answer(tmp_path) == "vmlinuz-old"
-    write(tmp_path, {place + wanted: None})
-    assert answer(tmp_path) == "vmlinuz-new"
-
-
-def test_several_programs_of_syslinux_with_a_configuration_each_are_not_told_apart(tmp_path: Path) -> None:
-    files = dict(READERS["extlinux"], **{"syslinux/syslinux.cfg": extlinux("6.2-new"), "syslinux/ldlinux.sys": ""})
-    assert problem(write(tmp_path, dict(DEBIAN, **files))).startswith("there are both")
 
 
 AFTER: Files = {NUMBER: "209\n", "proc/cmdline": "kexec_initd.attempt=0123456789abcdef {}\n".format(ROOT)}
