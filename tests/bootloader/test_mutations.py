@@ -132,6 +132,7 @@ def write(root: Path, path: str, content: str = "") -> None:
 
 def test_5000_entries_of_grub_legacy(tmp_path: Path) -> None:
     entry = "title {0}\nroot (hd0,0)\nkernel /boot/vmlinuz-{0} root=/dev/sda1 ro quiet\ninitrd /boot/initrd-{0}\n"
+    write(tmp_path, "proc/cmdline", "root=/dev/sda1 ro quiet\n")
     write(tmp_path, "boot/grub/menu.lst", "default 4999\n" + "".join(entry.format(number) for number in range(5000)))
     for number in range(5000):
         write(tmp_path, "boot/vmlinuz-{}".format(number))

@@ -1,5 +1,6 @@
 """What GRUB does with lines that are no script, with words that are no command, and with names that are no path."""
 
+import time
 from pathlib import Path
 from typing import Dict, List, Optional
 
@@ -69,7 +70,24 @@ def test_a_mistake_in_another_file_loses_a_line_there(tmp_path: Path) -> None:
 
 def test_more_lines_that_are_no_script_than_anybody_writes_are_too_much(tmp_path: Path) -> None:
     menu = menu_of(tmp_path, "; ;\n" * 1001 + two_entries())
-    assert menu.problem == "/boot/grub/grub.cfg:1000: more than 1000 lines that are no script"
+    assert menu.problem == "/boot/grub/grub.cfg:1000: too many lines that are no script"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "; ; 'a\nb'\n" * 400 + "x=1\n" * 4000,
+        "a=$\n" * 900 + "x=1\n" * 4000,
+        "while true; do x='{}'; done\n".format("y" * 1000000),
+        "while true; do [ a = '{}' ]; done\n".format("y" * 1000000),
+        "while true; do linux /k1 '{}'; done\n".format("'\\''" * 100000),
+    ],
+    ids=["quotes", "dollars", "long values", "long words", "long command lines"],
+)
+def test_what_costs_time_comes_to_an_end(config: str, tmp_path: Path) -> None:
+    start = time.process_time()
+    menu_of(tmp_path, config + two_entries())
+    assert time.process_time() - start < 3
 
 
 def test_a_file_of_the_boot_loader_specification_that_is_no_script_loses_its_own_entry(tmp_path: Path) -> None:

@@ -93,11 +93,10 @@ def _find(data: bytes, key: bytes, end: int) -> Optional[int]:
 def _end_of_line(data: bytes, at: int) -> int:
     """Return where the line feed is that no backslash quotes; the size or more for none."""
     while True:
-        feed, quote = data.find(b"\n", at), data.find(b"\\", at)
-        if feed < 0:
-            return len(data)
-        if not 0 <= quote < feed:
-            return feed
+        feed = data.find(b"\n", at)
+        quote = data.find(b"\\", at, feed if feed >= 0 else len(data))
+        if feed < 0 or quote < 0:
+            return len(data) if feed < 0 else feed
         at = quote + 2
 
 

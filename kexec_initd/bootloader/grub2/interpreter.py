@@ -9,7 +9,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, cast
 from kexec_initd.bootloader import Source
 from kexec_initd.bootloader.grub2 import lexer
 from kexec_initd.bootloader.grub2.disk import expand_glob
-from kexec_initd.bootloader.grub2.machine import COPIED, Function, Machine, MenuShown
+from kexec_initd.bootloader.grub2.machine import COPIED, READ, Function, Machine, MenuShown
 from kexec_initd.bootloader.grub2.modules import has_command
 from kexec_initd.bootloader.grub2.script import Script
 from kexec_initd.bootloader.grub2.statements import Block, Command, For, If, Node, While
@@ -219,15 +219,16 @@ class Interpreter:
 
     def expand(self, words: Sequence[lexer.Word]) -> List[str]:
         """Return the arguments that `words` are with the variables' values."""
-        self.machine.budget.spend(len(words) // COPIED)
-        if tuple not in map(type, words):
-            return list(cast("Sequence[str]", words))
         arguments: List[str] = []
-        for word in words:
-            if isinstance(word, str):
-                arguments.append(word)
-            else:
-                self._expand_word(word, arguments)
+        if tuple not in map(type, words):
+            arguments = list(cast("Sequence[str]", words))
+        else:
+            for word in words:
+                if isinstance(word, str):
+                    arguments.append(word)
+                else:
+                    self._expand_word(word, arguments)
+        self.machine.budget.spend(len(words) // COPIED + sum(map(len, arguments)) // READ)
         return arguments
 
     def _expand_word(self, word: Tuple[lexer.Part, ...], arguments: List[str]) -> None:

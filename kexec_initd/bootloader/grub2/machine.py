@@ -17,6 +17,7 @@ MAX_VALUE = 1024 * 1024
 MAX_READ = 64 * 1024 * 1024  # of all files together
 MAX_ITEMS = 20000
 COPIED = 32  # variables or words are copied in the time of a step
+READ = 256  # characters of a command's words are looked at in the time of a step
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 Write = Tuple[str, str]  # path of an environment block, name of the variable

@@ -8,11 +8,12 @@ is then run as if it stood alone (grub_script_parse() and yywrap in grub-core/sc
 import re
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, TypeVar
 
-from kexec_initd.bootloader.grub2.lexer import END_OF_LINE, Lexer, Token, Tokens, Word
+from kexec_initd.bootloader.grub2.lexer import END_OF_LINE, MAX_TOKENS, Lexer, Token, Tokens, Word
 from kexec_initd.bootloader.grub2.statements import Block, Command, For, Function, If, Node, While
 
 MAX_DEPTH = 30
 MAX_REJECTED = 1000
+MAX_TAKEN = 2 * MAX_TOKENS  # where lines are taken apart anew behind mistakes
 QUOTES = ("'", '"', '$"')
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 END = Token("", None)
@@ -53,9 +54,10 @@ def parse(text: str, lexer: Lexer, recover: bool = True) -> Parsed:
     statements: List[Node] = []
     first: Optional[Rejected] = None
     place: Optional[Place] = Place(0, 1)
-    left = MAX_REJECTED if recover else 1
+    left, taken = MAX_REJECTED if recover else 1, 0
     while place is not None:
         parser = _Parser(lexer.tokenize(text, place.offset, place.line))
+        taken += parser.size
         while parser.has_more():
             try:
                 statements += parser.unit()
@@ -63,10 +65,8 @@ def parse(text: str, lexer: Lexer, recover: bool = True) -> Parsed:
                 first = first or rejected
                 statements += parser.functions
                 left -= 1
-                if left == 0 and recover:
-                    rejected = Rejected(
-                        "more than {} lines that are no script".format(MAX_REJECTED), rejected.line, True
-                    )
+                if recover and (left == 0 or taken > MAX_TAKEN):
+                    rejected = Rejected("too many lines that are no script", rejected.line, True)
                 if rejected.limit:
                     return Parsed(tuple(statements), first, rejected)
                 if left == 0 or not parser.pass_over():
@@ -93,6 +93,7 @@ class _Parser:
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens.tokens + [END]
         self._lines = tokens.lines + tokens.lines[-1:]
+        self.size = len(self._lines)
         self._at = 0
         self._depth = 0
         self.functions: List[Node] = []  # of the unit: GRUB defines them while it parses

@@ -55,6 +55,7 @@ class Volumes:
         self._by_point = {volume.point: volume for volume in self.all}
         self._by_id = {one: volume for volume in reversed(self.all) for one in volume.ids}
         self._names: Dict[str, Volume] = {}
+        self._luks: Dict[str, FrozenSet[str]] = {}
         self._learn(tree.read_text("/proc/cmdline") or "")
         self._map = self._read_map()
 
@@ -124,7 +125,9 @@ class Volumes:
 
     def is_on_luks(self, volume: Volume, uuid: Optional[str]) -> bool:
         """Tell whether a volume is encrypted, on the LUKS volume of that UUID, if one is given."""
-        found = find_luks(self._tree, volume.device)
+        if volume.device not in self._luks:
+            self._luks[volume.device] = find_luks(self._tree, volume.device)
+        found = self._luks[volume.device]
         return bool(found) if uuid is None else uuid.replace("-", "").lower() in found
 
     def by_id(self, kind: str, value: str) -> Optional[Volume]:
