@@ -15,13 +15,13 @@ PATIENCE = 4.0  # a full buffer of a serial line of 9600 baud
 
 
 class Console:
-    """/dev/console below `root`, or standard output where there is none: a file of the script that has started us."""
+    """/dev/console below `root`; the terminal of who calls us by hand; else standard output, a file of the script then."""
 
     def __init__(self, root: Path) -> None:
         self.patience = PATIENCE
+        path = "/proc/self/fd/1" if os.isatty(STANDARD_OUTPUT) else str(root / "dev/console")
         try:
-            flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_APPEND | os.O_CLOEXEC
-            self.fd = os.open(str(root / "dev/console"), flags)
+            self.fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_APPEND | os.O_CLOEXEC)
         except OSError:
             self.fd = STANDARD_OUTPUT if sys.stdout is not None else -1
 

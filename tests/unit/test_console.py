@@ -32,7 +32,9 @@ def call(fake: FakeHost, stdout: int) -> int:
     """Run the last step as a process whose standard output and standard error are `stdout`; return its exit code."""
     argv = [sys.executable, "-c", CALL, str(fake.root)]
     here = str(Path(runtime.__file__).resolve().parents[1])
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stdout, cwd=here, timeout=30, check=False)
+    done = subprocess.run(
+        argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stdout, cwd=here, timeout=30, check=False
+    )
     return done.returncode
 
 
@@ -80,14 +82,24 @@ def test_a_console_that_fails_changes_none_either(fake: FakeHost, device: str) -
     os.close(fd)
 
 
-def test_a_stopped_console_is_not_waited_for(fake: FakeHost, terminal: Tuple[int, int]) -> None:
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_stopped_console_is_not_waited_for(fake: FakeHost, terminal: Tuple[int, int], by_hand: bool) -> None:
     termios.tcflow(terminal[1], termios.TCOOFF)
     (fake.root / "dev").mkdir()
     (fake.root / "dev/console").symlink_to(os.ttyname(terminal[1]))
     fake.write("sys/kernel/kexec_loaded", "1\n")
     fake.program("10-loud", "head -c 300000 /dev/zero; echo speaks", directory=runtime.HOOKS)
-    assert call(fake, terminal[1]) == runtime.WENT_COLD
+    output = terminal[1] if by_hand else full()
+    assert call(fake, output) == runtime.WENT_COLD
     assert fake.names() == ["10-loud", "sync", "umount", "kexec"]
+
+
+def test_who_calls_it_by_hand_is_answered_on_his_own_terminal(fake: FakeHost, terminal: Tuple[int, int]) -> None:
+    fake.write("dev/console", "")
+    (fake.root / "run/utmp").unlink()
+    assert call(fake, terminal[1]) == 3
+    assert os.read(terminal[0], 4096) == b"kexec-initd: refused: the runlevel is unknown, not 6\r\n"
+    assert (fake.root / "dev/console").read_text() == ""
 
 
 def test_patience_is_lost_once_and_comes_back_with_the_output(
