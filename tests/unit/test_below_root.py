@@ -10,7 +10,7 @@ import pytest
 from kexec_initd import commands, kexec, stamp, ways
 from kexec_initd.bootloader.naming import entry_for
 from kexec_initd.errors import Error
-from kexec_initd.host import Family, InitSystem, gather
+from kexec_initd.host import Family, Host, InitSystem, gather
 from kexec_initd.images.fit import check_modules
 from kexec_initd.inode_flags import GET, SET, number
 from tests.unit.fake_host import FakeHost, with_kernel
@@ -67,8 +67,8 @@ def test_the_distribution_is_that_of_the_root(fake: FakeHost, outside: Path, for
     ],
 )  # fmt: skip
 def test_a_fact_is_not_taken_from_outside(
-    fake: FakeHost, outside: Path, form: str, path: str, wrong: str, fact: Callable
-) -> None:  # type: ignore[type-arg]
+    fake: FakeHost, outside: Path, form: str, path: str, wrong: str, fact: Callable[[Host], object]
+) -> None:
     (fake.root / "sbin/init").write_text("")
     hide(fake, outside, form, path, wrong)
     assert fact(gather(fake.root)) is None
