@@ -68,7 +68,7 @@ write_state () {
 			find_missing
 		} | sort -u | sed 's/^/made /'
 		print_originals
-	)
+	) || return 1
 	rm -rf "$home/manifest.new" && print_whole "$record$newline" >"$home/manifest.new" && sync &&
 		mv -f "$home/manifest.new" "$home/manifest" && sync
 }
