@@ -136,7 +136,9 @@ def is_linked(root: Path, service: str) -> bool:
     """Tell whether init runs the script of `service` when it goes to runlevel 6."""
     script = below(root, "/etc/init.d/" + service)
     links = [path for path in find_links(root, service) if path.parent.name == "rc6.d"]
-    return any(below(root, "/etc/rc6.d/" + path.name) == script for path in links) and exists(script)
+    # Below another root `below` has followed every link; on the running host that is left to the kernel.
+    found = {os.path.realpath(str(below(root, "/etc/rc6.d/" + path.name))) for path in links}
+    return os.path.realpath(str(script)) in found and exists(script)
 
 
 def is_ordered(root: Path, service: str) -> bool:

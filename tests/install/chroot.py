@@ -166,9 +166,7 @@ def dropping(deb: Path, paths: Sequence[str], directory: Path) -> Path:
         (tree / path.lstrip("/")).unlink()
     conffiles = tree / "DEBIAN/conffiles"
     conffiles.write_text("".join(line + "\n" for line in conffiles.read_text().split() if line not in paths))
-    words = "\n".join(
-        'dpkg-maintscript-helper rm_conffile {} 9:99~ kexec-tools -- "$@"'.format(path) for path in paths
-    )
+    words = "\n".join('dpkg-maintscript-helper rm_conffile {} 9:99~ kexec-tools -- "$@"'.format(path) for path in paths)
     for name in ("preinst", "postinst", "postrm"):
         put(tree / "DEBIAN" / name, RM_CONFFILE.format(words).encode(), 0o755)
     return _pack(tree, directory / "dropping.deb")

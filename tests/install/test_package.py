@@ -49,6 +49,7 @@ def check_installed(chroot: Chroot) -> None:
     assert order[-1] == "reboot"
     assert chroot.verify() in ([], ["??5?????? c /etc/rc.local"])  # a conffile of initscripts
     assert chroot.must("dpkg", "--audit") == ""
+    assert "nothing to do" in chroot.must("kexec-initd", "install", "--dry-run")
 
 
 def purge(chroot: Chroot, before: Dict[str, str]) -> None:
@@ -170,7 +171,9 @@ def test_scripts_that_kexec_tools_drops_leave_nothing_of_ours(
     assert saved == ([mine] if edited else [])
     assert "nothing to do" in chroot.must("kexec-initd", "install", "--dry-run")
     chroot.dpkg("--purge", "kexec-initd")
-    check_silent(chroot)
+    # dpkg forgets a conffile that was dropped with the next version of its package.
+    assert chroot.verify() in ([], ["missing   c /etc/init.d/kexec-load", "missing   c /etc/init.d/kexec"])
+    assert chroot.must("dpkg", "--audit") == ""
     assert not (chroot.tree / "etc/kexec-initd").exists()
 
 

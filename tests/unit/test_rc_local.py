@@ -15,6 +15,8 @@ from kexec_initd.integration.plan import plan_install
 from kexec_initd.integration.rc_local import find_unfitness
 from tests.trees import make_tree, put
 
+pytestmark = pytest.mark.once
+
 BUSYBOX = shutil.which("busybox") or "busybox"
 SHELLS = {"dash": "/bin/dash", "bash": "/bin/bash", "busybox": BUSYBOX + " sh"}
 CALL = "echo block-was-run"
