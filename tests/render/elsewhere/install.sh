@@ -134,7 +134,7 @@ write_state () {
 			find_missing
 		} | sort -u | sed 's/^/made /'
 		print_originals
-	)
+	) || return 1
 	rm -rf "$home/manifest.new" && print_whole "$record$newline" >"$home/manifest.new" && sync &&
 		mv -f "$home/manifest.new" "$home/manifest" && sync
 }
@@ -709,18 +709,18 @@ read_original () {
 
 # print_originals: the lines that say what each original is, before it is kept and ever after.
 print_originals () {
+	[ -f "$data/list" ] || return 0
 	while read -r word path _; do
 		case $word in
 		replace | optional | wrap) print_original "$path" ;;
 		esac
-	done 2>/dev/null <"$data/list"
+	done <"$data/list"
 }
 
 print_original () {
 	source=$(kept "$1")
 	known=$(read_original "$1")
-	ask_dpkg "$1" || :
-	if is_foreign "$1" && { [ -z "$diverted" ] || ! is_foreign "$source"; }; then
+	if is_foreign "$1" && ! is_newer "$source" "$1"; then
 		source=$1
 	elif [ -n "$known" ]; then
 		printf 'original %s %s\n' "$1" "$known"
@@ -729,6 +729,11 @@ print_original () {
 	if [ -f "$source" ]; then
 		printf 'original %s %s %s\n' "$1" "$(checksum <"$source")" "$(stat -c '%a %u %g' "$source")"
 	fi
+}
+
+# is_newer KEPT PATH: has dpkg written the kept one since?
+is_newer () {
+	is_foreign "$1" && ! is_same "$1" "$2" && ask_dpkg "$2" && [ -n "$diverted" ]
 }
 
 # ask_package PATH: set $package and $md5 to the installed package that brings that configuration file, and its content there.
