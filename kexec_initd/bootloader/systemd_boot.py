@@ -42,8 +42,8 @@ OBSTACLES = {
 
 def read_menu(tree: Tree) -> Optional[Menu]:
     """Return systemd-boot's menu; None where it has no entries. Raises Refused."""
-    places = find_places(tree)
-    entries = sort(tree, [entry for place in places for entry in read_place(tree, place)])
+    places, release = find_places(tree), find_release(tree)
+    entries = sort(tree, [entry for place in places for entry in read_place(tree, place, release)])
     images = [image for place in places for image in read_images(tree, place)]
     if not entries and not images:
         return None
@@ -51,7 +51,6 @@ def read_menu(tree: Tree) -> Optional[Menu]:
         entry._replace(offered=entry.offered._replace(path=str(number)))
         for number, entry in enumerate(entries + images)
     ]
-    release = find_release(tree)
     wishes, problem = read_wishes(tree, places, release)
     index, source, one_shot, reason = choose(numbered, wishes, release)
     offered = tuple(entry.offered for entry in numbered)
@@ -117,7 +116,7 @@ def find_places(tree: Tree) -> List[str]:
     return [place for place in PLACES if place in places.values() and tree.is_directory(place)]
 
 
-def read_place(tree: Tree, place: str) -> List[Entry]:
+def read_place(tree: Tree, place: str, release: Optional[int]) -> List[Entry]:
     """Return the type 1 entries of one partition that the loader would not pass over."""
     architectures = {
         found.group(1).lower() for found in map(PROGRAM.match, tree.names(place + "/EFI/systemd")) if found
@@ -127,16 +126,16 @@ def read_place(tree: Tree, place: str) -> List[Entry]:
         architecture = last(found.fields, "architecture")
         foreign = architecture and architectures and architecture.lower() not in architectures
         if not foreign and any(kind in found.fields for kind in KINDS):
-            entries.append(make_entry(tree, place, found))
+            entries.append(make_entry(tree, place, found, release))
     return entries
 
 
-def make_entry(tree: Tree, place: str, found: Found) -> Entry:
+def make_entry(tree: Tree, place: str, found: Found, release: Optional[int]) -> Entry:
     """Find the files of an entry."""
     fields = {key: tuple(map(unquoted, values)) for key, values in found.fields.items()}
     source = Source(Path(found.directory + "/" + found.name), 0)
     kinds = [kind for kind in KINDS if kind in fields]
-    name = find_id(found.name.lower(), find_release(tree))
+    name = find_id(found.name.lower(), release)
     title = last(fields, "title") or name
     programs = [on_partition(place, value) for kind in kinds if kind != "uki-url" for value in fields[kind][-1:]]
     missing = [path for path in programs if not tree.is_file(path)]
@@ -144,7 +143,7 @@ def make_entry(tree: Tree, place: str, found: Found) -> Entry:
         initrds = [on_partition(place, value) for value in fields.get("initrd", ())]
         gone = missing + [path for path in initrds if not tree.is_file(path)]
         obstacle = "{} is missing".format(gone[0]) if gone else None
-        files, words = tuple(map(Path, initrds)), command_line(fields, find_release(tree))
+        files, words = tuple(map(Path, initrds)), command_line(fields, release)
         entry = None if gone else BootEntry(title, name, Path(programs[0]), files, words)
     else:
         obstacle = OBSTACLES[kinds[0]] if len(kinds) == 1 else "it is of several kinds: " + ", ".join(kinds)

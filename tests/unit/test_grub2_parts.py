@@ -119,7 +119,8 @@ def test_a_block_of_another_size_is_written_in_its_own(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "before", ["", "\nnext_entry=1\nb=2\n", "# WARNING\na=1\nnext_entry=1>2\nb=2\n", "b=2\nnext_entry=\n", "next_entry=x\n"]
+    "before",
+    ["", "\nnext_entry=1\nb=2\n", "# WARNING\na=1\nnext_entry=1>2\nb=2\n", "b=2\nnext_entry=\n", "next_entry=x\n"],
 )
 @pytest.mark.parametrize("value", ["", "longer>than that", "\\ =#", None])
 def test_a_block_is_changed_to_the_byte_as_by_grub_editenv(tmp_path: Path, before: str, value: Optional[str]) -> None:
