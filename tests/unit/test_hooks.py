@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import List
 
 import pytest
 
@@ -107,7 +108,7 @@ def test_a_doubt_before_the_jump_means_cold_early_and_late(
 def test_a_doubt_about_an_arrival_is_told_once_and_the_others_judge(fake: FakeHost) -> None:
     fake.program("10-a.sh", directory=hooks.ARRIVAL)
     fake.program("20-b", "exit 4", directory=hooks.ARRIVAL)
-    said = []  # type: List[str]
+    said: List[str] = []
     failure = arrival.find_failure(fake.root, Settings(check_seconds=0), said.append, sleep=lambda _: None)
     assert failure == "{} failed with exit code 4".format(fake.root / hooks.ARRIVAL / "20-b")
     assert len(said) == 1 and "10-a.sh is left out" in said[0]
