@@ -112,6 +112,13 @@ def test_an_arrival_is_good_when_each_of_its_programs_says_so(jail: StandaloneJa
     (jail.root / arrival.PROGRAMS / "second").rename(jail.root / arrival.PROGRAMS / "second.off")
     (jail.root / arrival.PROGRAMS / "second.off").chmod(0o755)
     assert ask(jail, *judge) == "good"
+    place = jail.root / arrival.PROGRAMS
+    jail.write(arrival.PROGRAMS + "/second", "#!/bin/sh\nexit 4\n", 0o755)
+    for directory in (place, place.parent):
+        directory.chmod(0o777)
+        assert ask(jail, *judge) == "good", "it is not root's alone, and runs nothing"
+        directory.chmod(0o755)
+    (place / "second").unlink()
     assert ask(jail, "check_route=yes", judge[1]) == "there is no default route"
     jail.write("proc/net/route", DEFAULT)
     assert ask(jail, "check_route=yes", judge[1]) == "good"

@@ -10,8 +10,10 @@ from typing import Callable, Dict, List, Tuple
 
 import pytest
 
+from kexec_initd import sealing, settings, shell_settings
 from kexec_initd.attempts import format_record
 from kexec_initd.guard import Record
+from kexec_initd.host import Family
 from kexec_initd.integration.elsewhere import render_for
 from kexec_initd.sealing import unseal
 from tests.scripts.standalone import ATTEMPT, CMDLINE, KEXEC, PENDING, RELEASE, UUID, StandaloneJail, gzipped
@@ -107,6 +109,19 @@ def test_without_preload_nothing_is_loaded_at_boot_but_at_shutdown(jail: Standal
     assert "PRELOAD=no" in jail.run("kexec-initd", "load").said
     assert jail.calls() == []
     assert_loaded(jail)
+
+
+@pytest.mark.parametrize(
+    "text", ["REMOVE_MODULES='a  b'\nSHUTDOWN_LIMIT=no\n", "SHUTDOWN_LIMIT=70\nWATCHDOG=60s\n", ""]
+)
+def test_what_the_last_step_needs_of_the_settings_is_written_down_as_python_does(
+    jail: StandaloneJail, text: str
+) -> None:
+    jail.write(SETTINGS, text)
+    jail.run("kexec-initd", "load")
+    found = settings.read(jail.root, Family.DEBIAN)[0]
+    noted = (jail.root / STATE / "settings").read_bytes()
+    assert noted == sealing.double_lines(shell_settings.text_for(found))
 
 
 def test_purgatory_checks_can_be_kept(jail: StandaloneJail) -> None:
@@ -327,6 +342,8 @@ def no_processes(jail: StandaloneJail) -> None:
 REFUSED: Dict[str, Tuple[Callable[[StandaloneJail], object], str]] = {
     "off": (text_in(SETTINGS, "KEXEC=no\n"), "KEXEC=no in the settings"),
     "doubt": (text_in(SETTINGS, "KEXEC=yes $(touch /canary)\n"), "kexec-initd, line 1: it is not understood"),
+    "near": (text_in(SETTINGS, "# x\nkexec=no\n"), "kexec-initd, line 2: what kexec is set to is not understood"),
+    "hook": (text_in("etc/kexec-initd/pre-jump.d/10-a.sh", "#!/bin/sh\n"), "pre-jump.d/10-a.sh is left out: its name"),
     "settings-mode": (lambda jail: jail.write(SETTINGS, "", 0o666), "kexec-initd can be written by others"),
     "settings-pipe": (settings_as_pipe, "settings ignored: /etc/default/kexec-initd is not a regular file"),
     "settings-size": (text_in(SETTINGS, "#" * 65537), "is larger than 65536 bytes"),
