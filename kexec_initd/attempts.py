@@ -30,7 +30,7 @@ VERSION = 1
 HEADER = "kexec-initd attempts {}".format(VERSION)
 FIELDS = ("boot", "kexecs", "total", "firmware", "last", "guard", "why")
 LIMIT = 4096
-NUMBER = re.compile(r"(0|[1-9][0-9]{0,10})\Z")
+NUMBER = re.compile(r"(0|[1-9][0-9]{0,11})\Z")
 RELEASE_LENGTH = 100
 WHY_LENGTH = 300
 

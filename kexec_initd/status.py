@@ -26,9 +26,9 @@ class Status(NamedTuple):
     that are not as `install` would have them, a sentence each.
     `loaded_stale`: a kernel package or an initramfs has changed since, and a reboot will load again.
     `last_attempt` is the id of the last kexec, `last_outcome` "arrived", "lost", "failed", "replaced" or "under-way",
-    `last_time` in seconds since 1970, `kexecs` how many have led to a boot since the last one through firmware, `kexecs_total`
-    how many ever have arrived, `firmware_days` how many days ago that boot was. `guard` says why the guard is closed; it is
-    None where it is open.
+    `last_time` in seconds since 1970, `kexecs` how many have led to a boot since the last one through firmware,
+    `kexecs_total` how many ever have arrived, `firmware_days` how many days ago that boot was. `guard` says why the guard is
+    closed; it is None where it is open.
     `last_reboot` is "kexec" or "cold", with the code and the sentence of a cold one; None before the first.
     `preload_called` tells whether the step at the end of the boot was, and `preload` what that load has said.
     `watchdog` says whether one will watch the jump, and why not; it is None where none is wanted.

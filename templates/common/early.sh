@@ -72,9 +72,8 @@ unload () {
 # The reason outlives the reboot for `status` to show it; a disk that is full or broken takes nothing away from that.
 cold=${attempts%/*}/last-cold
 
-# Is what is lasting there, and not only the mount point below it? What fstab has above it and is not mounted goes to $unmounted.
+# Is what is lasting there, and not only the mount point below it? What fstab has above it and is not mounted is left in $where.
 is_lasting_there () {
-	unmounted=
 	[ -r /etc/fstab ] || return 0
 	while read -r device where _ options _; do
 		where=${where%/}
@@ -83,10 +82,7 @@ is_lasting_there () {
 		esac
 		case $attempts in
 		"${where:-none}"/*)
-			if ! is_mounted "$where"; then
-				unmounted=$where
-				return 1
-			fi
+			is_mounted "$where" || return 1
 			;;
 		esac
 	done </etc/fstab
@@ -192,9 +188,7 @@ decide_for_loaded () {
 }
 
 is_record () {
-	whole=
 	read_whole || return 1
-	whole=yes
 	case $body in
 	"kexec-initd attempts 1$newline"*) ;;
 	*) return 1 ;;

@@ -13,7 +13,7 @@ read_record () {
 	why=-
 	damaged=
 	if ! is_lasting_there; then
-		reason="the record of attempts cannot be reached: $unmounted is in /etc/fstab, but not mounted"
+		reason="the record of attempts cannot be reached: $where is in /etc/fstab, but not mounted"
 		return 1
 	fi
 	if [ ! -e "$attempts" ] && [ ! -L "$attempts" ]; then
@@ -34,13 +34,17 @@ read_record () {
 take_record () {
 	if ! is_trusted 0 "$attempts" || ! size_of /proc/self/fd/0 4096 >/dev/null; then
 		return 1
-	elif ! is_record; then
-		case $body in
-		"kexec-initd attempts 1$newline"*) ;;
-		"kexec-initd attempts "[1-9]*) newer=$whole ;;
-		esac
+	elif ! read_whole; then
 		return 1
 	fi
+	case $body in
+	"kexec-initd attempts 1$newline"*) ;;
+	"kexec-initd attempts "[1-9]*)
+		newer=yes
+		return 1
+		;;
+	*) return 1 ;;
+	esac
 	total=
 	set -f
 	IFS=$newline

@@ -79,7 +79,7 @@ def test_reboot_into_loads_and_calls_reboot_and_the_early_step_keeps_it(ready: F
     assert ready.calls()[-1] == ["reboot"]
     assert prepare(ready) == Decision(True, Code.TARGET, "other (chosen for one boot)")
     assert (loaded(ready).release, without_own_words(loaded(ready).cmdline)) == ("6.2.0-other", OTHER)
-    assert ready.names()[4:] == ["reboot"]
+    assert ready.names()[5:] == ["reboot"]
     assert (ready.root / ENVIRONMENT).read_bytes() == block
     ready.boot("00000000-0000-4000-8000-000000000002")
     wish(ready, "")
