@@ -1,16 +1,17 @@
 """The arguments of the command; kexec-initd(8) documents them."""
 
 import argparse
-import functools
-from typing import Any, NoReturn
+from typing import Any, Callable, Mapping, NoReturn
 
 from kexec_initd import __version__
 from kexec_initd.errors import UsageError
-from kexec_initd.host import InitSystem
+from kexec_initd.host import Host, InitSystem
 from kexec_initd.stdio import emit
 
 INITS = [InitSystem.SYSVINIT.value, InitSystem.UPSTART.value]
 EPILOG = "Exit status: 0 done, 1 failed, 2 usage, 3 refused: the host or a file is not fit, and nothing was changed."
+
+Run = Callable[[argparse.Namespace, Host], None]
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,16 +26,17 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message, "see {} --help".format(self.prog))
 
 
-@functools.lru_cache(maxsize=None)
-def make_parser() -> Parser:
-    """Return the parser of the command line; kexec-initd(8) documents what it accepts."""
+def make_parser(runs: Mapping[str, Run]) -> Parser:
+    """Return the parser of the command line, which gives `run` the function of the verb."""
     parser = Parser(prog="kexec-initd", description="Make the plain `reboot` go through kexec.", epilog=EPILOG)
     parser.add_argument("--version", action="version", version="kexec-initd " + __version__)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     verbs.required = True
 
     def add(name: str, text: str) -> argparse.ArgumentParser:
-        return verbs.add_parser(name, help=text, description=text + ".", epilog=EPILOG)
+        verb = verbs.add_parser(name, help=text, description=text + ".", epilog=EPILOG)
+        verb.set_defaults(run=runs[name])
+        return verb
 
     verb = add_root(add("render", "write what install would write for this host"))
     verb.add_argument("--out", metavar="DIR", help="write the files below DIR, not to standard output")

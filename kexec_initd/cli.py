@@ -6,12 +6,14 @@ make, and a shutdown waits for that.
 
 import argparse
 import contextlib
+import functools
 import gc
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Dict, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, Optional, Sequence, Tuple
 
 from kexec_initd import (
+    arguments,
     attempts,
     kexec,
     load_lock,
@@ -25,7 +27,6 @@ from kexec_initd import (
     status,
     wishes,
 )
-from kexec_initd.arguments import make_parser
 from kexec_initd.assessment import assess
 from kexec_initd.bootloader import BootEntry, listing, target
 from kexec_initd.bootloader.menu import find_menu
@@ -40,12 +41,15 @@ from kexec_initd.ways import SUDO
 if TYPE_CHECKING:
     from kexec_initd.integration.changes import Plan
 
-__all__ = ["main", "make_parser"]
-
 DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
 # Next to nothing of a large menu becomes garbage, and looking for that takes a tenth of the time.
 COLLECT_AFTER = 200000
-Run = Callable[[argparse.Namespace, Host], None]
+
+
+@functools.lru_cache(maxsize=None)
+def make_parser() -> arguments.Parser:
+    """Return the parser of the command line."""
+    return arguments.make_parser(RUNS)
 
 
 def root_directory(text: str) -> Path:
@@ -73,7 +77,7 @@ def run(argv: Optional[Sequence[str]]) -> Tuple[int, str]:
     try:
         args = make_parser().parse_args(arguments() if argv is None else argv)
         host = gather(root_directory(getattr(args, "root", "/")))
-        RUNS[args.verb](args, host)
+        args.run(args, host)
     except SystemExit:  # --help and --version
         return DONE, ""
     except Error as error:
@@ -311,7 +315,7 @@ def run_prepare(args: argparse.Namespace, host: Host) -> None:
         emit("kexec-initd: reboot will go through firmware: {}".format(one_line(decision.reason)))
 
 
-RUNS: Dict[str, Run] = {
+RUNS: Dict[str, arguments.Run] = {
     "render": run_render,
     "install": run_install,
     "uninstall": run_uninstall,

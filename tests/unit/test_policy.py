@@ -33,6 +33,8 @@ GOOD = Facts(
         ({}, (True, "target")),
         ({"cold_once": True}, (False, "cold-once")),
         ({"switched_off": "KEXEC=no"}, (False, "switched-off")),
+        ({"incomplete": "a script is gone"}, (False, "not-installed")),
+        ({"incomplete": "a script is gone", "loaded_by_hand": True, "cold_once": True}, (False, "not-installed")),
         ({"container": "lxc"}, (False, "container")),
         ({"chroot": True}, (False, "chroot")),
         ({"platform": "Xen"}, (False, "platform")),
@@ -75,7 +77,7 @@ PENDING = st.one_of(st.none(), st.tuples(st.sampled_from([Code.FIRMWARE, Code.UP
 
 FACTS = st.builds(
     Facts, st.booleans(), TEXT, TEXT, st.booleans(), TEXT, TEXT, st.booleans(), PENDING, TEXT, st.text(min_size=1), TEXT,
-    TEXT, TEXT, TEXT,
+    TEXT, TEXT, TEXT, TEXT,
 )  # fmt: skip
 
 
@@ -86,6 +88,7 @@ def test_kexec_only_when_nothing_speaks_against_it(facts: Facts) -> None:
         facts.cold_once
         or facts.chroot
         or any(text is not None for text in (facts.switched_off, facts.container, facts.platform, facts.unsupported))
+        or facts.incomplete is not None
     )
     unfit = any(
         text is not None
