@@ -50,7 +50,7 @@ def distrust(found: os.stat_result) -> Optional[str]:
 
 
 def read_bytes(path: Path, limit: int) -> Optional[bytes]:
-    """Return up to `limit` bytes of a regular file, as those that the kernel makes up in /proc and /sys are, too.
+    """Return up to `limit` bytes (-1: all) of a regular file, as those that the kernel makes up in /proc and /sys are, too.
 
     None where there is no such file, where something else is in its place, and where it must not be read: a FIFO or a
     device could be waited for without end.

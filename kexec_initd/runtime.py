@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Callable, List, Optional, Sequence
 
 from kexec_initd import commands, sealing, state
+from kexec_initd.console import Console
 from kexec_initd.errors import Error, Refused, one_line
-from kexec_initd.files import distrust, read_text
+from kexec_initd.files import distrust, read_bytes, read_text
+from kexec_initd.filesystems import Mount, parse_mounts
 from kexec_initd.state import Volatile
 from kexec_initd.surroundings import (
     confinement,
@@ -29,8 +31,8 @@ STEP_TIMEOUT = 12.0
 TOTAL_TIMEOUT = 56.0  # the script kills us after 60 s
 WENT_COLD = 10
 NOT_UNMOUNTED = "noproc,nosysfs,nodevtmpfs,nodevpts,notmpfs"
-REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "coda", "9p", "lustre", "fuse")
 DETACH_TIMEOUT = 5.0
+KEPT = (b"/", b"/usr")  # where programs come from
 
 MODULE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\Z")
 
@@ -65,6 +67,7 @@ class LastStep:
         self.sync = [str(commands.require(root, "sync"))]
         self.umount = [str(commands.require(root, "umount"))]
         self.losetup = commands.find(root, "losetup")
+        self.mount = commands.find(root, "mount")
         self.modprobe = [str(commands.require(root, "modprobe")), "-r"] if modules else []
         self.kexec = [str(commands.require(root, "kexec")), "-e"] + (["-x"] if no_ifdown else [])
 
@@ -79,9 +82,9 @@ class LastStep:
             self.remove_module(module)
         self.bounded(self.sync)
         self.unmount()
-        writable = find_writable(self.mounts())
-        if writable:
-            raise Cold("{} is still writable".format(writable[0]))
+        left = self.writable()
+        if left:
+            raise Cold("{} is still writable".format(left[0]))
         name = start_watchdog(self.root)
         if name:
             self.say("{} watches the jump".format(name))
@@ -110,21 +113,32 @@ class LastStep:
         devices let go.
         """
         self.unmount_all()
-        if not find_writable(self.mounts()):
+        if not self.writable():
             return
-        for path in find_remote(self.mounts()):
-            self.tried([*self.umount, "-l", path], DETACH_TIMEOUT)
+        for mount in reversed(self.mounts()):
+            if mount.is_remote and mount.where not in KEPT:
+                self.tried([*self.umount, "-l", mount.path], DETACH_TIMEOUT)
         if self.losetup is not None:
             self.tried([str(self.losetup), "-D"], DETACH_TIMEOUT)
         self.unmount_all()
+        self.make_read_only()
 
     def unmount_all(self) -> None:
         """Unmount what can be, in the order of umount(8)."""
         self.tried([*self.umount, "-a", "-r", "-t", NOT_UNMOUNTED], self.step)
 
-    def mounts(self) -> Optional[str]:
-        """Return what is mounted, as /proc/mounts lists it."""
-        return read_text(self.root / "proc/mounts", limit=1 << 20)
+    def make_read_only(self) -> None:
+        """Make read-only what umount(8) does not know, since there was no mtab to write to when it was mounted."""
+        for mount in self.writable() if self.mount is not None else ():
+            self.tried([str(self.mount), "-n", "-o", "remount,ro", mount.path], DETACH_TIMEOUT)
+
+    def mounts(self) -> List[Mount]:
+        """Return all that is mounted. Raises Unreadable."""
+        return parse_mounts(read_bytes(self.root / "proc/mounts", limit=-1))
+
+    def writable(self) -> List[Mount]:
+        """Return what a kexec would leave unclean. Raises Unreadable."""
+        return [mount for mount in self.mounts() if mount.is_writable_disk]
 
     def tried(self, argv: Sequence[str], limit: float) -> None:
         """Run one step whose failure shows otherwise."""
@@ -146,9 +160,9 @@ def refuse_outside_shutdown(root: Path) -> None:
     confined = confinement(find_container(root), is_chroot(root))
     if confined is not None:
         raise Refused(confined[1])
-    runlevel = find_runlevel(root)
-    if runlevel != "6":
-        raise Refused("the runlevel is {}, not 6".format(runlevel or "unknown"))
+    told = {level for level in (os.environ.get("RUNLEVEL"), find_runlevel(root)) if level}
+    if told != {"6"}:
+        raise Refused("the runlevel is {}, not 6".format(" or ".join(sorted(told)) or "unknown"))
 
 
 def find_hooks(root: Path, say: Say, directory: str = HOOKS) -> List[Path]:
@@ -194,30 +208,12 @@ def start_watchdog(root: Path) -> Optional[str]:
     return name
 
 
-def find_writable(mounts: Optional[str]) -> List[str]:
-    """Return the file systems on block devices that are mounted writable, as /proc/mounts (proc(5)) lists them."""
-    if mounts is None:
-        raise Cold("/proc/mounts cannot be read")
-    rows = [line.split() for line in mounts.splitlines()]
-    return [
-        "{} on {}".format(row[0], row[1])
-        for row in rows
-        if len(row) > 3 and row[0].startswith("/dev/") and "rw" in row[3].split(",")
-    ]
-
-
-def find_remote(mounts: Optional[str]) -> List[str]:
-    """Return where file systems are mounted that others serve, over a network or as a process; proc(5) escapes in octal."""
-    rows = [line.split() for line in (mounts or "").splitlines()]
-    paths = [row[1] for row in rows if len(row) > 2 and (row[2] in REMOTE or row[2].startswith("fuse."))]
-    return [re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), path) for path in reversed(paths)]
-
-
 def main(argv: Sequence[str], root: Path = Path("/")) -> int:
     """Run the last step; return the exit code for the script, see above. Behind `--` are the modules to remove, in one word."""
+    console = Console(root)
 
     def say(text: str) -> None:
-        print("kexec-initd: " + one_line(text), flush=True)
+        console.say("kexec-initd: " + one_line(text))
 
     try:
         modules = argv[argv.index("--") + 1].split() if "--" in argv else ()

@@ -14,7 +14,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Union
 import jinja2
 
 import kexec_initd
-from kexec_initd import attempts
+from kexec_initd import attempts, filesystems
 from kexec_initd.bootloader.naming import INITRD_NAMES
 from kexec_initd.errors import Error, Refused
 from kexec_initd.files import read_text, write_atomic
@@ -224,6 +224,8 @@ def _values(host: Host, standalone: bool) -> Dict[str, Value]:
         "loader": "standalone/load.sh" if standalone else "common/load.sh",
         "jump": "common/jump-shell.sh" if by_shell else "common/jump-program.sh",
         "initrds": [name.format("VERSION") for name in INITRD_NAMES[host.family]],
+        "pseudo": " ".join(filesystems.PSEUDO),
+        "remote": " ".join(filesystems.REMOTE),
         "settings": str(path_for(Path("/"), host.family)),
     }
 

@@ -6,15 +6,19 @@ bounded () {
 	expired=
 	# The timer signals this very shell, which in a subshell is not $$.
 	self=$$
-	if [ -r /proc/self/stat ]; then
-		read -r self _ </proc/self/stat
+	if [ -r "${proc:-/proc}/self/stat" ]; then
+		read -r self _ <"${proc:-/proc}/self/stat"
 	fi
 	trap 'expired=$expired.; kill -KILL "$child"' ALRM
-	"$@" </dev/null &
+	if [ -r /dev/null ]; then
+		"$@" </dev/null &
+	else
+		"$@" <&- &
+	fi
 	child=$!
-	(sleep "$limit" && kill -ALRM "$self" && sleep 5 && kill -ALRM "$self") <&- >&- 2>&- &
+	(sleep "$limit" && kill -ALRM "$self" && sleep 5 && kill -ALRM "$self") <&- >&- 2>&- 8>&- 9>&- &
 	timer=$!
-	# Nothing is said in here: bash reports each process that a signal has ended.
+	# Nothing is said in here, where it might have to wait: bash reports each process that a signal has ended.
 	{
 		while :; do
 			wait "$child"
@@ -27,7 +31,7 @@ bounded () {
 		kill -0 "$child" || wait "$child"
 		kill -KILL "$timer"
 		wait "$timer"
-	} 2>/dev/null
+	} 2>&-
 	trap : ALRM
 	return "$result"
 }

@@ -16,9 +16,11 @@ spare () {
 # What counts is the time since the boot: a sleep that is killed ends nothing early. It stands in /proc, whose files it then
 # reaches even when that is unmounted, which can only be lazily; where there is none at the beginning, it gives up.
 dead_man () {
-	trap '' HUP INT QUIT TERM PIPE ALRM
+	trap '' HUP INT QUIT TERM PIPE
+	trap : ALRM
 	cd /proc || return
 	proc=.
+	hold_sysrq
 	read -r self _ _ _ _ rc _ <self/stat || return
 	spare "$self"
 	end=
@@ -36,10 +38,12 @@ dead_man () {
 			sleep 5
 		fi
 	done
-	case $why,$(runlevel) in
-	,* | *\ [!6]) return ;;
+	bounded 4 read_record
+	case $why,$result in
+	,* | *,10[!6]) return ;;
 	esac
-	say "the shutdown did not lead to a reboot, $why: resetting through sysrq" >/dev/console
+	# Nobody waits for this line, which a console whose output is stopped would never take: it has the pauses of the reset.
+	put_line "kexec-initd: the shutdown did not lead to a reboot, $why: resetting through sysrq" &
 	reset_by_sysrq 5
 }
 
@@ -52,5 +56,5 @@ start_dead_man () {
 	[1-9][0-9] | [1-9][0-9][0-9] | [1-9][0-9][0-9][0-9] | [1-9][0-9][0-9][0-9][0-9]) ;;
 	*) dead_after=1800 ;;
 	esac
-	(dead_man "$dead_after") <&- >&- 2>&- &
+	(dead_man "$dead_after") <&- >&- 2>&- 8>&- &
 }

@@ -1,10 +1,10 @@
 {% include "common/setting.sh" %}
 
-say () {
-	printf 'kexec-initd: %s\n' "$1"
-}
+{% include "common/say.sh" %}
 
 {% include "common/bounded.sh" %}
+
+{% include "common/level.sh" %}
 
 {% include "common/loaded.sh" %}
 
@@ -46,9 +46,12 @@ decide () {
 	printf '%s\n' "$1" >"$state/decision"
 }
 
-# By the classic system call; a kernel that is locked down takes only the other one.
+# By the classic system call; a kernel that is locked down takes only the other one. Old versions of kexec end with 0 for what
+# they do not know.
 unload () {
-	bounded 10 kexec -u || bounded 10 kexec -u -s
+	if ! heard 10 kexec -u || is_loaded; then
+		heard 10 kexec -u -s
+	fi
 }
 
 # The reason outlives the reboot for `status` to show it; a disk that is full or broken takes nothing away from that.
@@ -185,7 +188,7 @@ prepare () {
 		fi
 		go_cold cold-once "asked for by /no-kexec-reboot$(take_flag)"
 	elif ! decide_for_loaded; then
-		bounded 60 load_and_decide
+		heard 60 load_and_decide
 		if [ ! -s "$state/decision" ]; then
 			decide_alone "$result"
 		fi

@@ -9,7 +9,7 @@ run_hooks () {
 			say "hook $hook left out: it is no program of root that only root can write"
 			continue
 		fi
-		bounded 15 "$hook"
+		heard 15 "$hook"
 		if [ "$result" -ne 0 ]; then
 			say "reboot goes through firmware: $hook failed with exit code $result"
 			return 1

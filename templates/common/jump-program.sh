@@ -4,7 +4,7 @@ jump () {
 		say "reboot goes through firmware: $why_cold"
 		return
 	fi
-	bounded 60 {{ runtime | words }} ${no_ifdown:+"$no_ifdown"} ${modules:+-- "$modules"}
+	heard 60 {{ runtime | words }} ${no_ifdown:+"$no_ifdown"} ${modules:+-- "$modules"}
 	# 3: refused, 10: went cold; it has said why.
 	case $result in
 	3 | 10) return ;;

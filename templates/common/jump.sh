@@ -1,37 +1,41 @@
-# The decision that the early shutdown step left, and whether a kernel is loaded. Sets why_cold.
+# The decision that the early shutdown step left, and whether a kernel is loaded. By hand, with all still running, there is no
+# jump. Sets why_cold.
 kexec_wanted () {
+	case $level in
+	6) ;;
+	*)
+		why_cold="the runlevel is ${level:-unknown}, not 6"
+		return 1
+		;;
+	esac
 	decision=
 	if are_roots 5 "$state/decision" && [ -f "$state/decision" ]; then
 		# One whole line, and nothing behind it.
 		{ IFS= read -r decision && ! IFS= read -r rest && [ -z "$rest" ]; } <"$state/decision" || decision=
 	fi
 	case $decision in
-	kexec) why_cold="no kernel is loaded" ;;
+	kexec) ;;
 	"cold "*) why_cold=${decision#cold } ;;
 	*) why_cold="the early shutdown step left no decision" ;;
 	esac
-	# A halt that executes the kernel by itself would not say so.
-	if [ "$decision" = kexec ] && ! command -v kexec >/dev/null; then
-		why_cold="the program kexec is missing"
+	if [ "$decision" != kexec ]; then
 		return 1
 	fi
-	[ "$decision" = kexec ] && is_loaded
+	# A halt that executes the kernel by itself would not say so.
+	why_cold="the program kexec is missing"
+	[ -n "$(command -v kexec)" ] && need_loaded
 }
 
-# Is a file system on a block device still writable, or can nobody tell? A kexec would leave it unclean. Sets why_cold.
-still_writable () {
-	why_cold="/proc/mounts cannot be read"
-	if [ ! -r /proc/mounts ]; then
+# Only what the kernel shows there is evidence: old versions of kexec end with 0 for what they have not done. Sets why_cold.
+need_loaded () {
+	need_sys
+	if is_loaded; then
 		return 0
 	fi
-	while read -r device where _ options _; do
-		case $device,$options in
-		/dev/*,rw | /dev/*,rw,*)
-			why_cold="$device on $where is still writable"
-			return 0
-			;;
-		esac
-	done </proc/mounts
+	why_cold="no kernel is loaded"
+	if [ "$loaded" != 0 ]; then
+		why_cold="/sys/kernel/kexec_loaded, which tells whether a kernel is loaded, cannot be read"
+	fi
 	return 1
 }
 
@@ -45,7 +49,7 @@ start_watchdog () {
 		why_cold="$state/watchdog is damaged"
 		return 1
 	fi
-	if [ -e "/dev/$watchdog" ] && (: >"/dev/$watchdog") 2>/dev/null; then
+	if [ -e "/dev/$watchdog" ] && (: >"/dev/$watchdog"); then
 		say "$watchdog watches the jump"
 	else
 		why_cold="$watchdog cannot be started"
@@ -71,31 +75,7 @@ read_modules () {
 
 {% include "common/modules.sh" %}
 
-unmount_all () {
-	bounded 12 umount -a -r -t noproc,nosysfs,nodevtmpfs,nodevpts,notmpfs 2>/dev/null
-}
-
-# A server that is gone holds umount up: its file systems are detached without waiting. There is nothing of theirs to be
-# left unclean on a disk, as there would be with a block device, which is never detached.
-detach_remote () {
-	while read -r _ where kind _; do
-		case $kind in
-		nfs | nfs4 | cifs | smb3 | smbfs | ncpfs | afs | ceph | coda | 9p | lustre | fuse | fuse.*)
-			bounded 5 umount -l "$(printf '%b' "$where")"
-			;;
-		esac
-	done </proc/mounts
-} 2>/dev/null
-
-# What is busy becomes read-only. Where something stays writable, what stood in the way goes, and it is tried once more.
-unmount () {
-	unmount_all
-	if still_writable; then
-		detach_remote
-		bounded 5 losetup -D 2>/dev/null
-		unmount_all
-	fi
-}
+{% include "common/mounts.sh" %}
 
 # Comes back only when it went cold, having said why.
 jump_alone () {
@@ -109,7 +89,7 @@ jump_alone () {
 		say "reboot goes through firmware: $why_cold"
 		return
 	fi
-	bounded 15 kexec -e ${no_ifdown:+"$no_ifdown"}
+	heard 15 kexec -e ${no_ifdown:+"$no_ifdown"}
 	say "reboot goes through firmware: kexec -e came back with code $result"
 }
 

@@ -9,7 +9,7 @@ remove_modules () {
 	esac
 	for module in $1; do
 		if has_module "$module"; then
-			bounded 12 modprobe -r "$module"
+			heard 12 modprobe -r "$module"
 		fi
 		if has_module "$module"; then
 			why_cold="the module $module could not be removed (code $result)"

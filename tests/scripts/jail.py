@@ -32,6 +32,7 @@ TOOLS = (
     "tail",
     "od",
     "readlink",
+    "dd",
 )
 # A record of attempts, as plain shell knows it from one that is cut.
 WHOLE = seal(b"kexec-initd attempts 1\nboot x\n").decode()
@@ -138,4 +139,4 @@ class Jail:
 
     def sysrq(self) -> str:
         """Return the last key that went to sysrq."""
-        return (self.root / "proc/sysrq-trigger").read_text()
+        return (self.root / "proc/sysrq-trigger").read_text()[-1:]

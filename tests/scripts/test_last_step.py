@@ -22,6 +22,23 @@ def test_the_runtime_is_called_and_after_it_the_cold_reboot(python: Jail) -> Non
     assert said.startswith("Will now restart.\nkexec-initd: starting the loaded kernel\n")
 
 
+@pytest.mark.parametrize("level", ["2", "0", "1", "S", "66", ""])
+def test_outside_of_a_reboot_there_is_none_whatever_was_decided(python: Jail, level: str) -> None:
+    """The distribution's own reboots then, too; the shell alone would not be stopped by anything else."""
+    python.fake(PYTHON, "exit 1")
+    python.fake("runlevel", "echo unknown")
+    said = python.run("reboot", "stop", runlevel=level).said
+    assert python.calls()[-1:] == ["reboot -d -f -i"]
+    assert not [call for call in python.calls() if call.split()[0] in ("python3", "kexec")]
+    assert "reboot goes through firmware: the runlevel is {}, not 6".format(level or "unknown") in said
+
+
+def test_without_the_variable_of_init_the_level_is_found(python: Jail) -> None:
+    python.write("run/runit.runlevel", "6")
+    python.run("reboot", "stop", runlevel="")
+    assert python.calls() == ["python3 -I -m kexec_initd.runtime", "reboot -d -f -i"]
+
+
 @pytest.mark.parametrize("code", [3, 10])
 def test_a_runtime_that_went_cold_itself_is_believed(python: Jail, code: int) -> None:
     python.fake(PYTHON, "exit {}".format(code))
@@ -64,14 +81,16 @@ def test_the_shell_alone_does_not_jump_when_nobody_can_tell_what_is_mounted(jail
     assert "kexec-initd: reboot goes through firmware: /proc/mounts cannot be read\n" in said
 
 
-DEAD = "srv:/x /mnt/a\\040b nfs4 rw 0 0\nme /mnt/f fuse.sshfs rw 0 0\n/dev/vdb /mnt/b ext4 rw 0 0\n"
+DEAD = "/dev/vda1 / ext4 ro 0 0\nsrv:/x /mnt/a\\040b nfs4 rw 0 0\nme /mnt/f fuse.sshfs rw 0 0\n/dev/vdb /mnt/b ext4 rw 0 0\n"
 EVERY = "umount -a -r -t noproc,nosysfs,nodevtmpfs,nodevpts,notmpfs"
 
 
 def test_the_shell_alone_detaches_what_a_dead_server_holds_up_and_tries_again(jail: Jail) -> None:
     jail.write("proc/mounts", DEAD)
     jail.fake("losetup")
-    jail.fake("umount", "case $1 in -l) : >/detached ;; -a) [ ! -e /detached ] || : >/proc/mounts ;; esac")
+    jail.fake(
+        "umount", "case $1 in -l) : >/detached ;; -a) [ ! -e /detached ] || echo / / ext4 ro >/proc/mounts ;; esac"
+    )
     jail.run("reboot", "stop")
     detached = ["umount -l /mnt/a b", "umount -l /mnt/f"]
     assert jail.calls() == ["sync", EVERY, *detached, "losetup -D", EVERY, "kexec -e", "reboot -d -f -i"]

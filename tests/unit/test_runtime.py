@@ -3,7 +3,7 @@
 import os
 import time
 from pathlib import Path
-from typing import List, Tuple
+from typing import List, Optional, Tuple
 
 import pytest
 
@@ -14,49 +14,50 @@ from tests.unit.fake_host import FakeHost
 
 
 @pytest.fixture
-def ready(fake: FakeHost) -> FakeHost:
+def ready(fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
+    monkeypatch.delenv("RUNLEVEL", raising=False)
     fake.write("sys/kernel/kexec_loaded", "1\n")
     return fake
 
 
-def run(fake: FakeHost, capsys: pytest.CaptureFixture, *argv: str) -> Tuple[int, str]:  # type: ignore[type-arg]
+def run(fake: FakeHost, capfd: pytest.CaptureFixture, *argv: str) -> Tuple[int, str]:  # type: ignore[type-arg]
     code = runtime.main(list(argv), fake.root)
-    return code, capsys.readouterr().out
+    return code, capfd.readouterr().out
 
 
 @pytest.mark.parametrize("argv, execute", [([], ["kexec", "-e"]), (["-x"], ["kexec", "-e", "-x"])])
-def test_steps_in_order(ready: FakeHost, capsys: pytest.CaptureFixture, argv: List[str], execute: List[str]) -> None:  # type: ignore[type-arg]
-    code, said = run(ready, capsys, *argv)
+def test_steps_in_order(ready: FakeHost, capfd: pytest.CaptureFixture, argv: List[str], execute: List[str]) -> None:  # type: ignore[type-arg]
+    code, said = run(ready, capfd, *argv)
     assert ready.calls() == [["sync"], ["umount", "-a", "-r", "-t", runtime.NOT_UNMOUNTED], execute]
     assert code == runtime.WENT_COLD
     assert said.startswith("kexec-initd: reboot goes through firmware: ")
 
 
-def test_hooks_run_first_in_order_of_their_names(ready: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_hooks_run_first_in_order_of_their_names(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
     for name in ("20-b", "10-a", "ignored.dpkg-old", ".hidden"):
         ready.program(name, directory=runtime.HOOKS)
-    run(ready, capsys)
+    run(ready, capfd)
     assert ready.names() == ["10-a", "20-b", "sync", "umount", "kexec"]
 
 
-def test_a_failing_hook_means_cold(ready: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_a_failing_hook_means_cold(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
     ready.program("10-a", "echo no card >&2; exit 1", directory=runtime.HOOKS)
-    code, said = run(ready, capsys)
+    code, said = run(ready, capfd)
     assert (code, ready.names()) == (runtime.WENT_COLD, ["10-a"])
     assert "10-a failed with exit code 1: no card" in said
 
 
-def test_a_hook_that_others_may_write_is_left_out_and_named(ready: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_a_hook_that_others_may_write_is_left_out_and_named(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
     ready.program("10-a", directory=runtime.HOOKS).chmod(0o777)
-    said = run(ready, capsys)[1]
+    said = run(ready, capfd)[1]
     assert "10-a left out: can be written by others" in said
     assert "10-a" not in ready.names()
 
 
-def test_a_dangling_hook_means_cold(ready: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_a_dangling_hook_means_cold(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
     ready.program("20-b", directory=runtime.HOOKS)
     (ready.root / runtime.HOOKS / "10-a").symlink_to("nowhere")
-    assert run(ready, capsys)[0] == runtime.WENT_COLD
+    assert run(ready, capfd)[0] == runtime.WENT_COLD
     assert ready.calls() == []
 
 
@@ -77,15 +78,15 @@ def test_the_whole_has_a_limit_too(ready: FakeHost) -> None:
     assert "kexec" not in ready.names()
 
 
-def test_umount_that_fails_is_no_evidence(ready: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_umount_that_fails_is_no_evidence(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
     ready.program("umount", "exit 32")
-    run(ready, capsys)
+    run(ready, capfd)
     assert ready.names() == ["sync", "umount", "kexec"]
 
 
-def test_a_writable_file_system_means_cold(ready: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_a_writable_file_system_means_cold(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
     ready.write("proc/mounts", "/dev/vda1 / ext4 ro 0 0\n/dev/vdb1 /srv ext4 rw,noatime 0 0\n")
-    code, said = run(ready, capsys)
+    code, said = run(ready, capfd)
     assert (code, ready.names()) == (runtime.WENT_COLD, ["sync", "umount", "umount"])
     assert "/dev/vdb1 on /srv is still writable" in said
 
@@ -93,14 +94,14 @@ def test_a_writable_file_system_means_cold(ready: FakeHost, capsys: pytest.Captu
 @pytest.mark.parametrize(
     "missing", ["sbin/kexec", "sbin/sync", "sbin/umount", "sys/kernel/kexec_loaded", "proc/mounts"]
 )
-def test_something_missing_means_cold(ready: FakeHost, capsys: pytest.CaptureFixture, missing: str) -> None:  # type: ignore[type-arg]
+def test_something_missing_means_cold(ready: FakeHost, capfd: pytest.CaptureFixture, missing: str) -> None:  # type: ignore[type-arg]
     (ready.root / missing).unlink()
-    assert run(ready, capsys)[0] == runtime.WENT_COLD
+    assert run(ready, capfd)[0] == runtime.WENT_COLD
     assert "kexec" not in ready.names()
 
 
-def test_nothing_loaded_means_cold(fake: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
-    code, said = run(fake, capsys)
+def test_nothing_loaded_means_cold(fake: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+    code, said = run(fake, capfd)
     assert (code, fake.calls()) == (runtime.WENT_COLD, [])
     assert "no kernel is loaded" in said
 
@@ -128,11 +129,34 @@ def no_proc(root: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [no_runlevel, runlevel_2, container, chroot, no_proc])
-def test_refuses_outside_a_shutdown(ready: FakeHost, capsys: pytest.CaptureFixture, spoil) -> None:  # type: ignore[no-untyped-def,type-arg]
+def test_refuses_outside_a_shutdown(ready: FakeHost, capfd: pytest.CaptureFixture, spoil) -> None:  # type: ignore[no-untyped-def,type-arg]
     spoil(ready.root)
-    code, said = run(ready, capsys)
+    code, said = run(ready, capfd)
     assert (code, ready.calls()) == (3, [])
     assert said.startswith("kexec-initd: refused: ")
+
+
+@pytest.mark.parametrize("cut", [b"", b"\1", None])
+def test_what_init_has_told_the_script_will_do_where_its_record_is_gone(
+    ready: FakeHost, monkeypatch: pytest.MonkeyPatch, cut: Optional[bytes]
+) -> None:
+    utmp = ready.root / "run/utmp"
+    utmp.unlink()
+    if cut is not None:
+        utmp.write_bytes(cut)
+    monkeypatch.setenv("RUNLEVEL", "6")
+    assert (runtime.main([], ready.root), ready.names()[-1]) == (runtime.WENT_COLD, "kexec")
+
+
+def test_where_init_and_its_record_do_not_agree_it_refuses(
+    ready: FakeHost,
+    capfd: pytest.CaptureFixture,  # type: ignore[type-arg]
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RUNLEVEL", "2")
+    code, said = run(ready, capfd)
+    assert (code, ready.calls()) == (3, [])
+    assert "refused: the runlevel is 2 or 6, not 6" in said
 
 
 def test_this_machine_is_safe_from_the_tests() -> None:
@@ -149,10 +173,10 @@ def with_modules(fake: FakeHost, *loaded: str) -> None:
     fake.program("modprobe", 'grep -v "^$2 " {0} >{0}.new; cat {0}.new >{0}'.format(modules))
 
 
-def test_modules_are_removed_in_their_order_after_the_hooks(ready: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_modules_are_removed_in_their_order_after_the_hooks(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
     with_modules(ready, "nvidia", "nvidia_drm", "other")
     ready.program("10-a", directory=runtime.HOOKS)
-    run(ready, capsys, "--", " nvidia_drm absent  nvidia")
+    run(ready, capfd, "--", " nvidia_drm absent  nvidia")
     assert ready.calls()[:4] == [["10-a"], ["modprobe", "-r", "nvidia_drm"], ["modprobe", "-r", "nvidia"], ["sync"]]
 
 
@@ -164,10 +188,10 @@ def test_modules_are_removed_in_their_order_after_the_hooks(ready: FakeHost, cap
         ("a;b", "REMOVE_MODULES names no module: a;b"),
     ],
 )
-def test_a_module_that_stays_means_cold(ready: FakeHost, capsys: pytest.CaptureFixture, word: str, reason: str) -> None:  # type: ignore[type-arg]
+def test_a_module_that_stays_means_cold(ready: FakeHost, capfd: pytest.CaptureFixture, word: str, reason: str) -> None:  # type: ignore[type-arg]
     with_modules(ready, "nvidia_drm")
     ready.program("modprobe", "exit 0")
-    code, said = run(ready, capsys, "--", word)
+    code, said = run(ready, capfd, "--", word)
     assert code == runtime.WENT_COLD and reason in said
     assert "kexec" not in ready.names()
 
@@ -177,15 +201,14 @@ DEAD = "srv:/x /mnt/a\\040b nfs4 rw 0 0\nme /mnt/f fuse.sshfs rw 0 0\n/dev/vdb /
 
 def test_what_a_dead_server_holds_up_is_detached_and_the_rest_tried_again(
     ready: FakeHost,
-    capsys: pytest.CaptureFixture,  # type: ignore[type-arg]
+    capfd: pytest.CaptureFixture,  # type: ignore[type-arg]
 ) -> None:
     ready.write("proc/mounts", DEAD)
     ready.program("losetup")
     mounts = str(ready.root / "proc/mounts")
-    ready.program(
-        "umount", "case $1 in -l) : >>{0}.detached ;; -a) [ ! -e {0}.detached ] || echo >{0} ;; esac".format(mounts)
-    )
-    code, said = run(ready, capsys)
+    detaches = "case $1 in -l) : >>{0}.detached ;; -a) [ ! -e {0}.detached ] || echo / / ext4 ro >{0} ;; esac"
+    ready.program("umount", detaches.format(mounts))
+    code, said = run(ready, capfd)
     every = ["umount", "-a", "-r", "-t", runtime.NOT_UNMOUNTED]
     assert ready.calls() == [
         ["sync"], every, ["umount", "-l", "/mnt/f"], ["umount", "-l", "/mnt/a b"], ["losetup", "-D"], every, ["kexec", "-e"],
@@ -193,9 +216,9 @@ def test_what_a_dead_server_holds_up_is_detached_and_the_rest_tried_again(
     assert "still writable" not in said
 
 
-def test_a_disk_that_stays_writable_is_never_detached(ready: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_a_disk_that_stays_writable_is_never_detached(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
     ready.write("proc/mounts", DEAD)
-    said = run(ready, capsys)[1]
+    said = run(ready, capfd)[1]
     assert "/dev/vdb on /mnt/b is still writable" in said
     assert ["umount", "-l", "/mnt/b"] not in ready.calls()
     assert "kexec" not in ready.names()
