@@ -62,7 +62,11 @@ class Console:
         """Type `line` and Enter."""
         if len(line) > LINE_MAX:
             raise ValueError("the guest's terminal takes no line longer than 4095 characters")
-        self.spawn.send(line + "\n")
+        self.type(line + "\n")
+
+    def type(self, keys: str) -> None:
+        """Type `keys` as they are."""
+        self.spawn.send(keys)
 
     def greet(self, limit: float) -> None:
         """Bring a fresh login shell (or one that has just been restored) to the known prompt, without an echo."""

@@ -1,8 +1,9 @@
-"""The last script of the shutdown is gone, broken or hangs: the dead-man resets the machine, file systems clean."""
+"""The last script of the shutdown is gone, broken or hangs, or nobody can say a word: the dead-man resets the machine, clean."""
 
 import pytest
 
 from tests.vm.conftest import StartMachine
+from tests.vm.deaf import UNHEARD_LIMIT, assert_reboots_unheard
 from tests.vm.evidence import assert_came_cold, gather
 from tests.vm.qemu import EndReason, Machine
 from tests.vm.snapshot import Snapshot
@@ -20,7 +21,6 @@ HARM = {
     "killed-in-its-midst": (f"sed -i 's/^do_stop () {{/&\\nkill -9 $$/' {SCRIPT}", "it has come to an end without one"),
     "open-quote": (f"sed -i '2i \"' {SCRIPT}", "it has come to an end without one"),
 }
-SMOKE = "hanging"
 
 
 def wait_reset(machine: Machine) -> EndReason:
@@ -29,12 +29,13 @@ def wait_reset(machine: Machine) -> EndReason:
     return machine.wait_end() if end is EndReason.STRANDED else end
 
 
-@pytest.mark.parametrize("name", [name if name == SMOKE else pytest.param(name, marks=pytest.mark.full) for name in HARM])
+@pytest.mark.full
+@pytest.mark.parametrize("name", HARM)
 def test_the_dead_man_resets_what_does_not_end(preloaded: Snapshot, start: StartMachine, name: str) -> None:
     harm, reason = HARM[name]
     machine = start(preloaded.setup())
     # Long enough for any shutdown of this guest under emulation.
-    limit = 40 if name == SMOKE else 600
+    limit = 40 if name == "hanging" else 600
     machine.check(f"echo SHUTDOWN_LIMIT={limit} >>/etc/default/kexec-initd; {harm}")
     before = gather(machine)
     machine.send("reboot")
@@ -43,3 +44,10 @@ def test_the_dead_man_resets_what_does_not_end(preloaded: Snapshot, start: Start
     machine.restart()
     machine.wait_login()
     assert_came_cold(before, gather(machine))
+
+
+@pytest.mark.parametrize("stop", ["unread", pytest.param("xoff", marks=pytest.mark.full)])
+def test_a_console_that_takes_no_output_holds_no_reboot_up(preloaded: Snapshot, start: StartMachine, stop: str) -> None:
+    machine = start(preloaded.setup())
+    machine.check(f"echo SHUTDOWN_LIMIT={UNHEARD_LIMIT} >>/etc/default/kexec-initd")
+    assert_reboots_unheard(machine, stop)

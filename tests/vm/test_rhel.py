@@ -8,6 +8,7 @@ import pytest
 
 from tests.vm import rhel
 from tests.vm.conftest import StartMachine
+from tests.vm.deaf import STOPS, UNHEARD_LIMIT, assert_reboots_unheard
 from tests.vm.evidence import Boot, assert_came_cold, assert_clean, gather
 from tests.vm.qemu import EndReason, Machine
 from tests.vm.reboots import assert_goes_cold, reboot_by_kexec, reboot_cold
@@ -64,6 +65,13 @@ def wait_for_preload(machine: Machine) -> None:
     assert machine.check("cat /sys/kernel/kexec_loaded") == "1"
 
 
+def assert_nothing_gets_loaded(machine: Machine) -> None:
+    """Fail if a kernel is loaded, or a load that could still end in one runs on."""
+    over = "for i in $(seq 90); do pgrep -f kexec >/dev/null || exit 0; sleep 1; done; pgrep -af kexec; exit 1"
+    machine.check(f"({over})", limit=180)
+    assert machine.check("cat /sys/kernel/kexec_loaded") == "0"
+
+
 @pytest.mark.parametrize("release", rhel.SHAPES)
 def test_installed_upgraded_and_removed(
     start: StartMachine, rpm: Path, newer_rpm: Path, tmp_path: Path, release: int
@@ -82,14 +90,35 @@ def test_installed_upgraded_and_removed(
     machine.check(f"rpm -U /root/{newer_rpm.name}", limit=300)
     assert machine.check("kexec-initd --version") != version
     reboot_with_token_first(machine)
-    wait_for_preload(machine)
 
+    # in the first seconds after the login: the preload of this boot is under way
     machine.check("rpm -e kexec-initd", limit=300)
-    assert machine.check("cat /sys/kernel/kexec_loaded") == "0"
     assert machine.check("rpm -V initscripts") == ""
     machine.check(LIST + " >/root/after", limit=300)
     assert machine.run("diff /root/before /root/after").output == ""
+    assert_nothing_gets_loaded(machine)
     reboot_quietly_cold(machine)
+
+
+# How far the preload of a boot is when the package is removed: waiting for the boot to settle, asking, loading.
+UNDER_WAY = {
+    "at-once": "true",
+    "begun": "for i in $(seq 300); do pgrep -f 'initd.* preload$' && exit 0; sleep 0.1; done; exit 1",
+    "loading": "for i in $(seq 3000); do pgrep -x kexec && exit 0; sleep 0.02; done; exit 1",
+}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("release", rhel.SHAPES)
+@pytest.mark.parametrize("moment", UNDER_WAY)
+def test_removal_leaves_nothing_loaded_by_a_preload_under_way(
+    start: StartMachine, rpm: Path, release: int, moment: str
+) -> None:
+    machine = start(preloaded(release, rpm).setup())
+    machine.check(f"kexec -u; rm -rf {STATE}; /etc/init.d/kexec-initd preload")
+    machine.check(f"({UNDER_WAY[moment]})", limit=180)
+    machine.check("rpm -e kexec-initd", limit=300)
+    assert_nothing_gets_loaded(machine)
 
 
 @pytest.mark.parametrize("release", ONE_SHAPE)
@@ -98,7 +127,7 @@ def test_off_is_off_with_a_kernel_loaded(
     start: StartMachine, rpm: Path, release: int, command: str, end: EndReason
 ) -> None:
     machine = start(preloaded(release, rpm).setup())
-    # without the file `halt` powers off, too
+    # without the file `halt` of 4 powers off, too
     machine.check("touch /halt" if command == "halt" else "true")
     assert machine.check("cat /sys/kernel/kexec_loaded") == "1"
     machine.send(command)
@@ -127,6 +156,12 @@ FAULTS = {
     ),
     "cold-once": Fault("touch /no-kexec-reboot", "asked for by /no-kexec-reboot", extra=True),
     "unloaded-by-hand": Fault("kexec -u", extra=True),
+    "never-called": Fault("rm /var/lock/subsys/kexec-initd", "the early shutdown step left no decision", extra=True),
+    "unload-does-nothing": Fault(
+        "mv /usr/sbin/kexec /usr/sbin/kexec.bin && printf '%s\\n' '#!/bin/sh' 'case \" $* \" in *\" -u \"*) exit 0 ;; esac'"
+        " 'exec /usr/sbin/kexec.bin \"$@\"' >/usr/sbin/kexec && chmod 755 /usr/sbin/kexec && touch /no-kexec-reboot",
+        "asked for by /no-kexec-reboot", extra=True,
+    ),
     "no-python": Fault("rm /usr/bin/python3*", extra=True),
     "no-python-nothing-loaded": Fault("kexec -u; rm /usr/bin/python3*", "nothing fit is loaded", extra=True),
 }
@@ -152,19 +187,43 @@ def test_with_a_fault_it_comes_back(start: StartMachine, rpm: Path, release: int
         assert_goes_cold(machine, fault.reason)
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("release", rhel.SHAPES)
-def test_a_halt_that_hangs_behind_its_killall5_is_ended(start: StartMachine, rpm: Path, release: int) -> None:
-    machine = start(preloaded(release, rpm).setup())
-    machine.check("sed -i 's/^kill_processes$/kill_processes; sleep 1000/' /etc/rc.d/init.d/halt")
-    assert machine.check("grep -c '^kill_processes; sleep 1000$' /etc/rc.d/init.d/halt") == "1"
-    machine.check("echo SHUTDOWN_LIMIT=40 >>/etc/sysconfig/kexec-initd")
+def assert_a_hang_is_ended(machine: Machine, line: str) -> None:
+    """Let halt hang behind its `line`, a pattern; fail unless the guest is reset and comes back, clean."""
+    halt = "/etc/rc.d/init.d/halt"
+    machine.check(f"sed -i '{line}a sleep 1000' {halt}; echo SHUTDOWN_LIMIT=40 >>/etc/sysconfig/kexec-initd")
+    assert machine.check(f"grep -c '^sleep 1000$' {halt}") == "1"
     machine.send("reboot")
     assert machine.wait_end() is EndReason.RESET
     assert "the shutdown did not lead to a reboot, it takes longer than 40 s" in machine.log_text()
     machine.restart()
     machine.wait_login()
     assert_clean(gather(machine))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("release", rhel.SHAPES)
+def test_a_halt_that_hangs_behind_its_killall5_is_ended(start: StartMachine, rpm: Path, release: int) -> None:
+    assert_a_hang_is_ended(start(preloaded(release, rpm).setup()), "/killall5 -9$/")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("release", rhel.SHAPES)
+def test_a_halt_that_hangs_when_proc_is_read_only_is_ended(start: StartMachine, rpm: Path, release: int) -> None:
+    machine = start(preloaded(release, rpm).setup())
+    # 4 has its last step behind that, from which it would not come back
+    machine.check("touch /no-kexec-reboot")
+    assert_a_hang_is_ended(machine, "/^remount_read_only$/")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("release", rhel.SHAPES)
+@pytest.mark.parametrize("stop", STOPS)
+def test_a_console_that_takes_no_output_holds_no_reboot_up(
+    start: StartMachine, rpm: Path, release: int, stop: str
+) -> None:
+    machine = start(preloaded(release, rpm).setup())
+    machine.check(f"echo SHUTDOWN_LIMIT={UNHEARD_LIMIT} >>/etc/sysconfig/kexec-initd")
+    assert_reboots_unheard(machine, stop)
 
 
 @pytest.mark.parametrize("release", ONE_SHAPE)
