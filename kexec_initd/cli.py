@@ -30,7 +30,7 @@ from kexec_initd import (
 from kexec_initd.assessment import assess
 from kexec_initd.bootloader import BootEntry, listing, target
 from kexec_initd.bootloader.menu import find_menu
-from kexec_initd.encoding import arguments, decode, escape_output, name_of
+from kexec_initd.encoding import decode, escape_output, name_of, read_arguments
 from kexec_initd.errors import Error, Refused, UsageError, one_line, tell
 from kexec_initd.host import Host, gather
 from kexec_initd.integration.manifest import is_installed
@@ -75,7 +75,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def run(argv: Optional[Sequence[str]]) -> Tuple[int, str]:
     """Run the command line; return its exit code, and the error."""
     try:
-        args = make_parser().parse_args(arguments() if argv is None else argv)
+        args = make_parser().parse_args(read_arguments() if argv is None else argv)
         host = gather(root_directory(getattr(args, "root", "/")))
         args.run(args, host)
     except SystemExit:  # --help and --version

@@ -33,7 +33,7 @@ def list_names(directory: Name) -> List[str]:
     return [decode(name) for name in os.listdir(name_of(directory))]
 
 
-def arguments() -> List[str]:
+def read_arguments() -> List[str]:
     """Return what the command was called with."""
     return [decode(os.fsencode(text)) for text in sys.argv[1:]]
 

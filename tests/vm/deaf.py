@@ -13,7 +13,7 @@ FLOOD = "setsid sh -c '(trap \"\" HUP; while :; do yes >/dev/console; done) >/de
 FULL_AFTER = 5.0
 XOFF = "\x13"
 # What the test sets as SHUTDOWN_LIMIT, and how long the three steps of a reset through sysrq may take after it.
-UNHEARD_LIMIT = 60
+UNHEARD_LIMIT = 40
 RESET_TAKES = 40.0
 # Either the guest's terminal has been told to stop, or nobody takes from its serial port what comes: the harness does not
 # read, so that QEMU's socket fills up and the port never gets ready again.
