@@ -19,7 +19,7 @@ from kexec_initd.ways import check_path, locate
 
 VERSION = 1
 PATH = "{}/{}".format(STATE_DIR, Lasting.MANIFEST.value)
-STANDALONE = STATE_DIR + "/manifest"
+STANDALONE = "{}/manifest".format(STATE_DIR)  # of install.sh: plain shell reads it, here it is only looked for
 FIELDS = {"version", "state", "directories", "changes"}
 STAGED = ".kexec-initd-*"  # as files.write_atomic names them
 DAMAGED_HINT = "restore it from a backup, or remove it and run this again, which then looks for what is ours"
