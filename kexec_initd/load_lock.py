@@ -32,20 +32,19 @@ def lock_to_load(root: Path) -> Iterator[None]:
         if find_runlevel(root) not in IN_SHUTDOWN:
             for file in (Volatile.STOPPING, Volatile.DECISION):  # of a shutdown that was called off
                 state.remove(root, file)
-        _refuse_closed(root, state.is_there(root, Volatile.STOPPING))
+        _refuse_closed(root, Volatile.STOPPING)
         yield
         try:
-            _refuse_closed(root, state.is_there(root, Volatile.DECISION))
+            _refuse_closed(root, Volatile.DECISION)
         except Refused:
             loading.drop(root)
             raise
 
 
-def _refuse_closed(root: Path, too_late: bool) -> None:
-    if state.is_there(root, Volatile.REMOVED):
-        raise Refused("nothing is loaded: kexec-initd was removed")
-    if too_late:
-        raise Refused("nothing is loaded: the machine is shutting down")
+def _refuse_closed(root: Path, too_late: Volatile) -> None:
+    for file, why in ((Volatile.REMOVED, "kexec-initd was removed"), (too_late, "the machine is shutting down")):
+        if state.is_there(root, file):
+            raise Refused("nothing is loaded: {} ({} is there)".format(why, state.path_of(root, file)))
 
 
 @contextlib.contextmanager

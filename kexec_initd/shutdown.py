@@ -121,6 +121,7 @@ def prepare(host: Host, settings: Settings) -> Decision:
             decision = _withdraw(host.root)
     except (Error, OSError):
         consuming.restore(host.root, changes)
+        _unload(host.root)
         raise
     if not decision.kexec:
         _unload(host.root)

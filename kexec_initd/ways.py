@@ -80,6 +80,8 @@ def _walk(root: Path, parts: Sequence[str], follow: bool, visit: Callable[[Path]
 def _read_link(path: Path) -> Optional[str]:
     try:
         return decode(os.readlink(name_of(path)))
+    except ValueError:  # a NUL in a name, as of a kernel that some file claims to run
+        return None
     except OSError as error:
         if error.errno in NO_LINK:
             return None

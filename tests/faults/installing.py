@@ -218,6 +218,6 @@ FAULTS = (
         "works, or cold",
         {},
         tests(TRANSACTION, "a_manifest_of_another_version_is_refused", "a_plan_that_no_longer_fits_is_not_carried_out")
-        + tests("unit/test_settings.py", "what_is_not_understood_changes_nothing_and_is_named_with_its_line"),
+        + tests("unit/test_settings.py", "a_line_that_is_not_understood_means_no_kexec_with_its_number"),
     ),
 )

@@ -90,7 +90,7 @@ def test_a_link_to_a_directory_of_roots_is_followed(fake: FakeHost, place: Path)
 @pytest.mark.parametrize("case", MEANT)
 def test_a_doubt_before_the_jump_means_cold_early_and_late(
     fake: FakeHost,
-    capsys: pytest.CaptureFixture,  # type: ignore[type-arg]
+    capfd: pytest.CaptureFixture,  # type: ignore[type-arg]
     case: str,
 ) -> None:
     if case in ("of another user",) and os.geteuid() != 0:
@@ -102,7 +102,7 @@ def test_a_doubt_before_the_jump_means_cold_early_and_late(
     decision = assess(gather(fake.root), Settings()).decision
     assert (decision.kexec, decision.code) == (False, Code.HOOKS) and "is left out: " in decision.reason
     assert (runtime.main([], fake.root), fake.calls()) == (runtime.WENT_COLD, [])
-    assert "is left out: " in capsys.readouterr().out
+    assert "is left out: " in capfd.readouterr().out
 
 
 def test_a_doubt_about_an_arrival_is_told_once_and_the_others_judge(fake: FakeHost) -> None:

@@ -176,8 +176,9 @@ def test_each_file_that_is_read_is_among_them(
     def watched(function: Callable[..., Any]) -> Callable[..., Any]:
         def call(path: Any, *args: Any, **options: Any) -> Any:
             found = function(path, *args, **options)
-            if str(path).startswith(str(host.root) + "/") and os.path.isfile(str(path)):
-                seen.add(os.path.relpath(str(path), str(host.root)))
+            name = path if isinstance(path, int) else os.fsdecode(path)
+            if isinstance(name, str) and name.startswith(str(host.root) + "/") and os.path.isfile(name):
+                seen.add(os.path.relpath(name, str(host.root)))
             return found
 
         return call

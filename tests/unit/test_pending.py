@@ -241,7 +241,7 @@ def test_where_the_environments_are_is_read_from_their_configuration(tmp_path: P
 
 def test_a_damaged_environment_counts_for_nothing_with_its_loader(tmp_path: Path) -> None:
     (tmp_path / "boot/grub").mkdir(parents=True)
-    (tmp_path / "boot/grub/grubenv").write_bytes(grubenv({"upgrade_available": "1"})[:-1])
+    (tmp_path / "boot/grub/grubenv").write_bytes(b"?" + grubenv({"upgrade_available": "1"})[1:])
     data = bytearray(u_boot({"upgrade_available": "1"}))
     data[9] ^= 1
     (tmp_path / "boot/uboot.env").write_bytes(bytes(data))

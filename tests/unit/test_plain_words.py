@@ -222,7 +222,7 @@ def test_warnings_are_on_standard_error_where_packages_show_them(
     tmp_path: Path, verb: str, capsys: "pytest.CaptureFixture[str]"
 ) -> None:
     root = make_tree(tmp_path / "root")
-    put(root / "etc/rc.local", b"#!/bin/sh\nexit 0\nfoo\n")
+    put(root / "etc/rc.local", b"#!/usr/bin/perl\nexit 0;\n" if verb == "install" else b"#!/bin/sh\nexit 0\n")
     if verb == "uninstall":
         execute(plan_install(gather(root)))
         put(root / "etc/rc.local", b"#!/bin/sh\n# BEGIN kexec-initd\n")

@@ -75,10 +75,9 @@ TEXT = st.one_of(st.none(), st.text(min_size=1))
 PENDING = st.one_of(st.none(), st.tuples(st.sampled_from([Code.FIRMWARE, Code.UPDATE]), st.text(min_size=1)))
 
 
-FACTS = st.builds(
-    Facts, st.booleans(), TEXT, TEXT, st.booleans(), TEXT, TEXT, st.booleans(), PENDING, TEXT, st.text(min_size=1), TEXT,
-    TEXT, TEXT, TEXT, TEXT,
-)  # fmt: skip
+FLAGS = {name: st.booleans() for name in ("cold_once", "chroot", "loaded_by_hand")}
+OTHERS = {name: TEXT for name in Facts._fields if name not in (*FLAGS, "pending", "target")}
+FACTS = st.builds(Facts, pending=PENDING, target=st.text(min_size=1), **FLAGS, **OTHERS)
 
 
 @given(FACTS)
@@ -88,7 +87,7 @@ def test_kexec_only_when_nothing_speaks_against_it(facts: Facts) -> None:
         facts.cold_once
         or facts.chroot
         or any(text is not None for text in (facts.switched_off, facts.container, facts.platform, facts.unsupported))
-        or facts.incomplete is not None
+        or any(text is not None for text in (facts.settings, facts.hooks, facts.incomplete, facts.init))
     )
     unfit = any(
         text is not None

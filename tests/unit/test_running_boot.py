@@ -17,13 +17,16 @@ from tests.unit.fake_host import FakeHost, with_kernel
 A = Attempt("aaaa", 1000, "0000000a", "6.1.0-test")
 UNDER_WAY = Record("0", 1, 5, 1_600_000_000, Last(Outcome.UNDER_WAY, A))
 BY_KEXEC = "proc/sys/kernel/bootloader_type"
-LINE = "BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro"
+KERNEL = "/boot/vmlinuz-6.1.0-test"
+LINE = "BOOT_IMAGE=" + KERNEL + " root=/dev/vda1 ro"
+MENU = "menuentry Linux {{ linux {} root=/dev/vda1 ro\n initrd /boot/initrd.img-6.1.0-test\n}}\n".format(KERNEL)
 
 
 @pytest.fixture
 def ready(fake: FakeHost) -> FakeHost:
     (fake.root / "var/lib/kexec-initd").mkdir(parents=True)
     fake.write(BY_KEXEC, "114\n")
+    fake.write("boot/grub/grub.cfg", MENU)
     return with_kernel(fake)
 
 

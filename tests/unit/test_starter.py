@@ -137,6 +137,7 @@ def test_the_same_directory_on_another_partition_in_front_is_another_loader(tmp_
 def test_the_stub_of_fedora_searches_on_the_disk_of_its_root(tmp_path: Path) -> None:
     files = dict(SHARED, **firmware({1: option("Fedora", PROGRAM.format("fedora"))}, [1], 1))
     files["boot/efi/EFI/fedora/grubx64.efi"] = ""
+    files["etc/os-release"] = "ID=fedora\n"
     files["boot/grub/grub.cfg"] = "search --no-floppy --fs-uuid --set=root aa\n" + grub("6.1-old")
     files["boot/efi/EFI/fedora/grub.cfg"] = (
         "search --no-floppy --root-dev-only --fs-uuid --set=dev aa\nset prefix=($dev)/boot/grub\n"
@@ -317,7 +318,7 @@ def test_the_boot_leaves_the_record_and_the_shutdown_uses_it(fake: FakeHost) -> 
 
 def test_a_load_by_hand_leaves_the_record_for_the_system_that_it_starts(fake: FakeHost) -> None:
     with_kernel(fake)
-    write(fake.root, {"boot/grub/menu.lst": legacy("6.1.0-test"), "boot/grub/stage2": "", NUMBER: "113\n"})
+    write(fake.root, {"boot/grub/menu.lst": legacy("6.1.0-test").replace(ROOT, "root=/dev/vda1 ro"), "boot/grub/stage2": "", NUMBER: "113\n"})
     entry = find_target(fake.root).entry
     assert entry is not None
     load_entry(gather(fake.root), Settings(), entry)

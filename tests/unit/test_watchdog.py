@@ -223,22 +223,22 @@ def test_a_device_that_is_gone_is_an_error(watched: FakeHost) -> None:
         watchdog.take_over(watched.root)
 
 
-def test_the_last_step_starts_it_and_does_not_stop_it(watched: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_the_last_step_starts_it_and_does_not_stop_it(watched: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
     make_ready(watched)
     watched.write("dev/watchdog0", "")
     watched.write("sys/kernel/kexec_loaded", "1\n")
     watched.program("kexec", "cat {}/dev/watchdog0; exit 1".format(watched.root))
     assert runtime.main([], watched.root) == runtime.WENT_COLD
-    assert "kexec-initd: watchdog0 watches the jump\n" in capsys.readouterr().out
+    assert "kexec-initd: watchdog0 watches the jump\n" in capfd.readouterr().out
     assert read(watched, "dev/watchdog0") == ""
 
 
-def test_one_that_cannot_be_started_means_cold(watched: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_one_that_cannot_be_started_means_cold(watched: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
     make_ready(watched)
     watched.write("sys/kernel/kexec_loaded", "1\n")
     (watched.root / "dev/watchdog0").unlink()
     assert runtime.main([], watched.root) == runtime.WENT_COLD
-    assert "goes through firmware: watchdog0 cannot be started: No such file" in capsys.readouterr().out
+    assert "goes through firmware: watchdog0 cannot be started: No such file" in capfd.readouterr().out
     assert "kexec" not in watched.names()
 
 
