@@ -66,7 +66,7 @@ def check(root: Path, menu: Menu, known: str) -> None:
     for offered in menu.offered:
         assert (offered.entry is None) != (offered.obstacle is None)
         if offered.entry is not None and menu.loader != "grub2":  # its script makes words: test_mutations_grub2
-            words = [source_of(word, menu.loader) for word in offered.entry.cmdline.split()]
+            words = [source_of(word) for word in offered.entry.cmdline.split()]
             assert all(word in known for word in words), offered.entry.cmdline
             for path in (offered.entry.kernel, *offered.entry.initrds):
                 assert path.is_absolute()

@@ -10,6 +10,6 @@ def with_efi_paths(text: str) -> str:
     return text + "\n" + re.sub(r"[/\\]+", r"\\", text)
 
 
-def source_of(word: str, loader: str) -> str:
+def source_of(word: str) -> str:
     """Return what of a word must stand in the input: of an added initrd= the path, before which a slash may be added."""
-    return word[len(ADDED) :] if loader == "systemd-boot" and word.startswith(ADDED) else word
+    return word[len(ADDED) :] if word.startswith(ADDED) else word

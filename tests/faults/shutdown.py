@@ -64,7 +64,11 @@ FAULTS = (
             "settings-of-10-megabytes": cold(LARGE.format("/etc/default/kexec-initd"), "kexec-initd"),
         },
         tests("scripts/test_last_step.py", "default_halt_is_read_and_never_run")
-        + tests("unit/test_settings.py", "a_line_that_is_not_understood_means_no_kexec_with_its_number", "any_text_gives_settings"),
+        + tests(
+            "unit/test_settings.py",
+            "a_line_that_is_not_understood_means_no_kexec_with_its_number",
+            "any_text_gives_settings",
+        ),
     ),
     Fault(
         31,

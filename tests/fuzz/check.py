@@ -131,7 +131,7 @@ def check(root: Path, menu: Menu, one: Input) -> None:
                 raise Finding("{!r} is no file of the host".format(str(path)))
         for word in offered.entry.cmdline.split():
             by_grub = menu.loader == "grub2"
-            source = _without_quoting(word) if by_grub else source_of(word, menu.loader)
+            source = _without_quoting(word) if by_grub else source_of(word)
             if not known.has(source, PIECES if by_grub else 1):
                 raise Finding("{!r} of {!r} is not in the input".format(word, offered.entry.cmdline))
 

@@ -318,7 +318,14 @@ def test_the_boot_leaves_the_record_and_the_shutdown_uses_it(fake: FakeHost) -> 
 
 def test_a_load_by_hand_leaves_the_record_for_the_system_that_it_starts(fake: FakeHost) -> None:
     with_kernel(fake)
-    write(fake.root, {"boot/grub/menu.lst": legacy("6.1.0-test").replace(ROOT, "root=/dev/vda1 ro"), "boot/grub/stage2": "", NUMBER: "113\n"})
+    write(
+        fake.root,
+        {
+            "boot/grub/menu.lst": legacy("6.1.0-test").replace(ROOT, "root=/dev/vda1 ro"),
+            "boot/grub/stage2": "",
+            NUMBER: "113\n",
+        },
+    )
     entry = find_target(fake.root).entry
     assert entry is not None
     load_entry(gather(fake.root), Settings(), entry)

@@ -332,7 +332,11 @@ VERBS: Dict[str, Verb] = {
         BEGINS | {Lasting.WATCHDOG},
     ),
     "power-off": Verb(Site.go_off, {Volatile.LOCK: UNLOCKABLE, Lasting.ATTEMPTS: ANYTHING}, {Lasting.ATTEMPTS}),
-    "prepare": Verb(lambda site: site.call("prepare"), {Volatile.DECISION: FULL}, LOADS | BEGINS | {Volatile.DECISION, Volatile.BEFORE}),
+    "prepare": Verb(
+        lambda site: site.call("prepare"),
+        {Volatile.DECISION: FULL},
+        LOADS | BEGINS | {Volatile.DECISION, Volatile.BEFORE},
+    ),
     "uninstall --dry-run": Verb(
         lambda site: site.call("uninstall", "--dry-run", "--root", str(site.root)), {Lasting.MANIFEST: ANYTHING}
     ),
