@@ -76,7 +76,10 @@ heard () {
 		bounded "$@"
 		return
 	fi
-	bounded "$@" >"$printed" 2>&1
+	# A function that is heard may hear programs of its own.
+	printed=$printed.within
+	bounded "$@" >"${printed%.within}" 2>&1
+	printed=${printed%.within}
 	result_heard=$result
 	# What dd says of its work is nothing to hear.
 	bounded 4 dd if="$printed" of="$printed.begin" bs=2048 count=1 2>&-

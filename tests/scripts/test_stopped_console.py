@@ -197,6 +197,14 @@ def test_a_good_console_has_every_line_though_what_is_printed_is_kept_back(jail:
     ]
 
 
+@pytest.mark.parametrize("voice, order", [("", ["one", "two", "three"]), ("use_console\n", ["two", "one", "three"])])
+def test_what_is_heard_within_another_is_told_once_and_loses_nothing(jail: Jail, voice: str, order: List[str]) -> None:
+    lines = "outer () { echo one; heard 9 echo two; echo three; }\nheard 9 outer\n"
+    jail.write("etc/init.d/drive", jail.functions("kexec-initd") + voice + lines)
+    assert jail.run("drive").said.split("\n") == [*order, ""]
+    assert [path.name for path in (jail.root / DEBIAN).iterdir() if path.name.startswith("printed")] == []
+
+
 @pytest.mark.parametrize("verb", ["stop", "hooks"])
 def test_a_cold_reason_reaches_the_console_of_rhel(five: Jail, verb: str) -> None:
     """Though initlog(8) keeps what is printed by a script that succeeds."""
