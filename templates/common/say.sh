@@ -76,12 +76,17 @@ heard () {
 		bounded "$@"
 		return
 	fi
-	bounded "$@" >"$printed" 2>&1
+	# A function that is heard may hear programs of its own.
+	printed=$printed.within
+	bounded "$@" >"${printed%.within}" 2>&1
+	printed=${printed%.within}
 	result_heard=$result
-	bounded 4 dd if="$printed" of="$printed.begin" bs=2048 count=1
+	# What dd says of its work is nothing to hear.
+	bounded 4 dd if="$printed" of="$printed.begin" bs=2048 count=1 2>&-
 	while IFS= read -r uttered || [ -n "$uttered" ]; do
 		tell "$uttered"
 	done <"$printed.begin"
+	rm -f "$printed" "$printed.begin"
 	result=$result_heard
 	return "$result"
 }

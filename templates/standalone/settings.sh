@@ -225,7 +225,7 @@ take_parameters () {
 
 # Is $name no setting, nor what one may have been meant by? That differs by its case, or by a letter or two.
 is_foreign () {
-	upper=$(printf '%s' "$name" | tr a-z A-Z)
+	upper=$(printf '%s' "$name" | LC_ALL=C tr '[:lower:]' '[:upper:]')
 	for known in KEXEC PRELOAD PURGATORY_CHECKS GUARD_BOOTS SHUTDOWN_LIMIT REMOVE_MODULES MAX_KEXECS MAX_DAYS TRIAL \
 		FORCE_PLATFORM CHECK_ROUTE CHECK_SECONDS PANIC CMDLINE_APPEND CMDLINE_REMOVE WATCHDOG; do
 		case $upper in

@@ -67,6 +67,9 @@ def libraries(program: str) -> List[str]:
 class Jail:
     """The chroot below `root`; its programs log their calls."""
 
+    family = Family.DEBIAN
+    state = "run/kexec-initd"
+
     def __init__(self, root: Path, shell: str) -> None:
         self.root = root
         for directory in ("bin", "etc/init.d", "etc/default", "run", "proc", "sys/kernel", "dev", "tmp"):
@@ -115,10 +118,10 @@ class Jail:
 
     def settings(self, text: str, noted: bool = True) -> None:
         """Have these settings, and what plain shell needs of them written down, as after a load."""
-        self.write("etc/default/kexec-initd", text)
+        self.write(str(settings.path_for(self.root, self.family).relative_to(self.root)), text)
         if noted:
-            found = shell_settings.text_for(settings.read(self.root, Family.DEBIAN)[0])
-            self.write("run/kexec-initd/settings", sealing.double_lines(found).decode())
+            found = shell_settings.text_for(settings.read(self.root, self.family)[0])
+            self.write(self.state + "/settings", sealing.double_lines(found).decode())
 
     def functions(self, script: str) -> str:
         """Return the functions of /etc/init.d/`script`, without what calls them."""

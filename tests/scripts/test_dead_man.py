@@ -118,7 +118,7 @@ def read_only(trigger: Path) -> Path:
 
 
 def test_a_proc_that_is_made_read_only_later_is_reset_through(shutdown: Jail) -> None:
-    shutdown.write("etc/default/kexec-initd", "SHUTDOWN_LIMIT=40\n")
+    shutdown.settings("SHUTDOWN_LIMIT=40\n")
     shutdown.run("kexec-initd", "stop")
     time.sleep(0.2)
     kept = read_only(shutdown.root / "proc/sysrq-trigger")

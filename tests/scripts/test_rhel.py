@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kexec_initd.host import gather
+from kexec_initd.host import Family, gather
 from kexec_initd.integration.render import render_all
 from tests.scripts.jail import Jail
 from tests.unit.hook_files import MEANT
@@ -26,6 +26,7 @@ def put_scripts(jail: Jail, host: str) -> Jail:
     (jail.root / "etc/init.d").symlink_to("rc.d/init.d")
     jail.copy(shutil.which("ls") or "ls")
     jail.write(LOCK, "")
+    jail.family, jail.state = Family.RHEL, STATE
     jail.write(STATE + "/decision", "kexec\n")
     jail.fake("../usr/sbin/kexec-initd", "exit 1")
     return jail

@@ -55,7 +55,7 @@ def speaking_tools(jail: Jail) -> None:
 
 
 def speaking_modules(jail: Jail) -> None:
-    jail.write("etc/default/kexec-initd", "REMOVE_MODULES=nvidia\n")
+    jail.settings("REMOVE_MODULES=nvidia\n")
     jail.write("proc/modules", "nvidia 1 0 - Live 0x0\n")
     jail.fake("modprobe", LOUD + "; exit 1")
 
@@ -116,7 +116,7 @@ def unfit_state(jail: Jail) -> None:
 
 @pytest.mark.parametrize("harm", [loud_program, loud_unload, asked_for, unfit_state])
 def test_the_early_step_ends(early: Jail, stopped: Terminal, harm: Callable[[Jail], None]) -> None:  # noqa: F811
-    early.write("etc/default/kexec-initd", "SHUTDOWN_LIMIT=no\n")
+    early.settings("SHUTDOWN_LIMIT=no\n")
     early.write(DEBIAN + "/stamp", "another\n")
     harm(early)
     stopped.run(early, "kexec-initd", "stop")
@@ -124,7 +124,7 @@ def test_the_early_step_ends(early: Jail, stopped: Terminal, harm: Callable[[Jai
 
 
 def test_the_dead_man_resets(early: Jail, stopped: Terminal) -> None:  # noqa: F811
-    early.write("etc/default/kexec-initd", "SHUTDOWN_LIMIT=40\n")
+    early.settings("SHUTDOWN_LIMIT=40\n")
     early.write("bin/sleep", "#!/bin/sh\nexec real-sleep 0.05\n", 0o755)
     early.write("proc/self/stat", "{} (kexec-initd) S 1 1 {} 0 -1 4194304 0\n".format(2**22 + 1, os.getpid()))
     early.write("proc/uptime", "100.25 1.00\n")
@@ -142,7 +142,7 @@ def test_the_dead_man_resets(early: Jail, stopped: Terminal) -> None:  # noqa: F
 def five(jail: Jail) -> Jail:
     jail = put_scripts(jail, "rhel-5")
     jail.write("etc/kexec-initd/pre-jump.d/10-card", "#!/bin/sh\n" + LOUD + "\n", 0o755)
-    jail.write("etc/sysconfig/kexec-initd", "SHUTDOWN_LIMIT=no\n")
+    jail.settings("SHUTDOWN_LIMIT=no\n")
     return jail
 
 
@@ -195,6 +195,14 @@ def test_a_good_console_has_every_line_though_what_is_printed_is_kept_back(jail:
         "at all",
         "kexec-initd: reboot goes through firmware: kexec -e came back with code 7",
     ]
+
+
+@pytest.mark.parametrize("voice, order", [("", ["one", "two", "three"]), ("use_console\n", ["two", "one", "three"])])
+def test_what_is_heard_within_another_is_told_once_and_loses_nothing(jail: Jail, voice: str, order: List[str]) -> None:
+    lines = "outer () { echo one; heard 9 echo two; echo three; }\nheard 9 outer\n"
+    jail.write("etc/init.d/drive", jail.functions("kexec-initd") + voice + lines)
+    assert jail.run("drive").said.split("\n") == [*order, ""]
+    assert [path.name for path in (jail.root / DEBIAN).iterdir() if path.name.startswith("printed")] == []
 
 
 @pytest.mark.parametrize("verb", ["stop", "hooks"])
