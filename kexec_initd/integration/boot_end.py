@@ -11,7 +11,6 @@ from kexec_initd import state
 from kexec_initd.errors import Error, Refused
 from kexec_initd.files import read_text
 from kexec_initd.host import Host, InitSystem
-from kexec_initd.integration.render import find_integration, find_obstacle
 from kexec_initd.running_boot import read_uptime
 from kexec_initd.state import Lasting, Volatile
 
@@ -44,6 +43,9 @@ def find_missed_preload(host: Host) -> Optional[str]:
 
 def _find_cause(host: Host) -> str:
     """Return what keeps the file that calls the preload from doing so, or that nothing has run it."""
+    # With jinja2, for which the decision of a shutdown, which asks none of this, shall not wait.
+    from kexec_initd.integration.render import find_integration, find_obstacle
+
     path = "/etc/rc.local"
     with contextlib.suppress(Refused):
         for block in find_integration(host).blocks:

@@ -171,3 +171,8 @@ def test_target_says_what_is_next_or_refuses(name: str, code: int) -> None:
     assert (answer["problem"] is None) == (code == 0)
     assert (answer["kernel"] is None) == (code != 0)
     assert done.stderr.count("\n") == (1 if code else 0)
+
+
+def test_a_decision_waits_for_no_templates() -> None:
+    loaded = "import sys, kexec_initd.cli; print(*{'jinja2', 'kexec_initd.integration.render'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", loaded]) == b"\n"
