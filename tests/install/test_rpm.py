@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Dict, Tuple
+from typing import Callable, Dict, Tuple
 
 import pytest
 
 import kexec_initd
+from kexec_initd.integration.elsewhere import render_for
+from kexec_initd.integration.standalone import write_standalone
 from tests.install.rhel import (
     FIXTURES,
     HALT,
@@ -27,6 +29,8 @@ from tests.vm.cache import CHECKOUT
 BEGIN = b"# BEGIN kexec-initd"
 LOCK = "var/lock/subsys/kexec-initd"
 SCRIPT = "etc/rc.d/init.d/kexec-initd"
+UNINSTALL = "var/lib/kexec-initd/standalone/uninstall.sh"
+Change = Callable[[RpmHost], None]
 OURS = (
     *("etc/kexec-initd", "etc/sysconfig/kexec-initd", "usr/sbin/kexec-initd", "usr/share/kexec-initd"),
     *("usr/share/doc/kexec-initd-", "usr/share/man/man5/kexec-initd.5", "usr/share/man/man8/kexec-initd.8"),
@@ -230,6 +234,65 @@ def test_modules_of_the_host_are_not_taken_for_what_is_bundled(tmp_path: Path, r
     check_hooked(host)
     command = "cd /evil && PYTHONPATH=/evil PYTHONSTARTUP=/evil/sh.py kexec-initd install --dry-run"
     assert "taken from elsewhere" not in host.must("sh", "-c", command)
+
+
+def install_standalone(host: RpmHost) -> None:
+    write_standalone(render_for("rhel:5", None, True), host.tree / "root/kit")
+    host.must("sh", "/root/kit/install.sh")
+    put(host.tree / LOCK, b"", 0o644)  # as its script does at the next boot
+    put(host.tree / "dev/.kexec-initd/stamp", b"", 0o600)
+
+
+def remove_kit(host: RpmHost) -> None:
+    """Take away what install.sh came from, and what its script had left for this boot."""
+    shutil.rmtree(str(host.tree / "root/kit"))
+    shutil.rmtree(str(host.tree / "dev/.kexec-initd"), ignore_errors=True)
+    (host.tree / LOCK).unlink(missing_ok=True)
+
+
+def test_the_package_takes_over_what_install_sh_has_put_in_place(tmp_path: Path, rpm: Path) -> None:
+    host = make_host(tmp_path, "rhel-5")
+    before = state(host)
+    install_standalone(host)
+    host.rpm("-i", str(rpm))
+    check_hooked(host)
+    assert not (host.tree / "var/lib/kexec-initd/standalone").exists()
+    assert not list(host.tree.glob("*/*kexec-initd/removed"))
+    shutil.rmtree(str(host.tree / "root/kit"))
+    check_removed(host, before)
+
+
+def hide_uninstall(host: RpmHost) -> None:
+    (host.tree / UNINSTALL).rename(host.tree / "tmp/uninstall.sh")
+
+
+def bring_uninstall(host: RpmHost) -> None:
+    (host.tree / "tmp/uninstall.sh").rename(host.tree / UNINSTALL)
+
+
+@pytest.mark.parametrize(
+    "hide, bring, told",
+    [
+        (hide_uninstall, bring_uninstall, "installed here by install.sh"),
+        (hide_python, bring_python, "there is no Python 3.6"),
+    ],
+)
+def test_what_install_sh_has_put_in_place_outlives_a_package_that_could_not_take_it_over(
+    tmp_path: Path, rpm: Path, hide: Change, bring: Change, told: str
+) -> None:
+    host = make_host(tmp_path, "rhel-5")
+    before = state(host)
+    install_standalone(host)
+    standing = state(host)
+    hide(host)
+    said = host.rpm("-i", str(rpm))
+    assert told in said and said.endswith(NOT_ACTIVATED)
+    assert "is kept: sh /" + UNINSTALL in host.rpm("-e", "kexec-initd")
+    bring(host)
+    assert state(host) == standing
+    host.must("sh", "/" + UNINSTALL)
+    remove_kit(host)
+    assert state(host) == before
 
 
 def query(rpm: Path, form: str) -> str:

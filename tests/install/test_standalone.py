@@ -345,7 +345,7 @@ REFUSED: Dict[str, Tuple[str, str, str]] = {
     "upstart": ("debian:12", "mkdir -p /etc/init; cp /etc/inittab /etc/init/rc-sysinit.conf", "init system is not sysvinit"),
     "reboot-missing": ("debian:12", "rm /etc/init.d/reboot", "/etc/init.d/reboot is missing"),
     "reboot-symlink": ("debian:12", "mv /etc/init.d/reboot /etc/x; ln -s ../x /etc/init.d/reboot", "is a symbolic link"),
-    "reboot-no-script": ("debian:12", "printf '#!/usr/bin/perl' >/etc/init.d/reboot", "is not run by a shell"),
+    "reboot-no-script": ("debian:12", "printf '#!/usr/bin/perl' >/etc/init.d/reboot", "is run by /usr/bin/perl, not by a shell"),
     "ours-exists": ("debian:12", "echo other >/etc/init.d/kexec-initd", "exists and is not ours"),
     "hook-exists": ("debian:12", "d=/etc/kernel/postrm.d; mkdir -p $d; echo other >$d/zzz-kexec-initd", "is not ours"),
     "diverted": ("debian:12", "echo diversion of /etc/init.d/reboot to /x by molly >" + DIVERSIONS, "is diverted to /x by molly"),
