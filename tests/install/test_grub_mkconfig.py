@@ -295,5 +295,7 @@ def test_a_wish_that_grub_cannot_take_back(host: LoaderHost) -> None:
 def test_a_broken_configuration_decides_nothing(grub: GrubHost) -> None:
     """The negative: with one brace less nothing is chosen, so that the tests above can fail."""
     text = grub.generate(*COMMON)
-    grub.host.write(CONFIG, text.replace("submenu '{}'".format(ADVANCED), "submenu {", 1))
+    broken = text.replace("}}\nsubmenu '{}'".format(ADVANCED), "submenu '{}'".format(ADVANCED), 1)
+    assert broken != text
+    grub.host.write(CONFIG, broken)
     assert grub.host.target()["kernel"] is None
