@@ -252,8 +252,9 @@ def _remove_state(plan: Plan) -> None:
             remove_directory(plan.root, path)
     with contextlib.suppress(Error):
         attempts.forget(plan.root)
-    with contextlib.suppress(OSError):
-        state.remove(plan.root, Lasting.WATCHDOG)
+    for file in (Lasting.WATCHDOG, Lasting.STARTER, Lasting.KEXEC_LOADER):
+        with contextlib.suppress(OSError):
+            state.remove(plan.root, file)
     reasons.forget(plan.root)
     remove(locate(plan.root, LOCK))
     for path in sorted(set(plan.wanted.directories) | {STATE_DIR}, reverse=True):

@@ -23,6 +23,7 @@ from kexec_initd.integration.manifest import (
 )
 from kexec_initd.integration.plan import plan_install, plan_uninstall
 from kexec_initd.integration.transaction import execute
+from kexec_initd.state import Lasting
 from kexec_initd.ways import locate
 from tests.trees import KEXEC, RC_LOCAL, REBOOT, dpkg_status, immutable, make_tree, put, snapshot
 
@@ -102,8 +103,8 @@ def test_a_second_install_changes_nothing(root: Path) -> None:
 def test_what_reboots_have_left_goes_too(root: Path) -> None:
     before = snapshot(root)
     install(root)
-    for name in ("attempts", "last-cold"):
-        put(root / "var/lib/kexec-initd" / name, b"x\n")
+    for file in set(Lasting) - {Lasting.MANIFEST}:
+        put(root / "var/lib/kexec-initd" / file.value, b"x\n")
     uninstall(root)
     assert snapshot(root) == before
 

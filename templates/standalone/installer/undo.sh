@@ -31,7 +31,7 @@ END
 	# The record of what was done goes last.
 	problem="cannot remove $home"
 	rm -rf "$home/incoming.part" "$home/outgoing" && rm -rf "$home/standalone" "$home/incoming" &&
-		rm -f "$home/attempts" "$home/attempts.new" "$home/last-cold" "$home/last-cold.new" &&
+		rm -f "$home/attempts" "$home/attempts.new" "$home/last-cold" "$home/last-cold.new" "$home/kexec-loader" &&
 		rm -f "$home/manifest.new" "$home/manifest"
 }
 
