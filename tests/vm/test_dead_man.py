@@ -46,21 +46,14 @@ def test_the_dead_man_resets_what_does_not_end(preloaded: Snapshot, start: Start
     assert_came_cold(before, gather(machine))
 
 
-# Debian's rc says a line of its own before it calls the first script, and waits for the console there.
-WITHOUT_A_WORD = "sed -i 's/^\\t\\tlog_action_msg .*/\\t\\t:/' /lib/init/rc; ! grep -q 'log_action_msg .Using' /lib/init/rc"
-
-
-@pytest.mark.parametrize("stop", ["unread", pytest.param("xoff", marks=pytest.mark.full)])
-def test_a_console_that_takes_no_output_holds_no_reboot_up(preloaded: Snapshot, start: StartMachine, stop: str) -> None:
-    machine = start(preloaded.setup())
-    machine.check(WITHOUT_A_WORD)
-    machine.check(f"echo SHUTDOWN_LIMIT={UNHEARD_LIMIT} >>/etc/default/kexec-initd")
-    assert_reboots_unheard(machine, stop)
+# Debian's rc says a line of its own before it calls the first script, and something waits for the console even without that
+# line: what it is is not known yet. RHEL's rc comes back (test_rhel).
+HANGS = pytest.mark.xfail(reason="Debian's own scripts wait for the console before or beside ours", strict=True)
 
 
 @pytest.mark.full
-@pytest.mark.xfail(reason="nothing of ours is called before rc has said its first line", strict=True)
-def test_a_console_that_takes_no_output_does_not_hold_debians_rc_up(preloaded: Snapshot, start: StartMachine) -> None:
+@pytest.mark.parametrize("stop", [pytest.param("unread", marks=HANGS), "xoff"])
+def test_a_console_that_takes_no_output_holds_no_reboot_up(preloaded: Snapshot, start: StartMachine, stop: str) -> None:
     machine = start(preloaded.setup())
     machine.check(f"echo SHUTDOWN_LIMIT={UNHEARD_LIMIT} >>/etc/default/kexec-initd")
-    assert_reboots_unheard(machine, "unread")
+    assert_reboots_unheard(machine, stop)
