@@ -26,17 +26,11 @@ def new_attempt() -> str:
     return os.urandom(8).hex()
 
 
-def find_attempt(cmdline: str) -> Optional[str]:
-    """Return the attempt id on `cmdline`, the last one where there are several, or None."""
-    found = find_attempts(cmdline)
-    return found[-1] if found else None
-
-
 def find_attempts(cmdline: str) -> List[str]:
     """Return the attempt ids on `cmdline`: a copy of an older line may have brought others than that of the boot."""
-    found = []
-    for start, end in tokens(encode(cmdline)):
-        name, value = parameter(encode(cmdline)[start:end])
+    data, found = encode(cmdline), []
+    for start, end in tokens(data):
+        name, value = parameter(data[start:end])
         if name == b"--" and value is None:
             break
         if name == ATTEMPT.encode() and value:
