@@ -30,7 +30,7 @@ def locate(root: Path, path: str, follow: bool = False) -> Path:
 
     Links in its directories are followed as chroot(2) would follow them, the last component only where `follow` says so.
     """
-    _check_directory(root)
+    _check_directory(str(root))
     parts = check_path(path).strip("/").split("/")
     found = _walk(root, parts, follow, _check_directory)
     if found is None:
@@ -52,8 +52,9 @@ def below(root: Path, path: str, follow: bool = True) -> Path:
         return plain
 
 
-def _walk(root: Path, parts: Sequence[str], follow: bool, visit: Callable[[Path], None]) -> Optional[Path]:
+def _walk(root: Path, parts: Sequence[str], follow: bool, visit: Callable[[str], None]) -> Optional[Path]:
     """Follow `parts` from `root`, above which nothing leads, and `visit` each directory; None for a loop of links."""
+    top = str(root).rstrip("/")
     todo = list(reversed(parts))
     here: List[str] = []
     links = 0
@@ -62,7 +63,7 @@ def _walk(root: Path, parts: Sequence[str], follow: bool, visit: Callable[[Path]
         if name == "..":
             here = here[:-1]
             continue
-        step = root.joinpath(*here, name)
+        step = "/".join([top, *here, name])
         target = _read_link(step) if todo or follow else None
         if target is not None:
             links += 1
@@ -77,7 +78,7 @@ def _walk(root: Path, parts: Sequence[str], follow: bool, visit: Callable[[Path]
     return root.joinpath(*here)
 
 
-def _read_link(path: Path) -> Optional[str]:
+def _read_link(path: str) -> Optional[str]:
     try:
         return decode(os.readlink(name_of(path)))
     except ValueError:  # a NUL in a name, as of a kernel that some file claims to run
@@ -88,7 +89,7 @@ def _read_link(path: Path) -> Optional[str]:
         raise refuse_access(path, error)
 
 
-def _check_directory(path: Path) -> None:
+def _check_directory(path: str) -> None:
     try:
         found = os.lstat(name_of(path))
     except OSError as error:

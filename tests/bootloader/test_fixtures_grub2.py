@@ -45,6 +45,7 @@ def test_host(host: str) -> None:
     assert found == json.loads(expected.read_text(encoding="utf-8"))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("host", HOSTS)
 def test_listed_files_are_there(host: str) -> None:
     root = HERE / host / "root"

@@ -19,7 +19,7 @@ from tests.bootloader.test_fixtures import HERE, HOSTS
 from tests.bootloader.words import source_of, with_efi_paths
 from tests.processor import is_too_long
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 CONFIGS = ("**/*.conf", "**/*.cfg", "**/menu.lst", "**/default", "**/ldlinux.sys", "**/Loader*", "proc/*", "etc/*")
 WORDS = [

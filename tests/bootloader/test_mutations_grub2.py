@@ -22,7 +22,7 @@ from kexec_initd.errors import Error
 from tests.bootloader.test_fixtures_grub2 import HERE, HOSTS
 from tests.processor import is_too_long
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 CONFIGS = ("boot/**/*.cfg", "boot/**/grubenv", "boot/loader/entries/*", "proc/*", "etc/*")
 WORDS = r"""

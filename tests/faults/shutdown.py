@@ -53,7 +53,7 @@ FAULTS = (
         "a file in /etc/default has an open quote, `exit 0`, functions, 10 MB",
         "never run: kexec; our own unreadable: cold",
         {
-            "default-halt-with-open-quote": Scenario("echo 'NETDOWN=\"no' >/etc/default/halt", smoke=True),
+            "default-halt-with-open-quote": Scenario("echo 'NETDOWN=\"no' >/etc/default/halt"),
             "default-halt-hostile": Scenario(HOSTILE.format("/etc/default/halt")),
             "default-halt-of-10-megabytes": Scenario(LARGE.format("/etc/default/halt")),
             "netdown-no": Scenario("echo NETDOWN=no >/etc/default/halt"),

@@ -4,10 +4,13 @@ There is no /proc and no /dev of this machine in it, no kexec and no reboot but 
 Needs root, for chroot(2).
 """
 
+import atexit
 import functools
+import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import List, NamedTuple
@@ -64,6 +67,22 @@ def libraries(program: str) -> List[str]:
     return [library.rstrip(":") for library in found]
 
 
+@functools.lru_cache(maxsize=None)
+def shelf() -> Path:
+    """Return a directory, on the file system of the tests' own, for one copy of each program and library."""
+    path = tempfile.mkdtemp(prefix="jail-tools.")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return Path(path)
+
+
+@functools.lru_cache(maxsize=None)
+def shelve(program: str) -> Path:
+    """Return a copy of a program or library to make hard links to, for nobody to write to."""
+    copy = shelf() / program.strip("/").replace("/", "%")
+    shutil.copy(program, copy)
+    return copy
+
+
 class Jail:
     """The chroot below `root`; its programs log their calls."""
 
@@ -101,17 +120,19 @@ class Jail:
 
     def copy(self, program: str) -> None:
         """Copy a program of this machine with the libraries that it needs."""
-        for library in libraries(program):
-            target = self.root / library.lstrip("/")
+        places = {library: self.root / library.lstrip("/") for library in libraries(program)}
+        places[program] = self.root / "bin" / Path(program).name
+        for source, target in places.items():
             target.parent.mkdir(parents=True, exist_ok=True)
             if not target.exists():
-                shutil.copy(library, target)
-        shutil.copy(program, self.root / "bin" / Path(program).name)
+                os.link(shelve(source), target)
 
     def write(self, path: str, text: str, mode: int = 0o644) -> Path:
         """Write a file into the jail."""
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_file() and target.stat().st_nlink > 1:
+            target.unlink()  # what it is a link to is every jail's
         target.write_text(text)
         target.chmod(mode)
         return target

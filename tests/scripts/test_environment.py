@@ -66,6 +66,7 @@ CACHE = "sys.pycache_prefix = {!r}; sys.dont_write_bytecode = False"
 MAIN = "import sys; " + CACHE + "; sys.path[:0] = {!r}; from kexec_initd.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: "-".join(verb))
 def test_the_command_does_the_same_as_in_a_clean_environment(tmp_path: Path, verb: List[str]) -> None:
     fake = with_kernel(FakeHost(tmp_path / "host"))

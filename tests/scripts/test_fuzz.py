@@ -99,6 +99,7 @@ def test_a_script_may_put_words_together_but_only_from_what_is_there(tmp_path: P
     assert not known.has("one~two", 8)
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path: Path) -> None:
     done = subprocess.run(
         [str(SCRIPT), "--inputs", "20", "--seed", "test", "--jobs", "2", "--out", str(tmp_path)],

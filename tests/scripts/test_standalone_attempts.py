@@ -270,6 +270,7 @@ def stories() -> List[Tuple[Record, Optional[str], bool]]:
     return [(record(), chance.choice([None, *IDS]), chance.random() < 0.3) for _ in range(100)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("now, began", [(1_700_000_100, 1_700_000_000), (315_532_900, 0)])
 def test_every_boot_is_judged_as_python_judges_it(jail: StandaloneJail, now: int, began: int) -> None:
     corpus = stories()

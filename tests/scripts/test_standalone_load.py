@@ -428,6 +428,7 @@ def test_a_load_that_fails_leaves_nothing_behind(jail: StandaloneJail, body: str
     assert not (jail.root / STATE / "stamp").exists()
 
 
+@pytest.mark.slow
 def test_a_load_that_hangs_has_a_limit(jail: StandaloneJail) -> None:
     script = jail.root / "etc/init.d/kexec-initd"
     script.write_text(script.read_text().replace("bounded 40 kexec", "bounded 2 kexec"))
@@ -520,6 +521,7 @@ def test_what_is_replaced_while_it_is_checked_is_not_loaded_and_noticed(jail: St
     assert jail.decision is not None and "not an x86 kernel" in jail.decision
 
 
+@pytest.mark.slow
 def test_a_load_under_way_is_waited_for(jail: StandaloneJail) -> None:
     (jail.root / "proc/4711").mkdir()
     (jail.root / STATE / "loading").symlink_to("4711")
@@ -566,6 +568,7 @@ def test_after_a_change_of_a_kernel_package_it_loads_again(jail: StandaloneJail)
     assert (jail.root / STATE / "stamp").read_text() == stamp
 
 
+@pytest.mark.slow
 def test_a_load_that_was_killed_does_not_look_like_one_by_hand(jail: StandaloneJail) -> None:
     whole = (jail.root / "bin/kexec").read_text()
     # The timer of the call outlives its shell here, so it gets a short time.

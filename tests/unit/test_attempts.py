@@ -197,6 +197,7 @@ def put(root: Path, data: bytes) -> Path:
     return place
 
 
+@pytest.mark.once
 def test_every_damaged_byte_and_every_cut_is_told(tmp_path: Path) -> None:
     data = attempts.format_record(FULL)
     broken = [data[:place] + bytes([data[place] ^ flip]) + data[place + 1 :] for place in range(len(data))
@@ -283,6 +284,7 @@ def reason(fake: FakeHost) -> str:
     return (fake.root / "run/kexec-initd/decision").read_text()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("strange", STRANGE)
 def test_whatever_is_in_place_of_the_record_means_cold_once(ready: FakeHost, strange: Callable[[Path], None]) -> None:
     strange(state.place_of(ready.root, Lasting.ATTEMPTS))

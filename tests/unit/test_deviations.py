@@ -108,6 +108,7 @@ def test_what_is_as_it_was_installed_has_no_deviation(host: FakeHost, capsys: "p
     assert find_obstacle(host.root) is None
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("case", DECIDING)
 def test_what_takes_part_in_the_jump_is_told_and_no_kexec_is_claimed(
     host: FakeHost, case: str, capsys: "pytest.CaptureFixture[str]"

@@ -222,6 +222,7 @@ def test_two_files_of_one_version_are_not_decided_with_fedoras_blscfg_either(tmp
     assert menu.default is None and "are the same version" in (menu.problem or "")
 
 
+@pytest.mark.slow
 @pytest.mark.once
 @pytest.mark.parametrize(
     "config, problem",

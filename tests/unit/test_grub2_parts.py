@@ -296,6 +296,7 @@ def calls_to_read(root: Path, count: int) -> int:
     return calls
 
 
+@pytest.mark.slow
 @pytest.mark.once
 def test_the_work_grows_with_the_number_of_entries_and_no_faster(tmp_path: Path) -> None:
     few = calls_to_read(tmp_path / "few", 100)
@@ -304,6 +305,7 @@ def test_the_work_grows_with_the_number_of_entries_and_no_faster(tmp_path: Path)
     assert calls_to_read(tmp_path / "more", 1700) - many < 1.02 * (many - few)
 
 
+@pytest.mark.slow
 @pytest.mark.once
 def test_5000_entries_are_read(tmp_path: Path) -> None:
     write_many_entries(tmp_path, 5000)

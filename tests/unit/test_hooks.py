@@ -124,6 +124,7 @@ def test_status_tells_what_is_left_out(fake: FakeHost) -> None:
     assert "left out" not in as_text(gather_status(gather(fake.root), Settings(), []))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["yes", "cat /dev/zero", "cat /dev/zero >&2"])
 def test_a_hook_that_floods_its_output_takes_no_memory(fake: FakeHost, script: str) -> None:
     fake.program("10-a", script, directory=hooks.PRE_JUMP)
@@ -141,6 +142,7 @@ def test_a_hook_that_floods_its_output_takes_no_memory(fake: FakeHost, script: s
     assert int(said.split()[-1]) < 16  # MiB
 
 
+@pytest.mark.slow
 def test_a_hook_that_leaves_a_child_with_its_output_open_has_ended(fake: FakeHost) -> None:
     fake.program("10-a", "sleep 30 & exit 0", directory=hooks.PRE_JUMP)
     fake.write("sys/kernel/kexec_loaded", "1\n")

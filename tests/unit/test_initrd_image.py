@@ -241,6 +241,8 @@ def test_a_program_that_cannot_start(fake_zstd: Callable[[str], Path]) -> None:
         _check(images.zstd_raw(CPIO), root)
 
 
+@pytest.mark.once
+@pytest.mark.slow
 @pytest.mark.parametrize("compress", IN_PYTHON.values(), ids=IN_PYTHON.keys())
 def test_a_bomb_is_refused(root: Path, compress: Callable[[bytes], bytes]) -> None:
     """Zeros behind a complete archive may go on for ever."""

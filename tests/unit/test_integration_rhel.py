@@ -295,6 +295,7 @@ RC_LOCALS: Dict[str, Tuple[bytes, int, bool]] = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("case", RC_LOCALS)
 def test_an_odd_rc_local_is_served_or_left_alone_with_a_word(root: Path, case: str) -> None:
     data, mode, served = RC_LOCALS[case]

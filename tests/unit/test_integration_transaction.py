@@ -191,6 +191,7 @@ VARIANTS: Dict[str, Callable[[Path], None]] = {
 VARIANTS.update(UNFIT)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", sorted(VARIANTS))
 def test_uninstall_is_exact_whatever_was_there(root: Path, name: str) -> None:
     VARIANTS[name](root)

@@ -86,6 +86,7 @@ def begin(fake: FakeHost) -> "subprocess.Popen[bytes]":
     return process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_load_that_is_interrupted_leaves_nothing_loaded(pausing: FakeHost, number: signal.Signals) -> None:
     process = begin(pausing)
@@ -100,6 +101,7 @@ def test_a_load_that_is_interrupted_leaves_nothing_loaded(pausing: FakeHost, num
     assert (found.is_loaded, found.decision.code) == (False, "target")
 
 
+@pytest.mark.slow
 def test_a_load_that_is_killed_is_ours_and_not_fit(pausing: FakeHost) -> None:
     process = begin(pausing)
     process.kill()
@@ -133,6 +135,7 @@ def decide(fake: FakeHost, text: str) -> None:
     state.write(fake.root, Volatile.DECISION, text.encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decision", ["cold asked for by /no-kexec-reboot\n", "kexec\n"])
 def test_a_load_that_ends_after_the_decision_takes_back_what_it_has_loaded(pausing: FakeHost, decision: str) -> None:
     process = begin(pausing)
@@ -152,6 +155,7 @@ def test_a_load_that_ends_before_the_decision_is_left_to_the_early_step(pausing:
     assert [call[1] for call in pausing.calls() if call[0] == "kexec"].count("-l") == 1
 
 
+@pytest.mark.slow
 def test_a_removal_waits_for_a_load_and_leaves_nothing_loaded(pausing: FakeHost) -> None:
     process = begin(pausing)
     removal = subprocess.Popen(

@@ -116,6 +116,7 @@ LOAD = [b"load", b"One " + NAME]
 ERRORS = [[b"load", b"Two " + NAME], [b"load", b"/boot/x-" + NAME], [b"load", NAME], [b"load", b"--" + NAME]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_bytes_stay_bytes_and_nothing_is_a_traceback(host: FakeHost, locales: Path, environment: str) -> None:
     said = call(host, locales, environment, *QUESTIONS, *ERRORS, LOAD, [b"status", b"--json"], [b"prepare"])
@@ -148,6 +149,7 @@ def check_loaded(host: FakeHost) -> None:
         assert [line for line in lines if line.endswith(b" " + path) and not line.startswith(b"- ")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_last_step_says_names_in_every_locale(host: FakeHost, locales: Path, environment: str) -> None:
     hook = os.fsencode(str(host.root)) + b"/etc/kexec-initd/pre-jump.d/10-" + NAME

@@ -114,6 +114,7 @@ KINDS: Dict[str, Callable[[Path], Any]] = {
 
 
 # Each kind with each verb is for the long tier; here each file meets each kind, and each kind each verb.
+@pytest.mark.slow
 @pytest.mark.once
 @pytest.mark.parametrize("stride", [4, pytest.param(1, marks=pytest.mark.full)])
 @pytest.mark.parametrize("number, path", list(enumerate(PATHS)))

@@ -71,6 +71,7 @@ def as_user(action: Callable[[], object]) -> str:
 VERBS = [["status"], ["status", "--json"], ["entries"], ["target"], ["--help"], ["load", "--help"], ["--version"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
     "argv", VERBS + [["install", "--dry-run"], ["uninstall", "--dry-run"], ["render"]], ids=" ".join
@@ -94,6 +95,7 @@ def test_output_that_cannot_be_written_is_one_line_and_a_failure(
     assert (done.returncode, lines) == (1, ["kexec-initd: cannot write to standard output: No space left on device"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streams", [">&- 2>&-", ">/dev/full 2>/dev/full", "2>/dev/full", "2>&-"])
 @pytest.mark.parametrize("verb, code", [("status", 0), ("frobnicate", 2)])
 def test_the_exit_code_is_a_documented_one_whatever_takes_the_output(

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from kexec_initd import __version__
 
 TOP = Path(__file__).resolve().parents[2]
@@ -38,6 +40,7 @@ def test_every_package_is_named_in_the_metadata() -> None:
     assert set(metadata["options"]["packages"].split()) == packages | {"kexec_initd.templates"}
 
 
+@pytest.mark.slow
 def test_pip_installs_a_working_command_with_every_template(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.mkdir()

@@ -75,6 +75,8 @@ def test_what_becomes_of_an_attempt(
     assert record.guard == (Guard(0, A) if closed else None)
 
 
+@pytest.mark.once
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [
     "kexec_initd.attempt={old} " + LINE, LINE + " kexec_initd.attempt={old}",
     "kexec_initd.attempt={old} kexec_initd.panic=30 panic=30 " + LINE + " kexec_initd.append quiet",

@@ -90,6 +90,7 @@ CONFIGURED: Dict[str, Tuple[Files, Dict[str, str]]] = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("after_kexec", [False, True], ids=["firmware", "kexec"])
 @pytest.mark.parametrize("configured", CONFIGURED)
 def test_numbers_and_configurations(tmp_path: Path, configured: str, after_kexec: bool) -> None:
@@ -213,6 +214,7 @@ IN_FRONT: Dict[str, Tuple[List[bytes], bool]] = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("front", IN_FRONT)
 def test_firmware_entries(tmp_path: Path, front: str) -> None:
     """25 ways to be started, behind 15 beginnings of the firmware's menu; where it is cold anyway, behind three of them."""

@@ -95,6 +95,7 @@ def test_each_file_has_a_row() -> None:
     assert set(FILES) == {*Volatile, *Lasting}
 
 
+@pytest.mark.once
 def test_files_of_the_state_are_named_in_one_module_alone() -> None:
     """Whoever wants a path of the state asks the module `state`, for a member that has a row above."""
     package = Path(kexec_initd.__file__).parent
@@ -143,6 +144,7 @@ def answer(row: Row, root: Path) -> object:
     return None if found in NOTHING else found
 
 
+@pytest.mark.slow
 @pytest.mark.once
 @pytest.mark.parametrize("file", ROWS, ids=str)
 def test_no_flip_and_no_cut_is_taken_for_something_else(tmp_path: Path, file: StateFile) -> None:
@@ -367,6 +369,7 @@ def check_arrived(site: Site, file: StateFile) -> None:
 
 
 # Each kind with each verb is for the long tier; here each file meets each kind, and each file each verb.
+@pytest.mark.slow
 @pytest.mark.once
 @pytest.mark.parametrize("stride", [8, pytest.param(1, marks=pytest.mark.full)])
 @pytest.mark.parametrize("number, file", list(enumerate(FILES)), ids=str)

@@ -123,6 +123,7 @@ def test_what_is_not_fit_is_never_given_to_kexec_and_means_cold(ready: FakeHost,
     assert not kexec.is_loaded(ready.root)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("spoil", [spoil for spoil in SPOILS if spoil not in (long_cmdline, kernel_for_all)])
 def test_what_was_loaded_before_it_was_spoilt_is_unloaded(ready: FakeHost, spoil) -> None:  # type: ignore[no-untyped-def]
     shutdown.preload(gather(ready.root), Settings())
@@ -156,6 +157,7 @@ def test_the_reason_names_the_file(ready: FakeHost, spoil, reason: str) -> None:
     assert name in said
 
 
+@pytest.mark.once
 def test_a_kernel_that_is_cut_at_any_step_of_64_kib_is_refused(ready: FakeHost) -> None:
     path, content = ready.root / "boot/vmlinuz-6.1.0-test", bzimage("6.1.0-test", payload=os.urandom(1 << 20))
     for size in range(0, len(content), 64 << 10):

@@ -13,7 +13,7 @@ from tests.vm.reboots import reboot_by_kexec, reboot_cold
 from tests.vm.snapshot import Snapshot
 
 
-@pytest.mark.parametrize("command", ["reboot", "shutdown -r now", "init 6"])
+@pytest.mark.parametrize("command", ["reboot", "shutdown -r now", pytest.param("init 6", marks=pytest.mark.full)])
 def test_every_way_to_reboot_goes_through_kexec(preloaded: Snapshot, start: StartMachine, command: str) -> None:
     machine = start(preloaded.setup())
     reboot_by_kexec(machine, command)
@@ -79,6 +79,7 @@ def test_a_hostile_command_line_arrives_unchanged(preloaded: Snapshot, start: St
     assert machine.run("ls -d /canary").status != 0
 
 
+@pytest.mark.full
 def test_a_kernel_loaded_by_hand_is_kept(installed: Snapshot, start: StartMachine) -> None:
     machine = start(installed.setup())
     by_hand = shlex.quote("root=/dev/vda1 ro console=ttyS0,115200 by_hand=1")

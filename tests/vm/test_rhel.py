@@ -121,7 +121,8 @@ def test_removal_leaves_nothing_loaded_by_a_preload_under_way(
     assert_nothing_gets_loaded(machine)
 
 
-@pytest.mark.parametrize("release", ONE_SHAPE)
+@pytest.mark.full
+@pytest.mark.parametrize("release", rhel.SHAPES)
 @pytest.mark.parametrize("command, end", [("poweroff", EndReason.POWEROFF), ("shutdown -h -H now", EndReason.HALTED)])
 def test_off_is_off_with_a_kernel_loaded(
     start: StartMachine, rpm: Path, release: int, command: str, end: EndReason
@@ -147,10 +148,10 @@ class Fault(NamedTuple):
 
 
 FAULTS = {
-    "no-kexec-program": Fault("rm /sbin/kexec", "the program kexec is missing"),
-    "loading-disabled": Fault("kexec -u; sysctl -w kernel.kexec_load_disabled=1", "loading is disabled"),
+    "no-kexec-program": Fault("rm /sbin/kexec", "the program kexec is missing", extra=True),
+    "loading-disabled": Fault("kexec -u; sysctl -w kernel.kexec_load_disabled=1", "loading is disabled", extra=True),
     "kernel-cut": Fault("truncate -s 5000000 /boot/vmlinuz-$(uname -r)", "it is cut", boots=False),
-    "no-initrd": Fault("rm /boot/init*-$(uname -r).img", "is missing", boots=False),
+    "no-initrd": Fault("rm /boot/init*-$(uname -r).img", "is missing", boots=False, extra=True),
     "hook-fails": Fault(
         "ln -s /bin/false /etc/kexec-initd/pre-jump.d/50-no", "50-no failed with exit code 1", extra=True
     ),

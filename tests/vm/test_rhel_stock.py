@@ -170,6 +170,7 @@ def test_a_loaded_kernel_is_executed_by_a_halt_that_knows_kexec(start: StartMach
     assert_came_by_kexec(before, gather(machine))
 
 
+@full
 def test_a_loaded_kernel_is_left_by_a_halt_that_does_not(start: StartMachine) -> None:
     machine = start(stock(4).setup())
     machine.check(LOAD)

@@ -94,6 +94,7 @@ def test_installed_rebooted_and_uninstalled(bare: Snapshot, kit: Path, start: St
     assert_came_cold(before, gather(machine))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("command, end", [("poweroff", EndReason.POWEROFF), ("halt", EndReason.HALTED)])
 def test_off_is_off_with_a_kernel_loaded(
     bare: Snapshot, kit: Path, start: StartMachine, command: str, end: EndReason
@@ -108,24 +109,30 @@ def test_off_is_off_with_a_kernel_loaded(
 
 
 class Fault(NamedTuple):
-    """What is done to the guest before `reboot`, the reason that the console must give, and whether it can boot again."""
+    """What is done to the guest before `reboot`, the reason that the console must give, and whether it can boot again.
+
+    `smoke`: every run has it, not only the long ones.
+    """
 
     harm: str
     reason: str
     boots: bool = False
+    smoke: bool = False
 
 
 FAULTS = {
     "kernel-cut": Fault("truncate -s 5000000 /boot/vmlinuz-$(uname -r)", "it is cut"),
     "no-initrd": Fault("rm /boot/initrd.img-$(uname -r)", "is missing"),
-    "no-kexec-program": Fault("rm /sbin/kexec", "the program kexec is missing", boots=True),
+    "no-kexec-program": Fault("rm /sbin/kexec", "the program kexec is missing", boots=True, smoke=True),
     "initrd-flipped": Fault(
         "printf x | dd of=/boot/initrd.img-$(uname -r) bs=1 seek=3000000 conv=notrunc", "is damaged"
     ),
 }
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if fault.smoke else pytest.mark.full) for name, fault in FAULTS.items()]
+)
 def test_with_a_fault_it_comes_back(bare: Snapshot, kit: Path, start: StartMachine, name: str) -> None:
     machine = start(bare.setup(kit))
     install(machine)
@@ -134,6 +141,7 @@ def test_with_a_fault_it_comes_back(bare: Snapshot, kit: Path, start: StartMachi
     (reboot_cold if FAULTS[name].boots else assert_goes_cold)(machine, FAULTS[name].reason)
 
 
+@pytest.mark.full
 def test_where_loading_is_disabled_it_goes_cold(bare: Snapshot, kit: Path, start: StartMachine) -> None:
     machine = start(bare.setup(kit))
     install(machine)

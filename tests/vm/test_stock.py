@@ -1,5 +1,7 @@
 """The stock guest, without our package: the facts that the design rests on."""
 
+import pytest
+
 from tests.vm.conftest import StartMachine
 from tests.vm.evidence import assert_came_by_kexec, assert_came_cold, gather
 from tests.vm.qemu import EndReason
@@ -31,6 +33,7 @@ def test_loaded_kernel_is_executed_by_debians_own_script(stock: Snapshot, start:
     assert_came_by_kexec(before, gather(machine))
 
 
+@pytest.mark.full
 def test_poweroff_with_a_loaded_kernel_powers_off(stock: Snapshot, start: StartMachine) -> None:
     machine = start(stock.setup())
     machine.check(LOAD)
@@ -38,6 +41,7 @@ def test_poweroff_with_a_loaded_kernel_powers_off(stock: Snapshot, start: StartM
     assert machine.wait_end() is EndReason.POWEROFF
 
 
+@pytest.mark.full
 def test_halt_with_a_loaded_kernel_halts(stock: Snapshot, start: StartMachine) -> None:
     machine = start(stock.setup())
     # out of the box Debian's `halt` powers off as well

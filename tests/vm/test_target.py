@@ -1,5 +1,7 @@
 """A reboot starts what GRUB would boot: the proof is a cold boot of the same disk."""
 
+import pytest
+
 from tests.vm.conftest import StartMachine
 from tests.vm.evidence import own_words
 from tests.vm.kernels import INSTALL_NEWER, UPDATE_LIMIT, find_kernels
@@ -14,6 +16,7 @@ WISHED = (
 )
 
 
+@pytest.mark.full
 def test_a_changed_entry_is_started_as_a_cold_boot_starts_it(preloaded: Snapshot, start: StartMachine) -> None:
     machine = start(preloaded.setup())
     machine.check("sed -i 's|^GRUB_CMDLINE_LINUX=.|&added=1 more=a,b |' /etc/default/grub")
@@ -37,6 +40,7 @@ def test_a_newer_kernel_is_started_and_the_older_one_when_grub_is_told_so(
     assert reboot_by_kexec(machine).release == kernels.old
 
 
+@pytest.mark.full
 def test_a_wish_is_honoured_once_and_taken_back(preloaded: Snapshot, start: StartMachine) -> None:
     machine = start(preloaded.setup())
     machine.check(WISHED)
