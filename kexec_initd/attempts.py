@@ -124,6 +124,13 @@ def firmware_began(host: Host) -> int:
         return 0
 
 
+def came_by_kexec(host: Host) -> bool:
+    """Tell whether a kexec has led to the running boot, as the record has it: an id that was copied from an older line is none."""
+    with contextlib.suppress(Error):
+        return look(host, 1).kexecs > 0
+    return False
+
+
 def is_arrival(host: Host) -> bool:
     """Tell whether the running boot is an arrival that nobody has confirmed. Raises Damaged, Error."""
     record = read(host.root)

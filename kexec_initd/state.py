@@ -16,6 +16,10 @@ from kexec_initd.surroundings import find_state_directory
 from kexec_initd.ways import SUDO, locate
 
 LASTING = "/var/lib/kexec-initd"
+ORIGINALS = (
+    "/etc/kexec-initd/originals"  # there for as long as we are installed, and never on another file system than /etc
+)
+MANIFESTS = ("manifest.json", "manifest")  # of install, and of install.sh
 LIMIT = 65536
 
 
@@ -126,10 +130,23 @@ def directory(root: Path, file: StateFile) -> Path:
 
 
 def refuse_unmounted(root: Path, file: StateFile) -> None:
-    """Raise Refused where the file system of what is lasting is not mounted: another file may be below its mount point."""
-    unmounted = find_unmounted(root, LASTING) if isinstance(file, Lasting) else None
+    """Raise Refused where the file system of what is lasting is not mounted: another file may be below its mount point.
+
+    fstab(5) does not have all of them, as datasets of ZFS and systemd's mount units; without its manifest it is another place.
+    """
+    if not isinstance(file, Lasting):
+        return
+    unmounted = find_unmounted(root, LASTING)
     if unmounted is not None:
         raise Refused("{} is in /etc/fstab, but not mounted".format(unmounted), "mount it")
+    place = root / LASTING.lstrip("/")
+    if (root / ORIGINALS.lstrip("/")).is_dir() and not any(os.path.lexists(str(place / name)) for name in MANIFESTS):
+        raise Refused(
+            "{} has no manifest: it is not the one that install has made, whose file system is not mounted".format(
+                LASTING
+            ),
+            "mount it; if it is, kexec-initd install makes the manifest anew",
+        )
 
 
 def _refuse_link(root: Path, file: StateFile) -> None:

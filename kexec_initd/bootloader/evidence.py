@@ -8,13 +8,14 @@ import re
 from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
-from kexec_initd import sealing, state
+from kexec_initd import attempts, sealing, state
 from kexec_initd.bootloader.efivars import read_string
 from kexec_initd.bootloader.load_option import LoadOption
 from kexec_initd.bootloader.tree import Tree
 from kexec_initd.cmdline import ATTEMPT, parameter, tokens
 from kexec_initd.encoding import decode, encode
 from kexec_initd.errors import one_line
+from kexec_initd.host import gather
 from kexec_initd.state import Damaged, Lasting
 
 NUMBER = re.compile(r"[0-9]{1,9}\s*")
@@ -27,7 +28,7 @@ class Evidence(NamedTuple):
 
     `number` is bootloader_type, `info` LoaderInfo, `program` the EFI program that the firmware has started; `network` that
     it was no file, but from there. `image` is the value of BOOT_IMAGE=, `bootif` that there is a BOOTIF=, `stub` an initrd=
-    with EFI's backslashes, `attempt` the word of a kexec of ours.
+    with EFI's backslashes, `attempt` that the record of attempts has a kexec lead to this boot.
     """
 
     number: Optional[int] = None
@@ -41,7 +42,7 @@ class Evidence(NamedTuple):
 
     @property
     def is_kexec(self) -> bool:
-        """Tell whether a kexec has started the running kernel: by the number, else by the word of ours."""
+        """Tell whether a kexec has started the running kernel: by the number, else by the record of ours."""
         return self.number >> 4 == KEXEC if self.number else self.attempt
 
 
@@ -59,7 +60,7 @@ def read_evidence(tree: Tree, entry: Optional[LoadOption]) -> Evidence:
         image=_short(images[-1]) if images else None,
         bootif=any(name == b"BOOTIF" for name, _ in words),
         stub=any(name == b"initrd" and b"\\" in (value or b"") for name, value in words),
-        attempt=any(name == ATTEMPT.encode() for name, _ in words),
+        attempt=any(name == ATTEMPT.encode() for name, _ in words) and attempts.came_by_kexec(gather(tree.root)),
     )
 
 

@@ -83,7 +83,7 @@ def render_for(target: str, init: Optional[str], standalone: bool) -> Rendition:
     host = _imagine(target, init)
     record = _find_record(host)
     files = [
-        fill_script(host, script, script.default_header.rstrip("\n"), standalone=standalone)
+        fill_script(host, script, script.default_header.rstrip("\n"), record if standalone else None)
         for script in record.scripts
     ]
     blocks = [RenderedFile(block.path, 0o644, render_block(block)) for block in record.blocks]

@@ -8,11 +8,11 @@ import enum
 import re
 from typing import NamedTuple, Optional, Pattern, Tuple
 
-from kexec_initd.state import LASTING
+from kexec_initd.state import LASTING, ORIGINALS
 
 NAME = "kexec-initd"
 CONFIG_DIR = "/etc/kexec-initd"
-ORIGINALS_DIR = CONFIG_DIR + "/originals"
+ORIGINALS_DIR = ORIGINALS
 STAGING_DIR = CONFIG_DIR + "/staging"
 STATE_DIR = LASTING
 BACKUP_DIR = "/var/backups/kexec-initd"

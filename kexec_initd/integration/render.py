@@ -123,8 +123,8 @@ def _is_called(host: Host, script: Script) -> bool:
     return script.path.rsplit("/", 1)[0] + "/" in caller
 
 
-def fill_script(host: Host, script: Script, header: str, standalone: bool = False) -> RenderedFile:
-    """Return our script with `header`; a standalone one needs no Python on its host."""
+def fill_script(host: Host, script: Script, header: str, standalone: Optional[Integration] = None) -> RenderedFile:
+    """Return our script with `header`; one of a `standalone` installation needs no Python on its host."""
     text = _render(script.template, dict(_values(host, standalone), lsb_header=header, kept=kept_path(script.path)))
     if MARK not in text:
         raise Error("the template {} lacks the line that marks our scripts".format(script.template))
@@ -214,9 +214,9 @@ def find_templates() -> Path:
     return installed if installed.is_dir() else package.parent / "templates"
 
 
-def _values(host: Host, standalone: bool) -> Dict[str, Value]:
+def _values(host: Host, standalone: Optional[Integration]) -> Dict[str, Value]:
     """Return what the templates of init scripts are filled with."""
-    by_shell = standalone or host.family is Family.RHEL
+    by_shell = standalone is not None or host.family is Family.RHEL
     return {
         "state": host.state_dir,
         "attempts": str(attempts.PATH),
@@ -228,7 +228,19 @@ def _values(host: Host, standalone: bool) -> Dict[str, Value]:
         "pseudo": " ".join(filesystems.PSEUDO),
         "remote": " ".join(filesystems.REMOTE),
         "settings": str(path_for(Path("/"), host.family)),
+        "steps": [] if standalone is None else _last_steps(standalone),
+        "set_aside": [] if standalone is None else _paths(standalone, Presence.REPLACED_IF_THERE),
     }
+
+
+def _last_steps(record: Integration) -> List[str]:
+    """Return the scripts without which, ours or with our block in it, what is loaded is not started as decided."""
+    blocks = [block.path for block in record.blocks if not block.optional]
+    return _paths(record, Presence.REQUIRED) + _paths(record, Presence.WRAPPED) + blocks
+
+
+def _paths(record: Integration, presence: Presence) -> List[str]:
+    return [script.path for script in record.scripts if script.presence is presence]
 
 
 def _words(values: Sequence[str]) -> str:

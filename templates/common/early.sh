@@ -72,11 +72,18 @@ unload () {
 # The reason outlives the reboot for `status` to show it; a disk that is full or broken takes nothing away from that.
 cold=${attempts%/*}/last-cold
 
-# Is what is lasting there, and not only the mount point below it? What fstab has above it and is not mounted is left in $where.
+# Is what is lasting there, and not only the mount point below it? Sets $missed. fstab(5) does not have every file system, as
+# datasets of ZFS; what install has left beside it tells of those, too.
+# shellcheck disable=SC2034 # it is told where no Python tells
 is_lasting_there () {
+	missed="${attempts%/*} has no manifest: it is not the one that install has made, whose file system is not mounted"
+	if [ -d /etc/kexec-initd/originals ] && [ ! -e "${attempts%/*}/manifest" ] && [ ! -e "${attempts%/*}/manifest.json" ]; then
+		return 1
+	fi
 	[ -r /etc/fstab ] || return 0
 	while read -r device where _ options _; do
 		where=${where%/}
+		missed="$where is in /etc/fstab, but not mounted"
 		case $device,$options, in
 		"#"* | *,noauto,*) continue ;;
 		esac

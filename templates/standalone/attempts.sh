@@ -13,7 +13,7 @@ read_record () {
 	why=-
 	damaged=
 	if ! is_lasting_there; then
-		reason="the record of attempts cannot be reached: $where is in /etc/fstab, but not mounted"
+		reason="the record of attempts cannot be reached: $missed"
 		return 1
 	fi
 	if [ ! -e "$attempts" ] && [ ! -L "$attempts" ]; then

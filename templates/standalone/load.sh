@@ -230,7 +230,7 @@ load_running () {
 		identity "$settings"
 		identity "$state/changed"
 		identity "$attempts"
-		for file in $(pending_files); do
+		for file in {{ set_aside | words }} {{ steps | words }} $(pending_files); do
 			identity "$file"
 		done
 		# Time passes without a trace on the disk.
@@ -274,6 +274,7 @@ decide_by_hand () {
 }
 
 may_kexec () {
+	is_all_ours || return 1
 	code=switched-off
 	if [ "$kexec" != yes ]; then
 		reason="KEXEC=no in the settings"

@@ -74,6 +74,36 @@ is_whole_machine () {
 	fi
 }
 
+# Are the scripts that end the shutdown ours still? The distribution's own would start what is loaded, or pass it over, with
+# no look at what was decided. Rules of kexec_initd's module integration.deviations.
+is_all_ours () {
+	code=not-installed
+	for step in {{ set_aside | words }}; do
+		[ ! -e "$step" ] || is_step || return 1
+	done
+	# shellcheck disable=SC2043 # where there is but one
+	for step in {{ steps | words }}; do
+		is_step || return 1
+	done
+}
+
+is_step () {
+	copy=${attempts%/*}/standalone/files$step
+	reason=
+	if [ ! -f "$step" ]; then
+		reason="$step is gone"
+	elif ! grep -q -e '^# Written by kexec-initd' -e '^# BEGIN kexec-initd' "$step"; then
+		reason="$step is another script than ours"
+	elif [ -f "$copy" ] && ! cmp -s "$copy" "$step"; then
+		reason="$step, ours, was changed"
+	elif [ ! -x "$step" ]; then
+		reason="$step is not executable"
+	fi
+	[ -n "$reason" ] || return 0
+	reason="$reason; sh ${attempts%/*}/standalone/install.sh puts it right"
+	return 1
+}
+
 # Does the init system run that is hooked, and none that the host was converted to? Rules of kexec_initd's module host.
 is_hooked_init () {
 	code=init

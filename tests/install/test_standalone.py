@@ -577,6 +577,36 @@ def test_something_else_in_the_place_of_the_manifest_is_refused(tmp_path: Path, 
     site.check_old()
 
 
+@pytest.mark.parametrize("name", [MANIFEST, "var/lib/kexec-initd/standalone/list"])
+@pytest.mark.parametrize(
+    "change", [(b"standalone 1\n", b"standalone 2\n"), (b"standalone 1\n", b"standalone 10\nmore\n")]
+)
+def test_what_a_newer_version_has_written_is_said_to_be_so(
+    tmp_path: Path, shell: str, name: str, change: Tuple[bytes, bytes]
+) -> None:
+    site = Site(tmp_path, shell)
+    site.must(site.install())
+    place = site.root / name
+    put(place, sealing.seal(sealing.unseal(place.read_bytes()).replace(*change)), 0o600)
+    before = site.facts()
+    said = "kexec-initd: /{} was written by a newer version of kexec-initd: install that version again\n".format(name)
+    verbs = [site.uninstall, site.install] if name == MANIFEST else [site.uninstall]
+    for verb in verbs:
+        assert verb() == (3, said)
+        assert site.facts() == before
+
+
+def test_a_list_that_is_newer_than_its_script_is_said_to_be_so(tmp_path: Path, shell: str) -> None:
+    site = Site(tmp_path, shell)
+    place = site.root / "root/kit/list"
+    put(place, sealing.seal(sealing.unseal(place.read_bytes()).replace(b"standalone 1\n", b"standalone 2\n")), 0o644)
+    assert site.install() == (
+        3,
+        "kexec-initd: /root/kit/list was written by a newer version of kexec-initd than this script: copy the whole directory\n",
+    )
+    site.check_old()
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_lost_manifest_stops_neither(tmp_path: Path, shell: str, verb: str) -> None:
     """What is not known any more is which directories were made."""

@@ -44,6 +44,7 @@ case $1 in
 esac
 """
 # What the shell looks at besides the files that it loads.
+STEPS = ("/etc/init.d/kexec", "/etc/init.d/kexec-load", "/etc/init.d/reboot")
 PENDING = (
     *(firmware.BOOT_NEXT, firmware.INDICATIONS, fwupd.HISTORY, *fwupd.JOURNALS, *firmware.CAPSULES),
     *("{}Mok{}{}".format(DIRECTORY, name, firmware.SHIM) for name in firmware.KEY_REQUESTS),
@@ -78,9 +79,9 @@ class StandaloneJail(Jail):
         self.put("boot/vmlinuz-" + RELEASE, bzimage(RELEASE))
         self.put("boot/initrd.img-" + RELEASE, gzipped(cpio()))
         self.fake("kexec", KEXEC)
-        script = DEBIAN_SYSVINIT.scripts[0]
-        host = gather(root)
-        self.write("etc/init.d/kexec-initd", fill_script(host, script, "", standalone=True).content.decode(), 0o755)
+        for script in (DEBIAN_SYSVINIT.scripts[0], DEBIAN_SYSVINIT.scripts[-1]):
+            file = fill_script(gather(root), script, script.default_header.rstrip("\n"), DEBIAN_SYSVINIT)
+            self.write(file.path[1:], file.content.decode(), 0o755)
 
     def add_tool(self, tool: str, shell: str) -> None:
         """Provide a tool: the one of busybox where that is the shell, too."""
@@ -134,7 +135,8 @@ class StandaloneJail(Jail):
     def stamp(self) -> str:
         """Return the stamp that the Python side would write for the jail's files as they are."""
         names = ("boot/vmlinuz-" + RELEASE, "boot/initrd.img-" + RELEASE, "etc/default/kexec-initd")
-        paths = [*(Path("/") / name for name in names), stamp.mark_file(self.root), attempts.PATH, *map(Path, PENDING)]
+        watched = [attempts.PATH, *map(Path, STEPS + PENDING)]
+        paths = [*(Path("/") / name for name in names), stamp.mark_file(self.root), *watched]
         return stamp.text_for(self.root, paths)
 
 

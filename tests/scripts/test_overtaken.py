@@ -198,6 +198,19 @@ def test_alone_a_load_that_only_reports_success_does_not_pass_for_the_earlier_on
     assert (alone.root / STATE / "stamp").exists() != unloads, "what cannot be unloaded is still ours"
 
 
+@pytest.mark.parametrize("manifest", ["manifest", "manifest.json"])
+def test_what_install_has_left_tells_of_a_var_that_fstab_does_not_have(early: Jail, manifest: str) -> None:
+    (early.root / "etc/kexec-initd/originals").mkdir(parents=True)
+    early.run("kexec-initd", "stop")
+    assert decision(early).startswith("cold ")
+    assert os.listdir(early.root / "var/lib") == []
+    early.write("var/lib/kexec-initd/" + manifest, "")
+    early.write("sys/kernel/kexec_loaded", "1\n")
+    early.run("kexec-initd", "stop")
+    assert decision(early) == "kexec\n"
+    assert (early.root / "var/lib/kexec-initd/attempts").exists()
+
+
 @pytest.mark.parametrize("proc, name", [("comm", "systemd\n"), ("comm", "runit\n"), ("stat", "1 (s6-svscan) S 0\n")])
 def test_alone_under_another_init_system_nothing_is_loaded(alone: StandaloneJail, proc: str, name: str) -> None:
     alone.run("kexec-initd", "load")
@@ -215,6 +228,17 @@ def test_alone_without_var_the_record_is_not_reached(alone: StandaloneJail) -> N
     said = alone.run("kexec-initd", "stop").said
     assert "the record of attempts cannot be reached: /var is in /etc/fstab, but not mounted" in said
     assert not (alone.root / "var/lib/kexec-initd").exists()
+
+
+def test_alone_a_var_that_fstab_does_not_have_is_known_by_its_manifest(alone: StandaloneJail) -> None:
+    (alone.root / "etc/kexec-initd/originals").mkdir(parents=True)
+    for verb in ("load", "stop"):
+        assert "attempts cannot be reached: /var/lib/kexec-initd has no manifest" in alone.run("kexec-initd", verb).said
+    assert decision(alone).startswith("cold ") and "-l" not in alone.kexecs()
+    assert not (alone.root / "var/lib/kexec-initd").exists()
+    alone.write("var/lib/kexec-initd/manifest", "")
+    assert alone.run("kexec-initd", "stop").said == ""
+    assert decision(alone) == "kexec\n"
 
 
 def test_alone_a_lock_is_not_stale_while_a_kexec_of_its_holder_still_loads(alone: StandaloneJail) -> None:

@@ -5,6 +5,7 @@ import lzma
 import os
 import struct
 import subprocess
+import time
 from pathlib import Path
 from typing import Callable, Dict, List, Tuple
 
@@ -540,13 +541,15 @@ def test_on_a_rhel(jail: StandaloneJail) -> None:
     (jail.root / "etc/init.d/kexec-initd").unlink()
     for file in render_for("rhel:5", None, True).files:
         jail.write("etc/init.d/" + Path(file.path).name, file.content.decode(), 0o755)
+    (jail.root / "etc/init.d/halt.local").rename(jail.root / "bin/halt.local")
+    (jail.root / "sbin").symlink_to("bin")
     (jail.root / "var/lock/subsys").mkdir(parents=True)
     (jail.root / INITRD).rename(jail.root / "boot/initrd-{}.img".format(RELEASE))
     assert jail.run("kexec-initd", "load", runlevel="3").said == "kexec-initd: loaded kernel {}\n".format(RELEASE)
     stamp = unseal((jail.root / "dev/.kexec-initd/stamp").read_bytes()).decode()
     assert [line.split(" ")[-1] for line in stamp.splitlines()] == [
         "/" + KERNEL, "/boot/initrd-{}.img".format(RELEASE), "/etc/sysconfig/kexec-initd",
-        "/dev/.kexec-initd/changed", "/" + RECORD, *PENDING,
+        "/dev/.kexec-initd/changed", "/" + RECORD, "/sbin/halt.local", *PENDING,
     ]  # fmt: skip
     jail.write("etc/sysconfig/kexec-initd", "KEXEC=no\n")
     assert jail.run("kexec-initd", "stop").said == COLD + "KEXEC=no in the settings\n"
@@ -566,6 +569,67 @@ def test_after_a_change_of_a_kernel_package_it_loads_again(jail: StandaloneJail)
     assert jail.run("kexec-initd", "stop").said == ""
     assert (jail.decision, jail.kexecs().count("-l")) == ("kexec\n", 4)
     assert (jail.root / STATE / "stamp").read_text() == stamp
+
+
+STOCK = "#!/bin/sh\nkexec -e\n"
+REBOOT = "etc/init.d/reboot"
+KIT = "var/lib/kexec-initd/standalone/files/"
+
+
+def edited(jail: StandaloneJail) -> None:
+    ours = (jail.root / REBOOT).read_text()
+    jail.write(KIT + REBOOT, ours)
+    jail.write(REBOOT, ours + "# mine\n", 0o755)
+
+
+def not_executable(jail: StandaloneJail) -> None:
+    time.sleep(1.1)  # a stamp has whole seconds, and the file was only just written
+    (jail.root / REBOOT).chmod(0o644)
+
+
+DEVIATIONS: Dict[str, Tuple[Callable[[StandaloneJail], object], str]] = {
+    "copied-back": (lambda jail: jail.write(REBOOT, STOCK, 0o755), "/{} is another script than ours".format(REBOOT)),
+    "gone": (without(REBOOT), "/{} is gone".format(REBOOT)),
+    "mode": (not_executable, "/{} is not executable".format(REBOOT)),
+    "edited": (edited, "/{}, ours, was changed".format(REBOOT)),
+    "kexec-tools": (lambda jail: jail.write("etc/init.d/kexec", STOCK, 0o755), "/etc/init.d/kexec is another script"),
+}
+
+
+@pytest.mark.parametrize("name", DEVIATIONS)
+@pytest.mark.parametrize("loaded", ["by-us", "by-hand", "nothing"])
+def test_where_a_script_that_ends_the_shutdown_is_not_ours_nothing_stays_loaded(
+    jail: StandaloneJail, loaded: str, name: str
+) -> None:
+    if loaded == "by-us":
+        jail.run("kexec-initd", "load")
+    elif loaded == "by-hand":
+        jail.write("sys/kernel/kexec_loaded", "1\n")
+    before = (jail.root / RECORD).read_bytes()
+    harm, reason = DEVIATIONS[name]
+    harm(jail)
+    said = jail.run("kexec-initd", "stop").said
+    assert said.startswith(COLD + reason) and said.endswith("standalone/install.sh puts it right\n")
+    assert jail.decision == "cold " + said[len(COLD) :]
+    assert (jail.root / "sys/kernel/kexec_loaded").read_text() == "0\n"
+    assert (jail.root / RECORD).read_bytes() == before
+    assert (jail.root / "var/lib/kexec-initd/last-cold").read_text() == "not-installed " + said[len(COLD) :]
+
+
+@pytest.mark.parametrize("release, step", [("rhel:6", "sbin/halt.local"), ("rhel:4", "etc/rc.d/init.d/halt")])
+def test_on_a_rhel_the_last_step_has_to_be_ours_as_well(jail: StandaloneJail, release: str, step: str) -> None:
+    rendition = render_for(release, None, True)
+    (jail.root / "etc/init.d/reboot").unlink()
+    for file in rendition.files + rendition.blocks:
+        jail.write(file.path[1:], file.content.decode(), 0o755)
+    script = "/etc/rc.d/init.d/kexec-initd"
+    (jail.root / "var/lock/subsys").mkdir(parents=True)
+    (jail.root / INITRD).rename(jail.root / "boot/initrd-{}.img".format(RELEASE))
+    assert jail.run_file(script, "load", runlevel="3").said == "kexec-initd: loaded kernel {}\n".format(RELEASE)
+    jail.write(step, STOCK, 0o755)
+    said = jail.run_file(script, "stop").said
+    assert said.startswith("{}/{} is another script than ours; ".format(COLD, step))
+    assert (jail.root / "sys/kernel/kexec_loaded").read_text() == "0\n"
 
 
 @pytest.mark.slow

@@ -4,8 +4,10 @@ import os
 
 import pytest
 
-from kexec_initd import shutdown, status
+from kexec_initd import shutdown, state, status
+from kexec_initd.errors import Error
 from kexec_initd.host import gather
+from kexec_initd.integration import records
 from kexec_initd.mounts import find_unmounted
 from kexec_initd.settings import Settings
 from tests.unit.fake_host import FakeHost, with_kernel
@@ -46,4 +48,20 @@ def test_without_var_the_reboot_is_cold_and_nothing_is_written_below_its_mount_p
     assert os.listdir(str(fake.root / "var")) == []
     assert "not mounted" in (status.gather_status(gather(fake.root), Settings(), []).guard or "")
     fake.write("proc/mounts", "/dev/vda1 / ext4 rw 0 0\n/dev/vda2 /var ext4 rw 0 0\n")
+    assert shutdown.prepare(gather(fake.root), Settings()).kexec
+
+
+@pytest.mark.parametrize("manifest", state.MANIFESTS)
+def test_a_var_that_fstab_does_not_have_is_known_by_what_install_has_left_there(fake: FakeHost, manifest: str) -> None:
+    with_kernel(fake)
+    (fake.root / "var/lib").mkdir(parents=True)
+    (fake.root / records.ORIGINALS_DIR[1:]).mkdir(parents=True)
+    decided = shutdown.prepare(gather(fake.root), Settings())
+    assert (decided.kexec, decided.code) == (False, "guard")
+    assert HOME + " has no manifest" in decided.reason
+    assert os.listdir(str(fake.root / "var/lib")) == []
+    with pytest.raises(Error, match="has no manifest"):
+        shutdown.preload(gather(fake.root), Settings())
+    assert os.listdir(str(fake.root / "var/lib")) == []
+    fake.write(HOME[1:] + "/" + manifest, "")
     assert shutdown.prepare(gather(fake.root), Settings()).kexec

@@ -8,10 +8,13 @@ from typing import Dict, Optional
 import pytest
 
 from kexec_initd import sealing, state
+from kexec_initd.attempts import format_record, read, settle
+from kexec_initd.bootloader.evidence import Evidence, read_record
 from kexec_initd.bootloader.load_option import LoadOption, parse_load_option
 from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.bootloader.target import find_target, read_target
 from kexec_initd.firmware_boot import keep
+from kexec_initd.guard import Attempt, Last, Outcome
 from kexec_initd.host import gather
 from kexec_initd.loading import load_entry
 from kexec_initd.settings import Settings
@@ -298,6 +301,34 @@ def test_the_record_outlives_the_variables_and_a_second_kexec(tmp_path: Path) ->
     for _ in range(2):
         keep(tmp_path)
         assert problem(tmp_path).startswith("rEFInd has started this machine")
+
+
+@pytest.mark.parametrize("number", [None, "0\n"])
+def test_without_a_number_only_the_last_attempts_own_id_shows_a_kexec(tmp_path: Path, number: Optional[str]) -> None:
+    """A machine with an EFI stub, then with GRUB 2; in between the kexecs, and lines that were copied from a running one."""
+
+    def boot(serial: int, words: str) -> Evidence:
+        write(tmp_path, {"proc/sys/kernel/random/boot_id": "{}\n".format(serial), "proc/cmdline": words + "\n"})
+        keep(tmp_path)
+        settle(gather(tmp_path), 3)
+        keep(tmp_path)
+        found = read_record(tmp_path)
+        assert found is not None
+        return found
+
+    def attempt(name: str) -> None:
+        last = Last(Outcome.UNDER_WAY, Attempt(name, 1700000000, "key", "6.1"))
+        state.write(tmp_path, Lasting.ATTEMPTS, format_record(read(tmp_path)._replace(last=last)))
+
+    write(tmp_path, dict(DEBIAN, **{} if number is None else {NUMBER: number}))
+    stub, grub2 = "initrd=\\initrd.img " + ROOT, "BOOT_IMAGE=/boot/vmlinuz " + ROOT
+    assert boot(1, "kexec_initd.attempt=copied " + stub).stub
+    attempt("first")
+    assert boot(2, "kexec_initd.attempt=first kexec_initd.attempt=copied " + ROOT).stub
+    assert not boot(3, "kexec_initd.attempt=first " + ROOT).stub
+    assert boot(4, "kexec_initd.attempt=first " + grub2).image
+    attempt("second")
+    assert boot(5, "kexec_initd.attempt=first " + stub) == Evidence(None if number is None else 0, stub=True)
 
 
 def test_the_boot_leaves_the_record_and_the_shutdown_uses_it(fake: FakeHost) -> None:

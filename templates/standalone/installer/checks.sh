@@ -10,8 +10,10 @@
 #   size FILE BYTES                      of each file of this directory that is to be installed
 
 check_list () {
-	if [ ! -f "$data/list" ] || ! is_whole <"$data/list"; then
-		refuse "$data/list is missing, not whole, or of another version: copy the whole directory"
+	if is_newer_version "$data/list"; then
+		refuse "$data/list was written by a newer version of kexec-initd than this script: copy the whole directory"
+	elif [ ! -f "$data/list" ] || ! is_whole <"$data/list"; then
+		refuse "$data/list is missing, or not whole: copy the whole directory"
 	fi
 	while read -r word file bytes; do
 		[ "$word" = size ] || continue
@@ -240,6 +242,7 @@ check_script () {
 # The lists by which files are given back; install.sh brings them anew.
 check_lists () {
 	for list in "$home/incoming/list" "$home/standalone/list" "$home/outgoing/list"; do
+		refuse_newer_version "$list"
 		if { [ -e "$list" ] || [ -L "$list" ] || [ "$list,$(read_state)" = "$home/standalone/list,installed" ]; } &&
 			! is_record "$list"; then
 			refuse "$list is missing, damaged, or not root's alone: run install.sh again, and then this"

@@ -83,8 +83,25 @@ is_record () {
 	[ -f "$1" ] && are_roots 5 "$1" && is_whole <"$1"
 }
 
+# is_newer_version PATH: is that a whole record, which a newer version of us has written?
+is_newer_version () {
+	[ -f "$1" ] && are_roots 5 "$1" && read_whole <"$1" || return 1
+	case $body in
+	"$header$newline"*) return 1 ;;
+	"${header%1}"[1-9]*) ;;
+	*) return 1 ;;
+	esac
+}
+
+refuse_newer_version () {
+	if is_newer_version "$1"; then
+		refuse "$1 was written by a newer version of kexec-initd: install that version again"
+	fi
+}
+
 # What was made by a record that is not as it was written cannot be told.
 check_manifest () {
+	refuse_newer_version "$home/manifest"
 	if { [ -e "$home/manifest" ] || [ -L "$home/manifest" ]; } && ! is_record "$home/manifest"; then
 		refuse "$home/manifest is damaged, or not root's alone: restore it from a backup, or remove it and run this again"
 	fi

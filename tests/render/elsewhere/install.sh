@@ -149,8 +149,25 @@ is_record () {
 	[ -f "$1" ] && are_roots 5 "$1" && is_whole <"$1"
 }
 
+# is_newer_version PATH: is that a whole record, which a newer version of us has written?
+is_newer_version () {
+	[ -f "$1" ] && are_roots 5 "$1" && read_whole <"$1" || return 1
+	case $body in
+	"$header$newline"*) return 1 ;;
+	"${header%1}"[1-9]*) ;;
+	*) return 1 ;;
+	esac
+}
+
+refuse_newer_version () {
+	if is_newer_version "$1"; then
+		refuse "$1 was written by a newer version of kexec-initd: install that version again"
+	fi
+}
+
 # What was made by a record that is not as it was written cannot be told.
 check_manifest () {
+	refuse_newer_version "$home/manifest"
 	if { [ -e "$home/manifest" ] || [ -L "$home/manifest" ]; } && ! is_record "$home/manifest"; then
 		refuse "$home/manifest is damaged, or not root's alone: restore it from a backup, or remove it and run this again"
 	fi
@@ -279,8 +296,10 @@ remove () {
 #   size FILE BYTES                      of each file of this directory that is to be installed
 
 check_list () {
-	if [ ! -f "$data/list" ] || ! is_whole <"$data/list"; then
-		refuse "$data/list is missing, not whole, or of another version: copy the whole directory"
+	if is_newer_version "$data/list"; then
+		refuse "$data/list was written by a newer version of kexec-initd than this script: copy the whole directory"
+	elif [ ! -f "$data/list" ] || ! is_whole <"$data/list"; then
+		refuse "$data/list is missing, or not whole: copy the whole directory"
 	fi
 	while read -r word file bytes; do
 		[ "$word" = size ] || continue
@@ -509,6 +528,7 @@ check_script () {
 # The lists by which files are given back; install.sh brings them anew.
 check_lists () {
 	for list in "$home/incoming/list" "$home/standalone/list" "$home/outgoing/list"; do
+		refuse_newer_version "$list"
 		if { [ -e "$list" ] || [ -L "$list" ] || [ "$list,$(read_state)" = "$home/standalone/list,installed" ]; } &&
 			! is_record "$list"; then
 			refuse "$list is missing, damaged, or not root's alone: run install.sh again, and then this"
