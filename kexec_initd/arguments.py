@@ -62,7 +62,8 @@ def make_parser(runs: Mapping[str, Run]) -> Parser:
     add("trust", "go through kexec again although an attempt never arrived")
     add("trial", "on trial, make the next reboot go through kexec: you are watching")
     add("preload", "load what a reboot will start (called at the end of the boot)")
-    add("prepare", "decide the reboot that is under way (called early in a shutdown)")
+    verb = add("prepare", "decide the reboot that is under way (called early in a shutdown)")
+    verb.add_argument("--settings", action="store_true", help="only write down the settings that scripts need")
     return parser
 
 

@@ -125,7 +125,7 @@ def firmware_began(host: Host) -> int:
 
 
 def came_by_kexec(host: Host) -> bool:
-    """Tell whether a kexec has led to the running boot, as the record has it: an id that was copied from an older line is none."""
+    """Tell whether a kexec has led to the running boot, as the record has it: an id copied from an older line is none."""
     with contextlib.suppress(Error):
         return look(host, 1).kexecs > 0
     return False

@@ -21,6 +21,7 @@ from kexec_initd import (
     platforms,
     reboot_into,
     settings,
+    shell_settings,
     shutdown,
     stamp,
     state,
@@ -305,6 +306,9 @@ def run_preload(args: argparse.Namespace, host: Host) -> None:
 def run_prepare(args: argparse.Namespace, host: Host) -> None:
     """Decide the reboot that is under way, or settle how this boot came when it is to go off; called by the init script."""
     require_root()
+    if args.settings:
+        shell_settings.write(host.root, read_settings(host))
+        return
     if host.runlevel == "0":
         shutdown.settle(host, read_settings(host))
         return

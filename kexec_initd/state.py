@@ -40,6 +40,7 @@ class Volatile(enum.Enum):
     LOCK = "lock"
     PRELOAD_LOG = "preload.log"
     PRINTED = "printed"  # by a program that a script calls, until the script says it
+    DEAD_MAN = "dead-man"  # the process that resets the machine; with the uptime at which init has started it before rc
     SESSION = "session"  # of init's rc, on RHEL: the shutdown that has been decided
     PRELOADED = "preloaded"  # the id of the boot at whose end `preload` was called
     LAST_COLD = "last-cold"  # why the running boot came through firmware; empty for a kexec

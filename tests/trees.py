@@ -43,6 +43,7 @@ echo the kexec of the distribution
 """
 KEXEC_LOAD = KEXEC.replace("kexec\n", "kexec-load\n", 1)
 RC_LOCAL = "#!/bin/sh -e\n#\n# rc.local\n\nfoo || :\n\nexit 0\n"
+INITTAB = "# The default runlevel.\nid:2:initdefault:\n\nl6:6:wait:/etc/init.d/rc 6\nz6:6:respawn:/sbin/sulogin\n"
 OS_RELEASE = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nID=debian\n'
 
 
@@ -50,7 +51,7 @@ def make_tree(root: Path) -> Path:
     """Make a small Debian 12 under SysV init with kexec-tools' scripts below `root`, and return `root`."""
     files = {
         "etc/os-release": (OS_RELEASE, 0o644),
-        "etc/inittab": ("id:2:initdefault:\n", 0o644),
+        "etc/inittab": (INITTAB, 0o644),
         "sbin/init": ("", 0o755),
         "etc/init.d/reboot": (REBOOT, 0o755),
         "etc/init.d/kexec": (KEXEC, 0o755),

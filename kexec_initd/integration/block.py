@@ -40,11 +40,15 @@ def find_block(text: bytes) -> Optional[Span]:
     return Span(start - 1 if separated else start, stop, separated)
 
 
-def add_block(text: bytes, block: bytes, last: Optional[Pattern[bytes]] = None) -> bytes:
+def add_block(
+    text: bytes, block: bytes, last: Optional[Pattern[bytes]] = None, before: Optional[Pattern[bytes]] = None
+) -> bytes:
     """Return `text` with `block` (whole lines) in place of an older one: before the first command.
 
-    Where `last` is given, before a last command like it, else at the end.
+    Where `last` is given, before a last command like it, else at the end; where `before` is, before the first match.
     """
+    if before is not None:
+        return _add_before(remove_block(text), block, before)
     if last is None:
         return _add_first(remove_block(text), block)
     span = find_block(text)
@@ -66,6 +70,12 @@ def _add_first(text: bytes, block: bytes) -> bytes:
     if place and not text[:place].endswith(b"\n"):
         return text + b"\n" + block[:-1]
     return text[:place] + block + text[place:]
+
+
+def _add_before(text: bytes, block: bytes, like: Pattern[bytes]) -> bytes:
+    """Put the block before the first line whose beginning is like that."""
+    found = like.search(text)
+    return text if found is None else text[: found.start()] + block + text[found.start() :]
 
 
 def remove_block(text: bytes) -> bytes:

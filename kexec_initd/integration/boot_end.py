@@ -44,12 +44,13 @@ def find_missed_preload(host: Host) -> Optional[str]:
 def _find_cause(host: Host) -> str:
     """Return what keeps the file that calls the preload from doing so, or that nothing has run it."""
     # With jinja2, for which the decision of a shutdown, which asks none of this, shall not wait.
+    from kexec_initd.integration.records import Purpose
     from kexec_initd.integration.render import find_integration, find_obstacle
 
     path = "/etc/rc.local"
     with contextlib.suppress(Refused):
         for block in find_integration(host).blocks:
-            if block.optional:
+            if block.purpose is Purpose.PRELOAD:
                 path = block.path
                 obstacle = find_obstacle(host, block)
                 if obstacle:

@@ -10,18 +10,19 @@ from typing import Iterator, List, NamedTuple, Optional
 
 from kexec_initd.errors import Refused
 from kexec_initd.files import digest, exists, read_bytes
+from kexec_initd.integration import inittab
 from kexec_initd.integration.block import read_block
 from kexec_initd.integration.conffiles import DIVERSIONS, is_diverted
 from kexec_initd.integration.links import find_links
 from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, read_manifest
 from kexec_initd.integration.originals import find_loss, is_ours, kept_path
-from kexec_initd.integration.records import DEBIAN_HOOKS, INTEGRATIONS, NAME, RHEL_HOOKS
+from kexec_initd.integration.records import DEBIAN_HOOKS, INITTAB, INTEGRATIONS, NAME, RHEL_HOOKS
 from kexec_initd.integration.tree import Observed, observe
 from kexec_initd.ways import below, locate
 
 LAST_STEP = "/etc/init.d/reboot"
 REPAIR = "{} install puts it right".format(NAME)
-# Without them the kernel is loaded later, or a change of it is noticed by its file alone.
+# Without them the kernel is loaded later, a change of it is noticed by its file alone, or what holds rc up does so for ever.
 OPTIONAL = frozenset(
     [script.path for script in DEBIAN_HOOKS + RHEL_HOOKS]
     + [block.path for record in INTEGRATIONS for block in record.blocks if block.optional]
@@ -111,11 +112,13 @@ def _describe_file(root: Path, entry: Entry, seen: Optional[Observed]) -> Iterat
             yield "{} has no block of ours any more".format(entry.path)
         elif digest(block) not in entry.ours:
             yield "our block in {} was changed".format(entry.path)
+        elif entry.path == INITTAB and inittab.is_behind(seen.data):
+            yield "our block in {} comes behind an entry that init waits for in runlevel 6".format(entry.path)
     elif not is_ours(seen):
         yield "{} is another script than ours".format(entry.path)
     elif digest(seen.data) not in entry.ours:
         yield "{}, ours, was changed".format(entry.path)
-    if seen is not None and not seen.mode & 0o100:
+    if seen is not None and not seen.mode & 0o100 and entry.path != INITTAB:
         yield "{} is not executable".format(entry.path)
 
 

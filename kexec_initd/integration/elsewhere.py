@@ -17,7 +17,7 @@ from kexec_initd.integration.records import (
     RHEL_HALT_WITHOUT_KEXEC,
     Integration,
 )
-from kexec_initd.integration.render import HINTS, RenderedFile, fill_script, render_block, write_tree
+from kexec_initd.integration.render import HINTS, RenderedFile, fill_script, find_blocks, render_block, write_tree
 from kexec_initd.surroundings import OLD_STATE_DIR, STATE_DIR
 
 NOWHERE = Path("/nonexistent")
@@ -86,7 +86,7 @@ def render_for(target: str, init: Optional[str], standalone: bool) -> Rendition:
         fill_script(host, script, script.default_header.rstrip("\n"), record if standalone else None)
         for script in record.scripts
     ]
-    blocks = [RenderedFile(block.path, 0o644, render_block(block)) for block in record.blocks]
+    blocks = [RenderedFile(block.path, 0o644, render_block(block)) for block in find_blocks(host, record)]
     return Rendition(host, files, blocks, record.links, record)
 
 

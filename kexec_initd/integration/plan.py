@@ -32,6 +32,7 @@ from kexec_initd.integration.records import ORIGINALS_DIR, STATE_DIR, Block, Int
 from kexec_initd.integration.removal import plan_uninstall
 from kexec_initd.integration.render import (
     RenderedFile,
+    find_blocks,
     find_integration,
     find_obstacle,
     observe_block,
@@ -69,7 +70,7 @@ def plan_install(host: Host) -> Plan:
     scripts = [script for script in record.scripts if script.path not in gone]
     changes = [change for change in (_plan_script(site, script) for script in scripts) if change]
     warnings: List[str] = []
-    for block in record.blocks:
+    for block in find_blocks(host, record):
         found, warned = _plan_block(site, block)
         changes.extend(found)
         warnings.extend(warned)
@@ -186,7 +187,7 @@ def _plan_block(site: Site, block: Block) -> Tuple[List[Change], List[str]]:
     wanted = observe_block(site.host, block)
     if wanted is None:
         changes = [] if known is None else [Change(known, None, None, ())]
-        return changes, ["no preload at boot: {}".format(find_obstacle(site.host, block))]
+        return changes, ["{}: {}".format(block.loss, find_obstacle(site.host, block))]
     seen = observe(site.host.root, path)
     lines = render_block(block)
     old = None if seen is None else read_block(seen.data)

@@ -6,7 +6,7 @@ scripts), insserv(8) (LSB headers and links), the packages initscripts and kexec
 
 import enum
 import re
-from typing import NamedTuple, Optional, Pattern, Tuple
+from typing import NamedTuple, Tuple
 
 from kexec_initd.state import LASTING, ORIGINALS
 
@@ -19,6 +19,7 @@ BACKUP_DIR = "/var/backups/kexec-initd"
 PYTHON = "/usr/bin/python3"
 LAUNCHER = "/usr/sbin/kexec-initd"
 HALT = "/etc/rc.d/init.d/halt"
+INITTAB = "/etc/inittab"
 FINAL_EXEC = re.compile(rb"\s*exec\s+\"?\$\{?command\b.*")
 MARK = b"\n# Written by kexec-initd"
 
@@ -45,16 +46,26 @@ class Script(NamedTuple):
     caller: str = ""
 
 
-class Block(NamedTuple):
-    """Lines of ours in a script of the host, before a last command like `last`, or before its first command.
+class Purpose(enum.Enum):
+    """What a block is there for, which tells where in its file it belongs. The words are those of the standalone list."""
 
-    An optional one goes into any fit file, and into a new one; it is left out where none is fit.
-    """
+    PRELOAD = "preload"  # before the first command of a script, or in a new one
+    DEAD_MAN = "dead-man"  # before the first entry of /etc/inittab that init waits for in runlevel 6
+    JUMP = "last"  # before the last command of a script
+
+
+class Block(NamedTuple):
+    """Lines of ours in a file of the host. But for the jump it is left out of a file that is not fit: with what `loss`?"""
 
     path: str
     template: str
-    last: Optional[Pattern[bytes]]
-    optional: bool
+    purpose: Purpose
+    loss: str = ""
+
+    @property
+    def optional(self) -> bool:
+        """Say whether a reboot through kexec is possible without."""
+        return self.purpose is not Purpose.JUMP
 
 
 class Integration(NamedTuple):
@@ -116,6 +127,10 @@ DEBIAN_HOOKS = _hooks(("/etc/kernel/postinst.d", "/etc/kernel/postrm.d", "/etc/i
 # of mkinitrd, which RHEL 4 and 5 came with, runs nothing. mkinitrd and dracut themselves never do.
 RHEL_HOOKS = _hooks(("/etc/kernel/postinst.d", "/etc/kernel/prerm.d"), "/sbin/new-kernel-pkg")
 
+# Only sysvinit reads that file.
+DEAD_MAN = Block(INITTAB, "common/inittab", Purpose.DEAD_MAN, "no dead-man before rc calls our script")
+NO_PRELOAD = "no preload at boot"
+
 # The distribution's reboot comes last in place: until then a reboot is the distribution's own, cold.
 DEBIAN_SYSVINIT = Integration(
     scripts=(
@@ -125,14 +140,14 @@ DEBIAN_SYSVINIT = Integration(
         Script("/etc/init.d/kexec-load", "debian/set-aside", Presence.REPLACED_IF_THERE, KEXEC_LOAD_HEADER),
         Script("/etc/init.d/reboot", "debian/reboot", Presence.REQUIRED, REBOOT_HEADER),
     ),
-    blocks=(Block("/etc/rc.local", "common/rc.local", None, optional=True),),
+    blocks=(Block("/etc/rc.local", "common/rc.local", Purpose.PRELOAD, NO_PRELOAD), DEAD_MAN),
     service=NAME,
     links=(("/etc/rc6.d/K01kexec-initd", "../init.d/kexec-initd"),),
     debian_tools=True,
 )
 
 RHEL_SCRIPT = Script("/etc/rc.d/init.d/kexec-initd", "rhel/kexec-initd", Presence.OURS)
-RHEL_PRELOAD = Block("/etc/rc.d/rc.local", "common/rc.local", None, optional=True)
+RHEL_PRELOAD = Block("/etc/rc.d/rc.local", "common/rc.local", Purpose.PRELOAD, NO_PRELOAD)
 RHEL_LINKS = tuple(
     ("/etc/rc.d/rc{}.d/{}kexec-initd".format(level, place), "../init.d/kexec-initd")
     for level, place in (("0", "K01"), ("2", "S99"), ("3", "S99"), ("4", "S99"), ("5", "S99"), ("6", "K01"))
@@ -140,14 +155,14 @@ RHEL_LINKS = tuple(
 
 RHEL_HALT_EXECUTES = Integration(
     scripts=(RHEL_SCRIPT, *RHEL_HOOKS, Script("/sbin/halt.local", "rhel/halt.local", Presence.WRAPPED)),
-    blocks=(RHEL_PRELOAD,),
+    blocks=(RHEL_PRELOAD, DEAD_MAN),
     service=NAME,
     links=RHEL_LINKS,
     debian_tools=False,
 )
 RHEL_HALT_WITHOUT_KEXEC = Integration(
     scripts=(RHEL_SCRIPT, *RHEL_HOOKS),
-    blocks=(Block(HALT, "rhel/halt", FINAL_EXEC, optional=False), RHEL_PRELOAD),
+    blocks=(Block(HALT, "rhel/halt", Purpose.JUMP), RHEL_PRELOAD, DEAD_MAN),
     service=NAME,
     links=RHEL_LINKS,
     debian_tools=False,

@@ -19,18 +19,20 @@ from kexec_initd.bootloader.naming import INITRD_NAMES
 from kexec_initd.errors import Error, Refused
 from kexec_initd.files import read_text, write_atomic
 from kexec_initd.host import Family, Host, InitSystem
-from kexec_initd.integration import rc_local
+from kexec_initd.integration import inittab, rc_local
 from kexec_initd.integration.block import add_block
 from kexec_initd.integration.halt import choose_integration
 from kexec_initd.integration.originals import find_original, kept_path
 from kexec_initd.integration.records import (
     DEBIAN_SYSVINIT,
+    FINAL_EXEC,
     LAUNCHER,
     MARK,
     PYTHON,
     Block,
     Integration,
     Presence,
+    Purpose,
     Script,
 )
 from kexec_initd.integration.tree import observe
@@ -71,11 +73,18 @@ def find_integration(host: Host) -> Integration:
     )
 
 
+def find_blocks(host: Host, record: Integration) -> List[Block]:
+    """Return the blocks of `record` that this host's init system has a use for."""
+    return [
+        block for block in record.blocks if block.purpose is not Purpose.DEAD_MAN or host.init is InitSystem.SYSVINIT
+    ]
+
+
 def render_all(host: Host) -> List[RenderedFile]:
     """Return every file that install would write, whole, in the order of the record; a file that it leaves alone is left out."""
     record = find_integration(host)
     files = [file for file in (render_script(host, script) for script in record.scripts) if file is not None]
-    for block in record.blocks:
+    for block in find_blocks(host, record):
         found = observe_block(host, block)
         if found is not None:
             files.append(RenderedFile(block.path, found.mode, found.after))
@@ -159,15 +168,17 @@ def observe_block(host: Host, block: Block) -> Optional[Edited]:
     found = observe(host.root, block.path)
     lines = render_block(block)
     if found is None:
-        return Edited(None, add_block(rc_local.EMPTY, lines, block.last), SCRIPT_MODE)
-    return Edited(found.data, add_block(found.data, lines, block.last), found.mode)
+        return Edited(None, add_block(rc_local.EMPTY, lines), SCRIPT_MODE)
+    last = FINAL_EXEC if block.purpose is Purpose.JUMP else None
+    before = inittab.AWAITED if block.purpose is Purpose.DEAD_MAN else None
+    return Edited(found.data, add_block(found.data, lines, last, before), found.mode)
 
 
 def find_obstacle(host: Host, block: Block) -> Optional[str]:
     """Say in a sentence why the file of an optional block is left alone, or return None.
 
-    Without the block in rc.local the kernel is loaded at shutdown instead: slower, but no reason to refuse the whole
-    installation, and none to follow a link into a file that something else manages.
+    What is lost without it is no reason to refuse the whole installation, and none to follow a link into a file that
+    something else manages.
     """
     if not block.optional:
         return None
@@ -175,7 +186,11 @@ def find_obstacle(host: Host, block: Block) -> Optional[str]:
         found = observe(host.root, block.path)
     except Refused as error:
         return str(error)
-    reason = None if found is None else rc_local.find_unfitness(found.data, found.mode)
+    reason = None
+    if block.purpose is Purpose.DEAD_MAN:
+        reason = "is missing" if found is None else inittab.find_unfitness(found.data)
+    elif found is not None:
+        reason = rc_local.find_unfitness(found.data, found.mode)
     return None if reason is None else "{} {}".format(block.path, reason)
 
 

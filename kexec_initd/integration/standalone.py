@@ -13,7 +13,7 @@ from kexec_initd.errors import Error
 from kexec_initd.files import write_atomic
 from kexec_initd.integration.elsewhere import Rendition, write_rendition
 from kexec_initd.integration.records import RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC, Presence, Script
-from kexec_initd.integration.render import render_plain
+from kexec_initd.integration.render import find_blocks, render_plain
 from kexec_initd.ways import check_path
 
 LIST_HEADER = "kexec-initd standalone 1"
@@ -49,7 +49,7 @@ def format_list(rendition: Rendition) -> bytes:
     if record in HALTS:
         lines.append("halt " + HALTS[record])
     lines += [_script_line(script) for script in record.scripts]
-    lines += ["{} {}".format("preload" if block.optional else "last", _plain(block.path)) for block in record.blocks]
+    lines += ["{} {}".format(block.purpose.value, _plain(block.path)) for block in find_blocks(host, record)]
     lines += ["link {} {}".format(_plain(path), target) for path, target in record.links]
     lines += _services(rendition)
     lines += ["size files{} {}".format(_plain(file.path), len(file.content)) for file in rendition.files]

@@ -11,6 +11,47 @@ spare () {
 	done
 }
 
+before_rc=
+begun=
+
+# find_beginning LIMIT: sets $begun to the uptime at which the shutdown began, as far as can be told. The one that init starts before
+# rc began when this shell did, however long its console took to be opened, and leaves word of that. Such word is of another
+# shutdown where the limit would be over.
+find_beginning () {
+	read -r begun _ </proc/uptime || return
+	begun=${begun%%.*}
+	since=
+	if [ -n "$before_rc" ]; then
+		since=$(born)
+	elif are_roots 9 "$state" && [ -f "$state/dead-man" ] && read -r other since <"$state/dead-man"; then
+		kill -0 "$other" || since=
+	fi
+	case $since in
+	'' | *[!0-9]*) ;;
+	*) [ "$since" -gt "$begun" ] || [ "$((begun - since))" -ge "$1" ] || begun=$since ;;
+	esac
+} 2>/dev/null
+
+# When this shell was started: behind its name, which may hold anything, proc(5) has it in hundredths of a second.
+born () {
+	read -r line <"/proc/$$/stat" || return
+	set -f
+	# shellcheck disable=SC2086 # words are wanted
+	set -- ${line##*) }
+	[ $# -lt 20 ] || printf '%s' "$((${20} / 100))"
+}
+
+# take_over PID: only one waits, the last that came; whom init has started leaves the beginning behind its number.
+take_over () {
+	are_roots 9 "$state" && rm -rf "$state/dead-man" && printf '%s\n' "$1${before_rc:+ $begun}" >"$state/dead-man"
+}
+
+# is_relieved PID: has another one come? Whom init has started does not relieve the one in rc's session, which halt spares.
+is_relieved () {
+	[ -f "$state/dead-man" ] && read -r other since <"$state/dead-man" && [ "$other" != "$1" ] &&
+		{ [ -n "$before_rc" ] || [ -z "$since" ]; }
+}
+
 # dead_man LIMIT: beside the shutdown, see that it ends. It waits until the shutdown has taken LIMIT seconds, or until init's
 # rc is gone for a minute, as when /etc/init.d/reboot is missing or broken and init asks for the root password instead.
 # What counts is the time since the boot: a sleep that is killed ends nothing early. It stands in /proc, whose files it then
@@ -23,14 +64,18 @@ dead_man () {
 	hold_sysrq
 	read -r self _ _ _ _ rc _ <self/stat || return
 	spare "$self"
+	take_over "$self"
 	end=
 	gone=
 	why=
 	while [ -z "$why" ] && read -r now _ <uptime; do
 		now=${now%%.*}
-		end=${end:-$((now + $1))}
-		kill -0 "$rc" || gone=${gone:-$now}
-		if [ "$now" -ge "$end" ]; then
+		end=${end:-$((${begun:-$now} + $1))}
+		# Before rc, the session is our own.
+		[ -n "$before_rc" ] || kill -0 "$rc" || gone=${gone:-$now}
+		if is_relieved "$self"; then
+			return
+		elif [ "$now" -ge "$end" ]; then
 			why="it takes longer than $1 s"
 		elif [ "$now" -ge "$((${gone:-$now} + 60))" ]; then
 			why="it has come to an end without one"
@@ -56,6 +101,7 @@ start_dead_man () {
 	[1-9][0-9] | [1-9][0-9][0-9] | [1-9][0-9][0-9][0-9] | [1-9][0-9][0-9][0-9][0-9]) ;;
 	*) dead_after=1800 ;;
 	esac
+	[ -n "$begun" ] || find_beginning "$dead_after"
 	(dead_man "$dead_after") <&- >&- 2>&- 8>&- &
 	dead_man=$!
 }

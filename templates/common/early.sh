@@ -246,6 +246,20 @@ prepare () {
 	renew_dead_man
 }
 
+# init itself starts this, beside rc and before it: that may wait for a console whose output is stopped, or for a script that does.
+# `prepare`, within the session of rc, takes over.
+watch_rc () {
+	before_rc=yes
+	if make_state_dir; then
+		forget_old_settings
+	fi
+	start_dead_man
+	if ! setting SHUTDOWN_LIMIT >/dev/null; then
+		bounded 30 read_limit
+		renew_dead_man
+	fi
+}
+
 # The machine goes off: a boot that nobody has confirmed yet has arrived as far as it was let to.
 settle () {
 	if is_unsettled && make_state_dir; then

@@ -3,6 +3,10 @@ settle_attempts () {
 	exec {{ program | words }} prepare >/dev/null
 }
 
+read_limit () {
+	exec {{ program | words }} prepare --settings >/dev/null
+}
+
 load_and_decide () {
 	exec {{ program | words }} prepare
 }

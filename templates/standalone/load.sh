@@ -269,6 +269,13 @@ load_and_begin () {
 	fi
 }
 
+read_limit () {
+	LC_ALL=C
+	export LC_ALL
+	read_settings
+	note_settings
+}
+
 decide_by_hand () {
 	is_by_hand && decide kexec
 }

@@ -135,7 +135,7 @@ class Site:
         for level in "0123456":
             (self.root / "etc/rc.d/rc{}.d".format(level)).mkdir(parents=True)
         put(self.root / "etc/redhat-release", b"Red Hat Enterprise Linux\n", 0o644)
-        put(self.root / "etc/inittab", b"id:3:initdefault:\n", 0o644)
+        put(self.root / "etc/inittab", b"id:3:initdefault:\nl6:6:wait:/etc/rc.d/rc 6\n", 0o644)
         put(self.root / "sbin/init", b"")
         put(self.root / "etc/rc.d/init.d/halt", RHEL_HALT.format(EXECUTES).encode())
         put(self.root / "etc/rc.d/rc.local", b"#!/bin/sh\ntouch /var/lock/subsys/local\n")

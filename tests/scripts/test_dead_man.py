@@ -185,3 +185,164 @@ def ask_limit(jail: Jail) -> str:
     (jail.root / "etc/init.d/limit").unlink(missing_ok=True)
     (jail.root / "drive").rename(jail.root / "etc/init.d/limit")
     return jail.run("limit").said
+
+
+# Before rc, by init itself.
+
+
+def mark(jail: Jail) -> str:
+    path = jail.root / "run/kexec-initd/dead-man"
+    deadline = time.monotonic() + 10
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return path.read_text()
+
+
+def firings(jail: Jail) -> int:
+    """Return how many have fired, when there was time for all to do so."""
+    time.sleep(1.0)
+    return (jail.root / "dev/console").read_text().count(FIRED)
+
+
+def test_init_starts_one_that_no_script_of_rc_is_needed_for(shutdown: Jail) -> None:
+    shutdown.settings("SHUTDOWN_LIMIT=70\n")
+    assert shutdown.run("kexec-initd", "dead-man").said == ""
+    assert mark(shutdown) == "{} 100\n".format(PID)
+    assert (shutdown.root / "run/sendsigs.omit.d/kexec-initd").read_text() == "{}\n".format(PID)
+    assert not (shutdown.root / "run/kexec-initd/stopping").exists(), "nothing is decided yet"
+    set_clock(shutdown, 169)
+    assert not fires(shutdown, within=0.5)
+    set_clock(shutdown, 170)
+    assert fires(shutdown)
+
+
+def test_the_end_of_what_init_has_started_it_with_is_not_that_of_rc(shutdown: Jail) -> None:
+    gone = os.fork()
+    if gone == 0:
+        os._exit(0)
+    os.waitpid(gone, 0)
+    set_rc(shutdown, gone)
+    shutdown.run("kexec-initd", "dead-man")
+    time.sleep(0.2)
+    set_clock(shutdown, 165)
+    time.sleep(0.2)
+    set_clock(shutdown, 300)
+    assert not fires(shutdown, within=0.5)
+
+
+@pytest.mark.parametrize("level", ["0", "1", "2", "S"])
+def test_in_no_other_runlevel_it_starts(shutdown: Jail, level: str) -> None:
+    shutdown.run("kexec-initd", "dead-man", runlevel=level)
+    set_clock(shutdown, 10000)
+    assert not fires(shutdown, within=0.3)
+    assert not (shutdown.root / "run/kexec-initd/dead-man").exists()
+
+
+def test_a_shutdown_that_was_called_off_is_not_ended(shutdown: Jail) -> None:
+    shutdown.settings("SHUTDOWN_LIMIT=40\n")
+    shutdown.run("kexec-initd", "dead-man")
+    shutdown.fake("runlevel", "echo 6 2")
+    set_clock(shutdown, 1000)
+    assert not fires(shutdown, within=0.7)
+
+
+def test_switched_off_it_does_not_start_either(shutdown: Jail) -> None:
+    shutdown.settings("SHUTDOWN_LIMIT=no\n")
+    shutdown.run("kexec-initd", "dead-man")
+    set_clock(shutdown, 100000)
+    assert not fires(shutdown, within=0.5)
+
+
+def start_both(jail: Jail, first: int) -> None:
+    """Init's at 100, with the number `first`, and that of rc's first script 30 s later."""
+    jail.settings("SHUTDOWN_LIMIT=70\n")
+    jail.write("proc/self/stat", "{} (kexec-initd) S 1 1 {} 0 -1 4194304 0\n".format(first, os.getpid()))
+    jail.run("kexec-initd", "dead-man")
+    assert mark(jail) == "{} 100\n".format(first)
+    set_clock(jail, 130)
+    set_rc(jail, os.getpid())
+    jail.run("kexec-initd", "stop")
+    deadline = time.monotonic() + 10
+    while mark(jail) != "{}\n".format(PID) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.3)
+
+
+def test_rcs_first_script_takes_over_with_the_time_that_has_passed(shutdown: Jail) -> None:
+    start_both(shutdown, os.getpid())
+    set_clock(shutdown, 169)
+    assert not fires(shutdown, within=0.5)
+    set_clock(shutdown, 170)
+    assert fires(shutdown)
+    assert firings(shutdown) == 1, "only one waits"
+
+
+def test_the_time_of_one_that_is_gone_does_not_count(shutdown: Jail) -> None:
+    start_both(shutdown, PID + 1)
+    set_clock(shutdown, 199)
+    assert not fires(shutdown, within=0.5)
+    set_clock(shutdown, 200)
+    assert fires(shutdown)
+
+
+@pytest.mark.parametrize("since", ["20", "101", "x", "-5", "", "1e3", "$(halt)"])
+def test_word_that_cannot_be_of_this_shutdown_does_not_count(shutdown: Jail, since: str) -> None:
+    shutdown.settings("SHUTDOWN_LIMIT=70\n")
+    shutdown.write("run/kexec-initd/dead-man", "{} {}\n".format(os.getpid(), since))
+    shutdown.run("kexec-initd", "stop")
+    set_clock(shutdown, 169)
+    assert not fires(shutdown, within=0.5)
+    set_clock(shutdown, 170)
+    assert fires(shutdown)
+
+
+@pytest.mark.parametrize("action", ["stop", "dead-man"])
+def test_whatever_is_in_the_place_of_its_word_holds_nothing_up(shutdown: Jail, action: str) -> None:
+    shutdown.settings("SHUTDOWN_LIMIT=70\n")
+    os.mkfifo(str(shutdown.root / "run/kexec-initd/dead-man"))
+    shutdown.run("kexec-initd", action)
+    set_clock(shutdown, 170)
+    assert fires(shutdown)
+
+
+def test_what_init_starts_late_does_not_relieve_the_one_that_halt_spares(shutdown: Jail) -> None:
+    shutdown.settings("SHUTDOWN_LIMIT=70\n")
+    shutdown.run("kexec-initd", "stop")
+    assert mark(shutdown) == "{}\n".format(PID)
+    shutdown.write("run/kexec-initd/dead-man", "{} 100\n".format(PID + 1))
+    time.sleep(0.3)
+    set_clock(shutdown, 170)
+    assert fires(shutdown)
+
+
+def test_settings_that_nobody_has_read_yet_are_read_for_it(shutdown: Jail) -> None:
+    shutdown.settings("SHUTDOWN_LIMIT=40\n")
+    shutdown.settings("SHUTDOWN_LIMIT=70 # now\n", noted=False)
+    shutdown.write("noted", sealing.double_lines("SETTINGS x\nSHUTDOWN_LIMIT 70\nREMOVE_MODULES \n").decode())
+    shutdown.fake("../usr/bin/python3", "echo speaks; cp /noted /run/kexec-initd/settings")
+    assert shutdown.run("kexec-initd", "dead-man").said == ""
+    assert [call for call in shutdown.calls() if "python3" in call] == ["python3 -I -m kexec_initd prepare --settings"]
+    set_clock(shutdown, 169)
+    assert not fires(shutdown, within=0.5)
+    set_clock(shutdown, 170)
+    assert fires(shutdown)
+    assert firings(shutdown) == 1
+
+
+BORN = """
+mkdir -p "/proc/$$"
+printf '%s (a) b) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 %s 1 1\\n' "$$" "{}" >"/proc/$$/stat"
+before_rc=yes
+find_beginning 70
+printf '%s' "$begun"
+"""
+
+
+@pytest.mark.parametrize(
+    "ticks, begun", [("7549", "75"), ("10000", "100"), ("10900", "100"), ("2999", "100"), ("x", "100")]
+)
+def test_it_counts_from_the_moment_at_which_init_has_begun_to_start_it(shutdown: Jail, ticks: str, begun: str) -> None:
+    """Its console may be closed by another one for half a minute meanwhile, and be opened only then."""
+    shutdown.copy("/bin/mkdir")
+    shutdown.write("etc/init.d/drive", shutdown.functions("kexec-initd") + BORN.format(ticks))
+    assert shutdown.run("drive").said == begun

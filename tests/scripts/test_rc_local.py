@@ -1,11 +1,13 @@
-"""The block in rc.local by the standalone installer: in and out as Python does it, and in the same files."""
+"""The blocks in rc.local and inittab by the standalone installer: in and out as Python does it, and in the same files."""
 
 from typing import List
 
+from kexec_initd.integration import inittab
 from kexec_initd.integration.block import add_block, remove_block
 from kexec_initd.integration.rc_local import find_unfitness
 from kexec_initd.integration.render import render_plain
 from tests.scripts.jail import Jail
+from tests.unit.test_inittab import FIT, LINES, UNFIT
 from tests.unit.test_rc_local import SHAPES, STARTS
 
 NEW = render_plain("common/rc.local")
@@ -27,25 +29,25 @@ DRIVE = """
 staging=/staging
 mkdir -p "$staging"
 for case in /cases/*; do
-	why_no_script "$case/file" >"$case/unfit"
-	print_with_block "$case/file" /block first >"$case/with"
+	case $kind in preload) why_no_script "$case/file" ;; *) why_no_entry "$case/file" ;; esac >"$case/unfit"
+	print_with_block "$case/file" /block "$kind" >"$case/with"
 	print_without_block "$case/with" >"$case/without"
 done
 """
 
 
-def drive(jail: Jail, texts: List[bytes]) -> None:
+def drive(jail: Jail, texts: List[bytes], kind: str = "preload", block: bytes = NEW) -> None:
     """Have the installer's functions look at each text, all in one shell."""
     for tool in ("awk", "wc", "tr", "sed"):
         jail.copy("/usr/bin/" + tool)
-    jail.write("block", NEW.decode())
+    jail.write("block", block.decode())
     for number, text in enumerate(texts):
         place = jail.root / "cases" / str(number) / "file"
         place.parent.mkdir(parents=True)
         place.write_bytes(text)
         place.chmod(0o755)
     jail.write("etc/init.d/install.sh", render_plain("standalone/install.sh").decode())
-    jail.write("etc/init.d/drive", jail.functions("install.sh") + DRIVE)
+    jail.write("etc/init.d/drive", jail.functions("install.sh") + "kind={}\n".format(kind) + DRIVE)
     assert jail.run("drive", limit=300.0).said == ""
 
 
@@ -66,3 +68,21 @@ def test_the_same_first_lines_start_a_shell(jail: Jail) -> None:
     for number, (text, started) in enumerate(zip(texts, STARTS)):
         unfit = (jail.root / "cases" / str(number) / "unfit").read_text()
         assert (unfit == "") is started.is_shell is (find_unfitness(text, 0o755) is None), (started, unfit)
+
+
+def test_the_entry_of_inittab_goes_in_and_out_as_python_has_it(jail: Jail) -> None:
+    block = render_plain("common/inittab")
+    bare = [(before + after).encode() for before, after in FIT.values()] + list(UNFIT.values())
+    bare += [(first + "\n" + second).encode("latin-1") for first in LINES for second in LINES]
+    texts = bare + [block + text for text in bare[:4]] + [text + b"\n" + block for text in bare[:4]]
+    drive(jail, texts, "dead-man", block)
+    for number, text in enumerate(texts):
+        place = jail.root / "cases" / str(number)
+        added = add_block(text, block, before=inittab.AWAITED)
+        unfit = inittab.find_unfitness(text)
+        assert (place / "unfit").read_text() == ("" if unfit is None else "/cases/{}/file {}".format(number, unfit)), (
+            text
+        )
+        if unfit is None:
+            assert (place / "with").read_bytes() == added, text
+            assert (place / "without").read_bytes() == remove_block(added), text

@@ -125,6 +125,14 @@ def test_what_the_last_step_needs_of_the_settings_is_written_down_as_python_does
     assert noted == sealing.double_lines(shell_settings.text_for(found))
 
 
+def test_the_limit_is_read_for_what_waits_before_rc(jail: StandaloneJail) -> None:
+    jail.write(SETTINGS, "SHUTDOWN_LIMIT=no\n")
+    jail.run("kexec-initd", "dead-man")
+    noted = (jail.root / STATE / "settings").read_bytes()
+    assert noted == sealing.double_lines(shell_settings.text_for(settings.read(jail.root, Family.DEBIAN)[0]))
+    assert jail.calls() == [] and not (jail.root / STATE / "decision").exists(), "nothing is loaded or decided"
+
+
 def test_purgatory_checks_can_be_kept(jail: StandaloneJail) -> None:
     jail.write(SETTINGS, "PURGATORY_CHECKS=yes\n")
     assert_loaded(jail)

@@ -123,13 +123,14 @@ def test_the_early_step_ends(early: Jail, stopped: Terminal, harm: Callable[[Jai
     assert harm is unfit_state or (early.root / DEBIAN / "decision").read_text().startswith("cold ")
 
 
-def test_the_dead_man_resets(early: Jail, stopped: Terminal) -> None:  # noqa: F811
+@pytest.mark.parametrize("action", ["stop", "dead-man"])
+def test_the_dead_man_resets(early: Jail, stopped: Terminal, action: str) -> None:  # noqa: F811
     early.settings("SHUTDOWN_LIMIT=40\n")
     early.write("bin/sleep", "#!/bin/sh\nexec real-sleep 0.05\n", 0o755)
     early.write("proc/self/stat", "{} (kexec-initd) S 1 1 {} 0 -1 4194304 0\n".format(2**22 + 1, os.getpid()))
     early.write("proc/uptime", "100.25 1.00\n")
     early.write(DEBIAN + "/stamp", stamp.text_for(early.root, WATCHED))
-    stopped.run(early, "kexec-initd", "stop")
+    stopped.run(early, "kexec-initd", action)
     set_clock(early, 141)
     deadline = time.monotonic() + 10
     while early.sysrq() != "b" and time.monotonic() < deadline:

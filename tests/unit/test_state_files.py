@@ -7,6 +7,7 @@ import json
 import os
 import re
 import stat
+import struct
 import tracemalloc
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Set
@@ -79,6 +80,7 @@ HARMLESS: Dict[StateFile, bytes] = {
     Volatile.PRELOAD_LOG: b"loaded kernel 6.1\n",
     Volatile.PRELOADED: b"0123-4567\n",
     Volatile.PRINTED: b"kexec: something\n",
+    Volatile.DEAD_MAN: b"1234 100\n",
     Volatile.SESSION: b"1234\n",
     Volatile.LAST_COLD: b"cold-once asked for\n",
     Lasting.LAST_COLD: b"cold-once asked for by /no-kexec-reboot\n",
@@ -463,3 +465,16 @@ def test_a_trial_that_is_watched_is_known_by_what_was_written(fake: FakeHost) ->
     fake.write("proc/uptime", "100.00 50.00\n")
     attend(host, Settings(trial=1))
     assert is_attended(fake.root, 200.0)
+
+
+@pytest.mark.parametrize("level", [2, 6])
+def test_the_settings_alone_are_written_down_in_any_runlevel(fake: FakeHost, level: int) -> None:
+    site = Site(fake)
+    (site.root / "run/utmp").write_bytes(struct.pack("=h2xi", 1, ord(str(level))).ljust(384, b"\0"))
+    before = site.read()
+    fake.write("etc/default/kexec-initd", "SHUTDOWN_LIMIT=70\n")
+    assert site.call("prepare", "--settings") == DONE
+    after = site.read()
+    assert b"SHUTDOWN_LIMIT 70\n" * 2 in after.pop(Volatile.SETTINGS)
+    del before[Volatile.SETTINGS]
+    assert after == before and fake.calls() == [], "nothing is decided or loaded"

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.vm.conftest import StartMachine
-from tests.vm.deaf import UNHEARD_LIMIT, assert_reboots_unheard
+from tests.vm.deaf import INSISTING, STOPS, UNHEARD_LIMIT, assert_reboots_unheard
 from tests.vm.evidence import assert_came_cold, gather
 from tests.vm.qemu import EndReason, Machine
 from tests.vm.snapshot import Snapshot
@@ -46,13 +46,8 @@ def test_the_dead_man_resets_what_does_not_end(preloaded: Snapshot, start: Start
     assert_came_cold(before, gather(machine))
 
 
-# Debian's rc says a line of its own before it calls the first script, and something waits for the console even without that
-# line: what it is is not known yet. RHEL's rc comes back (test_rhel).
-HANGS = pytest.mark.xfail(reason="Debian's own scripts wait for the console before or beside ours", strict=True)
-
-
 @pytest.mark.full
-@pytest.mark.parametrize("stop", [pytest.param("unread", marks=HANGS), "xoff"])
+@pytest.mark.parametrize("stop", [*STOPS, INSISTING])
 def test_a_console_that_takes_no_output_holds_no_reboot_up(preloaded: Snapshot, start: StartMachine, stop: str) -> None:
     machine = start(preloaded.setup())
     machine.check(f"echo SHUTDOWN_LIMIT={UNHEARD_LIMIT} >>/etc/default/kexec-initd")

@@ -227,6 +227,24 @@ def test_a_console_that_takes_no_output_holds_no_reboot_up(
     assert_reboots_unheard(machine, stop)
 
 
+# What another package may have before ours, with its mark that it runs.
+LOUD = """\
+printf '#!/bin/sh\\nyes | head -c 100000 >/dev/console\\n' >/etc/rc.d/init.d/aloud
+chmod 755 /etc/rc.d/init.d/aloud
+ln -s ../init.d/aloud /etc/rc.d/rc6.d/K00aloud
+: >/var/lock/subsys/aloud"""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("release", [4, 5])
+def test_a_script_before_ours_that_waits_for_a_stopped_console_holds_no_reboot_up(
+    start: StartMachine, rpm: Path, release: int
+) -> None:
+    machine = start(preloaded(release, rpm).setup())
+    machine.check(f"echo SHUTDOWN_LIMIT={UNHEARD_LIMIT} >>/etc/sysconfig/kexec-initd; {LOUD}")
+    assert_reboots_unheard(machine, "unread")
+
+
 @pytest.mark.parametrize("release", ONE_SHAPE)
 def test_the_admins_halt_local_is_called_and_given_back(
     start: StartMachine, rpm: Path, tmp_path: Path, release: int

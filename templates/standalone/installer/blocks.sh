@@ -34,15 +34,23 @@ find_last () {
 	' "$1"
 }
 
+# find_awaited FILE: print the number of the first line of /etc/inittab for which init waits in runlevel 6; 0 where there is none.
+find_awaited () {
+	awk -F : '
+		/^[ \t]*[^# \t:][^:]*:/ && NF > 3 && tolower($3) == "wait" && ($2 == "" || $2 ~ /6/) { place = NR; exit }
+		END { print place + 0 }
+	' "$1"
+}
+
 ends_with_newline () {
 	[ -z "$(tail -c 1 "$1")" ]
 }
 
-# print_with_block FILE BLOCK first|last: the file with the block in place of an older one: before the first command, which a
-# shell runs whatever comes then; or before the last one.
+# print_with_block FILE BLOCK preload|dead-man|last: the file with the block in place of an older one: before the first command,
+# which a shell runs whatever comes then; before what init waits for; or before the last command.
 print_with_block () {
-	if [ "$3" = first ]; then
-		print_without_block "$1" >"$staging/without" && print_with_block_first "$staging/without" "$2"
+	if [ "$3" != last ]; then
+		print_without_block "$1" >"$staging/without" && print_with_block_early "$staging/without" "$2" "$3"
 		return
 	fi
 	span=$(find_block "$1")
@@ -70,17 +78,21 @@ print_with_block () {
 	tail -n "+$rest" "$1"
 }
 
-# print_with_block_first FILE BLOCK: the file, which has none, with the block behind the comments with which it begins.
-print_with_block_first () {
-	comments=$(awk '!/^[ \t]*(#.*)?$/ { exit } { comments = NR } END { print comments + 0 }' "$1")
-	if [ -z "$(tail -n "+$((comments + 1))" "$1" | head -c 1 | od -A n -t x1)" ] && ! ends_with_newline "$1"; then
+# print_with_block_early FILE BLOCK preload|dead-man: the file, which has none, with the block behind the comments with which it
+# begins, or before what init waits for.
+print_with_block_early () {
+	case $3 in
+	preload) before=$(awk '!/^[ \t]*(#.*)?$/ { exit } { comments = NR } END { print comments + 0 }' "$1") ;;
+	dead-man) before=$(($(find_awaited "$1") - 1)) ;;
+	esac
+	if [ -z "$(tail -n "+$((before + 1))" "$1" | head -c 1 | od -A n -t x1)" ] && ! ends_with_newline "$1"; then
 		cat "$1"
 		printf '\n%s' "$(cat "$2")"
 		return
 	fi
-	head -n "$comments" "$1"
+	head -n "$before" "$1"
 	cat "$2"
-	tail -n "+$((comments + 1))" "$1"
+	tail -n "+$((before + 1))" "$1"
 }
 
 # print_without_block FILE: the file as it was before, where nobody has changed it since.

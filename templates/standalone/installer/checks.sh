@@ -5,6 +5,7 @@
 #   create PATH [CALLER]                 a new file with its directory; only where the host's CALLER names that, if one is given
 #   replace | optional | wrap PATH       a whole file in place of the host's own; only where the host has one, or new as well
 #   preload PATH                         a block in a script that may be missing or unfit
+#   dead-man PATH                        a block in init's own table, before what it waits for in runlevel 6
 #   last PATH                            a block before the last line of the host's own script
 #   link PATH TARGET, service NAME       a symbolic link; what update-rc.d makes in its place where insserv orders the boot
 #   size FILE BYTES                      of each file of this directory that is to be installed
@@ -170,11 +171,25 @@ is_shell () {
 	done
 }
 
-# why_no_block PATH KIND: say why the block stays out of that file; sets nothing.
+# why_no_entry PATH: say why no entry of ours belongs into that file.
+why_no_entry () {
+	if [ ! -e "$1" ]; then
+		printf '%s is missing' "$1"
+	elif [ "$(wc -c <"$1")" != "$(tr -d '\000' <"$1" | wc -c)" ]; then
+		printf '%s holds NUL bytes, so it is no text' "$1"
+	elif [ "$(find_awaited "$1")" = 0 ]; then
+		printf '%s has no entry that init waits for in runlevel 6' "$1"
+	fi
+}
+
+# why_no_block PATH preload|dead-man|last|undo: say why the block stays out of that file; sets nothing.
 why_no_block () {
 	unfit=$(why_unfit "$1")
-	if [ -z "$unfit" ] && [ -e "$1" ]; then
-		unfit=$(why_no_script "$1")
+	if [ -z "$unfit" ]; then
+		case $2 in
+		dead-man) unfit=$(why_no_entry "$1") ;;
+		preload | last) [ ! -e "$1" ] || unfit=$(why_no_script "$1") ;;
+		esac
 	fi
 	if [ -z "$unfit" ] && [ -e "$1" ] && [ "$(find_block "$1")" = damaged ]; then
 		unfit="$1 holds a damaged block of kexec-initd: remove what is left of it by hand"
@@ -202,6 +217,13 @@ check_files () {
 			unfit=$(why_no_block "$path" preload)
 			if [ -n "$unfit" ]; then
 				say "warning: no preload at boot, the kernel is loaded at shutdown instead: $unfit" >&2
+			fi
+			unfit=
+			;;
+		dead-man)
+			unfit=$(why_no_block "$path" dead-man)
+			if [ -n "$unfit" ]; then
+				say "warning: no dead-man before rc calls our script: $unfit" >&2
 			fi
 			unfit=
 			;;

@@ -5,8 +5,7 @@ put_all () {
 		case $word in
 		create) put_created "$path" "$target" ;;
 		replace | optional | wrap) put_in_place "$word" "$path" ;;
-		preload) put_block "$path" first ;;
-		last) put_block "$path" last ;;
+		preload | dead-man | last) put_block "$path" "$word" ;;
 		link) put_link "$path" "$target" ;;
 		service) put_service "$path" ;;
 		esac || return 1
@@ -63,9 +62,9 @@ keep () {
 	rm -f "$staging/kept" && ln "$1" "$staging/kept" && mv -f "$staging/kept" "$(kept "$1")" && sync
 }
 
-# put_block PATH first|last: what is not fit was refused, or warned of.
+# put_block PATH preload|dead-man|last: what is not fit was refused, or warned of.
 put_block () {
-	if [ -n "$(why_no_block "$1" preload)" ]; then
+	if [ -n "$(why_no_block "$1" "$2")" ]; then
 		return 0
 	fi
 	if [ ! -e "$1" ]; then
@@ -73,7 +72,7 @@ put_block () {
 		return
 	fi
 	span=$(find_block "$1")
-	if [ "$span" != none ] && [ "$(print_block "$1")" = "$(cat "$data/blocks$1")" ]; then
+	if [ "$span" != none ] && [ "$(print_block "$1")" = "$(cat "$data/blocks$1")" ] && ! is_behind "$1" "$2"; then
 		return 0
 	fi
 	if [ "$span" = none ] && ! is_same "$1" "$(kept "$1")"; then
@@ -84,15 +83,20 @@ put_block () {
 	step "put a block into $1" write_block "$1" "$2"
 }
 
+# is_behind PATH preload|dead-man|last: does our block come too late, behind what init waits for?
+is_behind () {
+	[ "$2" = dead-man ] && [ "$(find_awaited "$1")" -lt "${span% *}" ]
+}
+
 write_new () {
-	printf '#!/bin/sh\nexit 0\n' >"$staging/empty" && print_with_block "$staging/empty" "$data/blocks$1" first >"$staging/new" &&
+	printf '#!/bin/sh\nexit 0\n' >"$staging/empty" && print_with_block "$staging/empty" "$data/blocks$1" preload >"$staging/new" &&
 		chmod 0755 "$staging/new" && rm "$staging/empty" && move "$staging/new" "$1"
 }
 
-# write_block PATH first|last: another shell than /bin/sh may run what has the block first.
+# write_block PATH preload|dead-man|last: another shell than /bin/sh may run what has the block first, and none runs /etc/inittab.
 write_block () {
 	cp -p "$1" "$staging/new" && print_with_block "$1" "$data/blocks$1" "$2" >"$staging/new" &&
-		{ [ "$2" = first ] || /bin/sh -n "$staging/new"; } && move "$staging/new" "$1"
+		{ [ "$2" != last ] || /bin/sh -n "$staging/new"; } && move "$staging/new" "$1"
 }
 
 # put_link PATH TARGET: where insserv orders the boot by its own record, update-rc.d has to make the links.

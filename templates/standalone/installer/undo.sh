@@ -44,7 +44,7 @@ undo_all () {
 	for list in "$home/incoming/list" "$home/standalone/list" "$home/outgoing/list"; do
 		if [ -f "$list" ]; then
 			data=${list%/list}
-			undo_list 'create|replace|optional|wrap|preload|last' && undo_list 'link|service' || return 1
+			undo_list 'create|replace|optional|wrap|preload|dead-man|last' && undo_list 'link|service' || return 1
 		fi
 	done
 }
@@ -65,7 +65,8 @@ END
 	case $word in
 	create) undo_file "$path" ;;
 	replace | optional | wrap) undo_in_place "$path" "$word" ;;
-	preload | last) undo_block "$path" ;;
+	dead-man) undo_block "$path" undo ;;
+	preload | last) undo_block "$path" preload ;;
 	link) undo_link "$path" "$target" ;;
 	service) undo_service "$path" ;;
 	esac
@@ -113,9 +114,10 @@ drop_kept () {
 	step "remove $2" remove "$2"
 }
 
+# undo_block PATH KIND: KIND says what would make it unfit.
 undo_block () {
 	original=$(kept "$1")
-	unfit=$(why_no_block "$1" preload)
+	unfit=$(why_no_block "$1" "$2")
 	if [ ! -e "$1" ] || [ -n "$unfit" ] || [ "$(find_block "$1")" = none ]; then
 		if [ -e "$1" ] && [ -n "$unfit" ] && grep -q '^# BEGIN kexec-initd' "$1"; then
 			# Without our script the block does nothing.

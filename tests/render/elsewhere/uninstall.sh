@@ -291,6 +291,7 @@ remove () {
 #   create PATH [CALLER]                 a new file with its directory; only where the host's CALLER names that, if one is given
 #   replace | optional | wrap PATH       a whole file in place of the host's own; only where the host has one, or new as well
 #   preload PATH                         a block in a script that may be missing or unfit
+#   dead-man PATH                        a block in init's own table, before what it waits for in runlevel 6
 #   last PATH                            a block before the last line of the host's own script
 #   link PATH TARGET, service NAME       a symbolic link; what update-rc.d makes in its place where insserv orders the boot
 #   size FILE BYTES                      of each file of this directory that is to be installed
@@ -456,11 +457,25 @@ is_shell () {
 	done
 }
 
-# why_no_block PATH KIND: say why the block stays out of that file; sets nothing.
+# why_no_entry PATH: say why no entry of ours belongs into that file.
+why_no_entry () {
+	if [ ! -e "$1" ]; then
+		printf '%s is missing' "$1"
+	elif [ "$(wc -c <"$1")" != "$(tr -d '\000' <"$1" | wc -c)" ]; then
+		printf '%s holds NUL bytes, so it is no text' "$1"
+	elif [ "$(find_awaited "$1")" = 0 ]; then
+		printf '%s has no entry that init waits for in runlevel 6' "$1"
+	fi
+}
+
+# why_no_block PATH preload|dead-man|last|undo: say why the block stays out of that file; sets nothing.
 why_no_block () {
 	unfit=$(why_unfit "$1")
-	if [ -z "$unfit" ] && [ -e "$1" ]; then
-		unfit=$(why_no_script "$1")
+	if [ -z "$unfit" ]; then
+		case $2 in
+		dead-man) unfit=$(why_no_entry "$1") ;;
+		preload | last) [ ! -e "$1" ] || unfit=$(why_no_script "$1") ;;
+		esac
 	fi
 	if [ -z "$unfit" ] && [ -e "$1" ] && [ "$(find_block "$1")" = damaged ]; then
 		unfit="$1 holds a damaged block of kexec-initd: remove what is left of it by hand"
@@ -488,6 +503,13 @@ check_files () {
 			unfit=$(why_no_block "$path" preload)
 			if [ -n "$unfit" ]; then
 				say "warning: no preload at boot, the kernel is loaded at shutdown instead: $unfit" >&2
+			fi
+			unfit=
+			;;
+		dead-man)
+			unfit=$(why_no_block "$path" dead-man)
+			if [ -n "$unfit" ]; then
+				say "warning: no dead-man before rc calls our script: $unfit" >&2
 			fi
 			unfit=
 			;;
@@ -590,15 +612,23 @@ find_last () {
 	' "$1"
 }
 
+# find_awaited FILE: print the number of the first line of /etc/inittab for which init waits in runlevel 6; 0 where there is none.
+find_awaited () {
+	awk -F : '
+		/^[ \t]*[^# \t:][^:]*:/ && NF > 3 && tolower($3) == "wait" && ($2 == "" || $2 ~ /6/) { place = NR; exit }
+		END { print place + 0 }
+	' "$1"
+}
+
 ends_with_newline () {
 	[ -z "$(tail -c 1 "$1")" ]
 }
 
-# print_with_block FILE BLOCK first|last: the file with the block in place of an older one: before the first command, which a
-# shell runs whatever comes then; or before the last one.
+# print_with_block FILE BLOCK preload|dead-man|last: the file with the block in place of an older one: before the first command,
+# which a shell runs whatever comes then; before what init waits for; or before the last command.
 print_with_block () {
-	if [ "$3" = first ]; then
-		print_without_block "$1" >"$staging/without" && print_with_block_first "$staging/without" "$2"
+	if [ "$3" != last ]; then
+		print_without_block "$1" >"$staging/without" && print_with_block_early "$staging/without" "$2" "$3"
 		return
 	fi
 	span=$(find_block "$1")
@@ -626,17 +656,21 @@ print_with_block () {
 	tail -n "+$rest" "$1"
 }
 
-# print_with_block_first FILE BLOCK: the file, which has none, with the block behind the comments with which it begins.
-print_with_block_first () {
-	comments=$(awk '!/^[ \t]*(#.*)?$/ { exit } { comments = NR } END { print comments + 0 }' "$1")
-	if [ -z "$(tail -n "+$((comments + 1))" "$1" | head -c 1 | od -A n -t x1)" ] && ! ends_with_newline "$1"; then
+# print_with_block_early FILE BLOCK preload|dead-man: the file, which has none, with the block behind the comments with which it
+# begins, or before what init waits for.
+print_with_block_early () {
+	case $3 in
+	preload) before=$(awk '!/^[ \t]*(#.*)?$/ { exit } { comments = NR } END { print comments + 0 }' "$1") ;;
+	dead-man) before=$(($(find_awaited "$1") - 1)) ;;
+	esac
+	if [ -z "$(tail -n "+$((before + 1))" "$1" | head -c 1 | od -A n -t x1)" ] && ! ends_with_newline "$1"; then
 		cat "$1"
 		printf '\n%s' "$(cat "$2")"
 		return
 	fi
-	head -n "$comments" "$1"
+	head -n "$before" "$1"
 	cat "$2"
-	tail -n "+$((comments + 1))" "$1"
+	tail -n "+$((before + 1))" "$1"
 }
 
 # print_without_block FILE: the file as it was before, where nobody has changed it since.
@@ -885,7 +919,7 @@ undo_all () {
 	for list in "$home/incoming/list" "$home/standalone/list" "$home/outgoing/list"; do
 		if [ -f "$list" ]; then
 			data=${list%/list}
-			undo_list 'create|replace|optional|wrap|preload|last' && undo_list 'link|service' || return 1
+			undo_list 'create|replace|optional|wrap|preload|dead-man|last' && undo_list 'link|service' || return 1
 		fi
 	done
 }
@@ -906,7 +940,8 @@ END
 	case $word in
 	create) undo_file "$path" ;;
 	replace | optional | wrap) undo_in_place "$path" "$word" ;;
-	preload | last) undo_block "$path" ;;
+	dead-man) undo_block "$path" undo ;;
+	preload | last) undo_block "$path" preload ;;
 	link) undo_link "$path" "$target" ;;
 	service) undo_service "$path" ;;
 	esac
@@ -954,9 +989,10 @@ drop_kept () {
 	step "remove $2" remove "$2"
 }
 
+# undo_block PATH KIND: KIND says what would make it unfit.
 undo_block () {
 	original=$(kept "$1")
-	unfit=$(why_no_block "$1" preload)
+	unfit=$(why_no_block "$1" "$2")
 	if [ ! -e "$1" ] || [ -n "$unfit" ] || [ "$(find_block "$1")" = none ]; then
 		if [ -e "$1" ] && [ -n "$unfit" ] && grep -q '^# BEGIN kexec-initd' "$1"; then
 			# Without our script the block does nothing.
