@@ -5,8 +5,8 @@ from typing import Any, Callable, Mapping, NoReturn
 
 from kexec_initd import __version__
 from kexec_initd.errors import UsageError
-from kexec_initd.host import Host, InitSystem
-from kexec_initd.stdio import emit
+from kexec_initd.system.host import Host, InitSystem
+from kexec_initd.system.stdio import emit
 
 INITS = [InitSystem.SYSVINIT.value, InitSystem.UPSTART.value]
 EPILOG = "Exit status: 0 done, 1 failed, 2 usage, 3 refused: the host or a file is not fit, and nothing was changed."

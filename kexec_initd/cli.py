@@ -12,35 +12,27 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Optional, Sequence, Tuple
 
-from kexec_initd import (
-    arguments,
-    attempts,
-    kexec,
-    load_lock,
-    loading,
-    platforms,
-    reboot_into,
-    settings,
-    shell_settings,
-    shutdown,
-    stamp,
-    state,
-    status,
-    wishes,
-)
-from kexec_initd.assessment import assess
-from kexec_initd.bootloader import BootEntry, listing, target
+from kexec_initd import arguments, status
+from kexec_initd.bootloader import BootEntry, output, target
 from kexec_initd.bootloader.menu import find_menu
-from kexec_initd.encoding import decode, escape_output, name_of, read_arguments
+from kexec_initd.decision import selection
+from kexec_initd.decision.assess import assess
 from kexec_initd.errors import Error, Refused, UsageError, one_line, tell
-from kexec_initd.host import Host, gather
-from kexec_initd.integration.manifest import is_installed
-from kexec_initd.stdio import drop_output, emit, open_standard_files, say, warn
-from kexec_initd.surroundings import confinement
-from kexec_initd.ways import SUDO
+from kexec_initd.history import attempts
+from kexec_initd.install.manifest import is_installed
+from kexec_initd.kexec import load, lock, program, stamp
+from kexec_initd.settings import for_shell, reader
+from kexec_initd.stages import reboot_into, shutdown
+from kexec_initd.state import store
+from kexec_initd.system import quirks
+from kexec_initd.system.encoding import decode, escape_output, name_of, read_arguments
+from kexec_initd.system.host import Host, gather
+from kexec_initd.system.safe_path import SUDO
+from kexec_initd.system.stdio import drop_output, emit, open_standard_files, say, warn
+from kexec_initd.system.virt import confinement
 
 if TYPE_CHECKING:
-    from kexec_initd.integration.changes import Plan
+    from kexec_initd.install.steps import Plan
 
 DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
 # Next to nothing of a large menu becomes garbage, and looking for that takes a tenth of the time.
@@ -99,9 +91,9 @@ def fail(text: str, code: int) -> int:
     return code
 
 
-def read_settings(host: Host) -> settings.Settings:
+def read_settings(host: Host) -> reader.Settings:
     """Return the settings of `host`; what is wrong with them is said on standard error."""
-    found, warnings = settings.read(host.root, host.family)
+    found, warnings = reader.read(host.root, host.family)
     for warning in warnings:
         warn(warning)
     return found
@@ -117,14 +109,14 @@ def refuse_unfit(host: Host) -> None:
     """Raise Refused where loading a kernel would reach outside of what `host` is."""
     require_root()
     confined = confinement(host.container, host.chroot)
-    reason = confined[1] if confined else kexec.unsupported(host.root, host.kernel_release)
+    reason = confined[1] if confined else program.unsupported(host.root, host.kernel_release)
     if reason:
         raise Refused(reason)
 
 
 def run_render(args: argparse.Namespace, host: Host) -> None:
     """Write what install would write, to standard output or below a directory."""
-    from kexec_initd.integration import render
+    from kexec_initd.install import render
 
     if args.target is not None:
         render_for(args)
@@ -140,12 +132,12 @@ def run_render(args: argparse.Namespace, host: Host) -> None:
 
 def render_for(args: argparse.Namespace) -> None:
     """Write the files for another machine below a directory."""
-    from kexec_initd.integration import elsewhere, standalone
+    from kexec_initd.install import offline, standalone
 
     if args.out is None or args.root != "/":
         raise UsageError("--for needs --out DIR, and takes no --root")
-    rendition = elsewhere.render_for(args.target, args.init, args.standalone)
-    write = standalone.write_standalone if args.standalone else elsewhere.write_rendition
+    rendition = offline.render_for(args.target, args.init, args.standalone)
+    write = standalone.write_standalone if args.standalone else offline.write_rendition
     write(rendition, Path(args.out))
 
 
@@ -153,47 +145,47 @@ def refuse_stranger(args: argparse.Namespace, host: Host) -> None:
     """Raise Refused for a user who could not carry out the plan, or not even see what is installed."""
     if host.root == Path("/") and not args.dry_run:
         require_root()
-    state.refuse_unreadable(host.root)
+    store.refuse_unreadable(host.root)
 
 
 def print_plan(changes: "Plan") -> None:
     """Print a plan, its warnings on standard error: packages show only that."""
-    from kexec_initd.integration import plan
+    from kexec_initd.install import plan_install
 
-    emit(plan.describe(changes._replace(warnings=())))
+    emit(plan_install.describe(changes._replace(warnings=())))
     for warning in changes.warnings:
         warn(warning)
 
 
 def run_install(args: argparse.Namespace, host: Host) -> None:
     """Hook the host's init system."""
-    from kexec_initd.integration import plan, transaction
+    from kexec_initd.install import apply, plan_install
 
     refuse_stranger(args, host)
-    unfit, found = platforms.find_unfit(host.root), read_settings(host)
+    unfit, found = quirks.find_unfit(host.root), read_settings(host)
     if unfit and not args.force and not found.force_platform:
         raise Refused(unfit)
-    changes = plan.plan_install(host)
+    changes = plan_install.plan_install(host)
     print_plan(changes)
     if not args.dry_run:
-        transaction.execute(changes)
-        load_lock.reopen(host.root)
+        apply.execute(changes)
+        lock.reopen(host.root)
 
 
 def run_uninstall(args: argparse.Namespace, host: Host) -> None:
     """Give the host back as it was."""
-    from kexec_initd.integration import plan, transaction
+    from kexec_initd.install import apply, plan_install
 
     refuse_stranger(args, host)
-    changes = plan.plan_uninstall(host)
+    changes = plan_install.plan_uninstall(host)
     print_plan(changes)
     if args.dry_run:
         return
     with contextlib.ExitStack() as stack:
         if host.root == Path("/") and confinement(host.container, host.chroot) is None:
             # A halt or kexec-tools' own script that we gave back would still execute what is loaded.
-            stack.enter_context(load_lock.lock_to_remove(host.root))
-        transaction.execute(changes)
+            stack.enter_context(lock.lock_to_remove(host.root))
+        apply.execute(changes)
 
 
 def run_load(args: argparse.Namespace, host: Host) -> None:
@@ -202,24 +194,24 @@ def run_load(args: argparse.Namespace, host: Host) -> None:
         refuse_unfit(host)
     found = read_settings(host)
     named = args.name is not None
-    wish = wishes.find_named(host, found, args.name, file=True) if named else wishes.find_next(host, found)
+    wish = selection.find_named(host, found, args.name, file=True) if named else selection.find_next(host, found)
     entry = wish.entry
     if entry is None or wish.problem is not None:
         raise Refused(wish.problem or "there is nothing to load")
     if args.dry_run:
-        with loading.checked(host, entry) as files:
+        with load.checked(host, entry) as files:
             emit("would load {}".format(_tell_entry(files.release, entry)))
         warn_of_cold(host, found, wish)
         return
-    with load_lock.lock_to_load(host.root):
+    with lock.lock_to_load(host.root):
         # A load by the admin is no decision: the early step shall ask for one, not take the stamp for it.
         config = (*wish.config, stamp.UNSEEN)
-        loaded = loading.load_entry(host, found, entry, wish.chosen, config)
+        loaded = load.load_entry(host, found, entry, wish.chosen, config)
     emit("loaded {}".format(_tell_entry(loaded.release, entry)))
     warn_of_cold(host, found, None)
 
 
-def warn_of_cold(host: Host, found: settings.Settings, wish: Optional[wishes.Wish]) -> None:
+def warn_of_cold(host: Host, found: reader.Settings, wish: Optional[selection.Wish]) -> None:
     """Warn where a reboot would go through firmware all the same, with `wish` loaded, or with what is."""
     decision = assess(host, found, wish).decision
     if not is_installed(host.root):
@@ -234,7 +226,7 @@ def run_reboot_into(args: argparse.Namespace, host: Host) -> None:
         refuse_unfit(host)
     found = read_settings(host)
     plan = reboot_into.plan(host, found, args.name)
-    with loading.checked(host, plan.entry) as files:
+    with load.checked(host, plan.entry) as files:
         what = _tell_entry(files.release, plan.entry)
     if args.dry_run:
         emit("would reboot into {}".format(what))
@@ -253,9 +245,9 @@ def _tell_entry(release: str, entry: BootEntry) -> str:
 def run_unload(args: argparse.Namespace, host: Host) -> None:
     """Unload what is loaded, whoever loaded it; a panic kernel stays."""
     refuse_unfit(host)
-    with load_lock.lock(host.root):
-        was_loaded = kexec.is_loaded(host.root)
-        kexec.unload(host.root)
+    with lock.lock(host.root):
+        was_loaded = program.is_loaded(host.root)
+        program.unload(host.root)
         stamp.remove(host.root)
     emit("unloaded" if was_loaded else "nothing was loaded")
 
@@ -263,7 +255,7 @@ def run_unload(args: argparse.Namespace, host: Host) -> None:
 def run_trust(args: argparse.Namespace, host: Host) -> None:
     """Open the guard, and say what was lifted."""
     require_root()
-    with load_lock.lock(host.root):
+    with lock.lock(host.root):
         emit(attempts.trust(host, read_settings(host).guard_boots))
 
 
@@ -275,8 +267,8 @@ def run_trial(args: argparse.Namespace, host: Host) -> None:
 
 def run_status(args: argparse.Namespace, host: Host) -> None:
     """Tell what is installed, what is loaded, what a reboot would do."""
-    state.refuse_unreadable(host.root)
-    found, warnings = settings.read(host.root, host.family)
+    store.refuse_unreadable(host.root)
+    found, warnings = reader.read(host.root, host.family)
     answer = status.gather_status(host, found, warnings)
     emit(status.as_json(answer) if args.json else status.as_text(answer))
 
@@ -284,7 +276,7 @@ def run_status(args: argparse.Namespace, host: Host) -> None:
 def run_entries(args: argparse.Namespace, host: Host) -> None:
     """List the entries of the boot loader."""
     menu = find_menu(host.root)
-    emit(listing.as_json(menu) if args.json else listing.as_text(menu))
+    emit(output.as_json(menu) if args.json else output.as_text(menu))
     if menu.problem:
         warn("no default: {}".format(menu.problem))
 
@@ -307,7 +299,7 @@ def run_prepare(args: argparse.Namespace, host: Host) -> None:
     """Decide the reboot that is under way, or settle how this boot came when it is to go off; called by the init script."""
     require_root()
     if args.settings:
-        shell_settings.write(host.root, read_settings(host))
+        for_shell.write(host.root, read_settings(host))
         return
     if host.runlevel == "0":
         shutdown.settle(host, read_settings(host))

@@ -5,18 +5,21 @@ import time
 from pathlib import Path
 from typing import List, NamedTuple, Optional
 
-from kexec_initd import guard, hooks, reasons, stamp, state, watchdog
-from kexec_initd.assessment import assess, with_files_read
 from kexec_initd.codes import Code
+from kexec_initd.decision.assess import assess, with_files_read
+from kexec_initd.decision.selection import find_copied
 from kexec_initd.errors import Error, one_line
-from kexec_initd.host import Host
-from kexec_initd.integration.boot_end import find_missed_preload, was_preload_called
-from kexec_initd.integration.deviations import Deviation, find_deviations
-from kexec_initd.integration.manifest import is_installed, read_manifest
-from kexec_initd.running_boot import read_uptime
-from kexec_initd.settings import Settings
-from kexec_initd.state import Damaged, Volatile
-from kexec_initd.wishes import find_copied
+from kexec_initd.history import guard, last_cold
+from kexec_initd.history.running_boot import read_uptime
+from kexec_initd.install.boot_end import find_missed_preload, was_preload_called
+from kexec_initd.install.deviations import Deviation, find_deviations
+from kexec_initd.install.manifest import is_installed, read_manifest
+from kexec_initd.kexec import stamp, watchdog
+from kexec_initd.settings.reader import Settings
+from kexec_initd.state import store
+from kexec_initd.state.store import Damaged, Volatile
+from kexec_initd.system import hooks
+from kexec_initd.system.host import Host
 
 
 class Status(NamedTuple):
@@ -73,7 +76,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
     goes = found.decision.kexec and installed
     record, last = found.record, found.record.last
     days = guard.days_since_firmware(record, time.time(), read_uptime(host.root))
-    cold = reasons.find(host.root, record)
+    cold = last_cold.find(host.root, record)
     missed = find_missed_preload(host) if installed else None
     return Status(
         installed=installed,
@@ -111,11 +114,11 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
 
 def _describe_all(host: Host, deviations: List[Deviation]) -> List[str]:
     """Return the deviations, and what else `install` would do, as far as that can be planned at all."""
-    from kexec_initd.integration import plan  # jinja2 takes longer to load than the rest
+    from kexec_initd.install import plan_install  # jinja2 takes longer to load than the rest
 
     texts = [deviation.text for deviation in deviations]
     try:
-        planned = plan.plan_install(host)
+        planned = plan_install.plan_install(host)
     except Error as error:
         return [*texts, *(text for text in [str(error)] if text not in texts)]
     told = {deviation.path for deviation in deviations}
@@ -135,7 +138,7 @@ def _read_loaded(root: Path) -> Optional[stamp.Loaded]:
 def _read_log(root: Path) -> Optional[str]:
     """Return what the preload at the end of the boot has said."""
     try:
-        data = state.read(root, Volatile.PRELOAD_LOG)
+        data = store.read(root, Volatile.PRELOAD_LOG)
     except Damaged as error:
         return str(error)
     return None if data is None else data.decode("utf-8", "surrogateescape").rstrip("\n")

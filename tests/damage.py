@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
-from kexec_initd.files import is_directory
+from kexec_initd.system.files import is_directory
 
 NOBODY = 65534
 MEMORY = 256 << 20

@@ -7,8 +7,8 @@ them: a key, blanks, and the rest without the blanks around it.
 import re
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Refused
+from kexec_initd.system.sysroot import Tree
 
 Fields = Dict[str, Tuple[str, ...]]
 LINE_END = re.compile(r"[\n\r]+")

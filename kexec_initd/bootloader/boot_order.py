@@ -11,8 +11,8 @@ from typing import List, NamedTuple, Optional
 from kexec_initd.bootloader.efivars import read_global, read_string
 from kexec_initd.bootloader.load_option import LoadOption, parse_load_option
 from kexec_initd.bootloader.system_partition import find_path, find_points, find_program
-from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Refused
+from kexec_initd.system.sysroot import Tree
 
 USUAL = "/EFI/BOOT"  # the directory of what is started from a device without an entry of its own
 MAX_ENTRIES = 300

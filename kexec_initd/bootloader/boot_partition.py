@@ -6,7 +6,7 @@ from typing import Optional
 from kexec_initd.bootloader.boot_order import find_started
 from kexec_initd.bootloader.grub2.volumes import Volume, Volumes, seen
 from kexec_initd.bootloader.system_partition import points_of
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 POINTS = ("/boot", "/boot/grub", "/boot/grub2", "/boot/extlinux", "/boot/syslinux")
 SYSTEM_PARTITIONS = ("/boot/efi", "/efi")

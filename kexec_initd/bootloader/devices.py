@@ -6,7 +6,7 @@ GRUB numbers disks in the order of the firmware, which only device.map, if anyth
 import re
 from typing import Dict, FrozenSet, NamedTuple, Optional, Set
 
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 MAPS = ("/boot/grub/device.map", "/boot/grub2/device.map")
 JOINED = ("/dev/mapper/", "/dev/dm-", "/dev/md")

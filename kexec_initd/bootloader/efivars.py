@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import List, Optional
 
 from kexec_initd.bootloader import Change
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 DIRECTORY = "/sys/firmware/efi/efivars/"
 OLD_DIRECTORY = (

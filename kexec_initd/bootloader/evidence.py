@@ -8,15 +8,16 @@ import re
 from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
-from kexec_initd import attempts, sealing, state
 from kexec_initd.bootloader.efivars import read_string
 from kexec_initd.bootloader.load_option import LoadOption
-from kexec_initd.bootloader.tree import Tree
-from kexec_initd.cmdline import ATTEMPT, parameter, tokens
-from kexec_initd.encoding import decode, encode
+from kexec_initd.cmdline.words import ATTEMPT, parameter, tokens
 from kexec_initd.errors import one_line
-from kexec_initd.host import gather
-from kexec_initd.state import Damaged, Lasting
+from kexec_initd.history import attempts
+from kexec_initd.state import checksum, store
+from kexec_initd.state.store import Damaged, Lasting
+from kexec_initd.system.encoding import decode, encode
+from kexec_initd.system.host import gather
+from kexec_initd.system.sysroot import Tree
 
 NUMBER = re.compile(r"[0-9]{1,9}\s*")
 KEXEC = 0xD
@@ -95,15 +96,15 @@ def read_settled(tree: Tree, entry: Optional[LoadOption]) -> Tuple[Evidence, Opt
 
 def read_record(root: Path) -> Optional[Evidence]:
     """Return what was kept of the last boot through firmware; None where nothing was. Raises Damaged."""
-    data = state.read(root, Lasting.STARTER)
+    data = store.read(root, Lasting.STARTER)
     if data is None:
         return None
     try:
-        found = Evidence(**sealing.load(data))
+        found = Evidence(**checksum.load(data))
         if not _is_sound(found):
             raise ValueError("it is of another version")
     except (ValueError, TypeError) as error:
-        path = state.path_of(root, Lasting.STARTER)
+        path = store.path_of(root, Lasting.STARTER)
         raise Damaged(
             "{}, which says who has started the machine, is damaged: {}".format(path, error),
             "the next boot through firmware makes it anew",

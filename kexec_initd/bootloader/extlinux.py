@@ -25,7 +25,7 @@ from kexec_initd.bootloader.extlinux_config import (
 )
 from kexec_initd.bootloader.extlinux_search import MOUNTS, find_configs, is_program_in
 from kexec_initd.bootloader.syslinux_adv import BOOT_ONCE, MENU_SAVE, read_adv
-from kexec_initd.bootloader.tree import Tree, not_linux
+from kexec_initd.system.sysroot import Tree, not_linux
 
 UBOOT = re.compile(r"u-?boot|^[ \t]*(fdt|devicetree)", re.IGNORECASE | re.MULTILINE)
 MAX_INITRDS = 100

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from kexec_initd.bootloader import Source
-from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Refused
+from kexec_initd.system.sysroot import Tree
 
 MAX_DEPTH = 8
 MAX_FILES = 200

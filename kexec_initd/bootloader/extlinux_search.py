@@ -8,7 +8,7 @@ first for the name that has the architecture in it (wiki.syslinux.org, "Config",
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from kexec_initd.bootloader.starter import find_starter
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 MOUNTS = ("/boot/efi", "/efi", "/boot", "")
 DIRECTORIES = ("/extlinux", "/syslinux", "/EFI/syslinux", "")

@@ -9,7 +9,7 @@ from typing import Iterator, Optional
 
 from kexec_initd.bootloader import fwupd
 from kexec_initd.bootloader.efivars import ATTRIBUTES, DIRECTORY, LIMIT
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 GLOBAL = "-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 SHIM = "-605dab50-e046-4300-abb6-3dd810dd8b23"

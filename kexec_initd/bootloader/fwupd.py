@@ -7,7 +7,7 @@ never changes (https://www.sqlite.org/uri.html, "immutable"): no lock is taken, 
 from typing import Iterator, Optional
 from urllib.parse import quote
 
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 HISTORY = "/var/lib/fwupd/pending.db"
 JOURNALS = (HISTORY + "-journal", HISTORY + "-wal")

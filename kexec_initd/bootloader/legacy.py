@@ -10,8 +10,8 @@ from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
 from kexec_initd.bootloader.legacy_partition import Claim, find_obstacles, find_root
-from kexec_initd.bootloader.tree import Tree, not_linux
 from kexec_initd.errors import Refused
+from kexec_initd.system.sysroot import Tree, not_linux
 
 LOADER = "grub-legacy"
 CONFIGS = ("/boot/grub/grub.conf", "/boot/grub/menu.lst", "/boot/efi/EFI/redhat/grub.conf")

@@ -8,7 +8,7 @@ line. What names the root of another system is not ours, whatever lies at the sa
 from typing import List, NamedTuple, Optional, Tuple
 
 from kexec_initd.bootloader.devices import parse_device, read_device_map
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 BY = {"UUID": "/dev/disk/by-uuid/", "LABEL": "/dev/disk/by-label/", "PARTUUID": "/dev/disk/by-partuuid/"}
 

@@ -21,14 +21,14 @@ from kexec_initd.bootloader import (
     extlinux,
     extlinux_search,
     grub2,
+    installed_kernels,
     legacy,
-    naming,
     signs,
     systemd_boot,
 )
 from kexec_initd.bootloader.starter import Starter, find_starter
-from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Error
+from kexec_initd.system.sysroot import Tree
 
 UNFOUND = "{} has started this machine, and its configuration is not found"
 SHOWN = "the command line shows that {} is the boot loader"
@@ -63,7 +63,11 @@ def menu_of(tree: Tree) -> Menu:
     """
     starter = tree.once(find_starter)
     candidates = [found for found in (_read(loader, tree) for loader in loaders()) if found is not None]
-    menu = _choose(candidates, starter, tree) or naming.read_menu(tree) or _without(naming.LOADER, NOTHING)
+    menu = (
+        _choose(candidates, starter, tree)
+        or installed_kernels.read_menu(tree)
+        or _without(installed_kernels.LOADER, NOTHING)
+    )
     hidden = boot_partition.find_problem(tree, menu.loader)
     problem = starter.problem or hidden
     if problem is None:

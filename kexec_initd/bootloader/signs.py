@@ -3,7 +3,7 @@
 from typing import Dict, Iterator, Optional, Tuple
 
 from kexec_initd.bootloader.system_partition import find_points
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 # What only one loader has, in /boot or in a directory there that has the loader's name.
 IN_BOOT: Dict[str, Tuple[str, ...]] = {

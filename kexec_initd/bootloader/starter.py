@@ -12,7 +12,7 @@ from kexec_initd.bootloader.boot_order import USUAL, directory_of, find_started
 from kexec_initd.bootloader.evidence import Evidence, read_settled
 from kexec_initd.bootloader.load_option import LoadOption
 from kexec_initd.bootloader.system_partition import find_points, points_of
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 GRUB2, LEGACY, SYSTEMD_BOOT, SYSLINUX = "grub2", "grub-legacy", "systemd-boot", "syslinux"
 READ = frozenset((GRUB2, LEGACY, SYSTEMD_BOOT, SYSLINUX))

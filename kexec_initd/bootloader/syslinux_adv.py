@@ -7,7 +7,7 @@ copy that is whole counts. All numbers are little endian, and the sum of all wor
 import struct
 from typing import Dict
 
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 SIZE = 512
 HEAD, SUM, TAIL = 0x5A2D2FA5, 0xA3041767, 0xDD28BF64

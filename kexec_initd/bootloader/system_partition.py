@@ -2,7 +2,7 @@
 
 from typing import List, NamedTuple, Optional
 
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 POINTS = ("/boot/efi", "/efi", "/boot")
 BY_PARTITION = "/dev/disk/by-partuuid"

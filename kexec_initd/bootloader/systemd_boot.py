@@ -13,16 +13,9 @@ from typing import List, Optional, Tuple
 from kexec_initd.bootloader import BootEntry, Change, Menu, Offered, Source
 from kexec_initd.bootloader.bls import Fields, Found, last, read_entries, tries
 from kexec_initd.bootloader.efivars import LIMIT, plan_deletion, read_string
-from kexec_initd.bootloader.systemd_boot_default import (
-    Entry,
-    choose,
-    find_id,
-    read_configured,
-    read_wishes,
-    unquoted,
-)
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.bootloader.systemd_boot_default import Entry, choose, find_id, read_configured, read_wishes, unquoted
 from kexec_initd.bootloader.versions import uapi_key
+from kexec_initd.system.sysroot import Tree
 
 SMBIOS = "/sys/firmware/dmi/entries"
 EXTRA = b".kernel-cmdline-extra="

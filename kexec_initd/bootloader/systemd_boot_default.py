@@ -12,7 +12,7 @@ from kexec_initd.bootloader import Offered, Source
 from kexec_initd.bootloader.bls import Fields, last, parse_entry, tries, without_tries
 from kexec_initd.bootloader.efivars import path_of, read_string
 from kexec_initd.bootloader.glob import matches
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 SUFFIX_SINCE = 245
 BAD_ONES_LAST_SINCE = 246

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
 from kexec_initd.bootloader import BootEntry, Change, Menu, Source
+from kexec_initd.bootloader.ab_slots import find_trial
 from kexec_initd.bootloader.efivars import DIRECTORY as EFI_VARIABLES
 from kexec_initd.bootloader.efivars import OLD_DIRECTORY as OLD_EFI_VARIABLES
 from kexec_initd.bootloader.firmware import find_pending
 from kexec_initd.bootloader.menu import menu_of
-from kexec_initd.bootloader.tree import Tree
-from kexec_initd.bootloader.updates import find_trial
 from kexec_initd.codes import Code
 from kexec_initd.errors import one_line, shortened
+from kexec_initd.system.sysroot import Tree
 
 # What the running kernel makes up for each reader: it tells nothing by its time or its size, and stays as it is.
 MADE_UP = ("/proc/", "/sys/")

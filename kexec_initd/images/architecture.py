@@ -5,7 +5,7 @@ kexec itself loads a kernel of another architecture with some formats, and the m
 
 from typing import NamedTuple, Tuple
 
-from kexec_initd.images.image_file import InvalidImage
+from kexec_initd.images.reader import InvalidImage
 
 LITTLE, BIG = 1, 2
 

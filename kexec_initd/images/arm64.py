@@ -12,10 +12,10 @@ from typing import Tuple
 
 from kexec_initd.images import pe
 from kexec_initd.images.architecture import ALL, ARM64, Architecture, require
-from kexec_initd.images.content import HEAD, Content, survey
+from kexec_initd.images.banner import HEAD, Content, survey
 from kexec_initd.images.decompress import MAGIC_SIZE, Archive, find_format
-from kexec_initd.images.image_file import ImageFile, InvalidImage
 from kexec_initd.images.kernel_info import KernelInfo
+from kexec_initd.images.reader import ImageFile, InvalidImage
 
 HEADER_SIZE = 64
 BIG_ENDIAN = 1

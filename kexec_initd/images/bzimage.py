@@ -15,8 +15,8 @@ from typing import NamedTuple, Tuple
 
 from kexec_initd.images import pe, proof
 from kexec_initd.images.architecture import X86, require
-from kexec_initd.images.image_file import ImageFile, InvalidImage
 from kexec_initd.images.kernel_info import KernelInfo
+from kexec_initd.images.reader import ImageFile, InvalidImage
 
 SECTOR = 512
 HEADER_END = 0x268

@@ -7,7 +7,7 @@ import re
 import stat
 from typing import Set
 
-from kexec_initd.images.image_file import InvalidImage
+from kexec_initd.images.reader import InvalidImage
 
 HEADER_SIZE = 110
 LONGEST_NAME = 4096

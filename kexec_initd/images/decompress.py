@@ -11,10 +11,10 @@ import zlib
 from pathlib import Path
 from typing import Callable, Generator, Iterator, NamedTuple, Optional, Union
 
-from kexec_initd.commands import CommandError, find
-from kexec_initd.images import frames
-from kexec_initd.images.image_file import ImageFile, InvalidImage
-from kexec_initd.images.piping import pipe
+from kexec_initd.images import archive_end
+from kexec_initd.images.reader import ImageFile, InvalidImage
+from kexec_initd.system.pipe import pipe
+from kexec_initd.system.process import CommandError, find
 
 # zlib copies what it has not used of its input for each piece of output: the first is small, the second large.
 INPUT = 64 << 10
@@ -70,9 +70,9 @@ FORMATS = (
     Format("bzip2", b"BZh", decoder=bz2.BZ2Decompressor),
     Format("xz", b"\xfd7zXZ\0", decoder=_xz),
     Format("lzma", b"\x5d\0\0", decoder=_lzma),
-    Format("zstd", frames.ZSTD_MAGIC, find_end=frames.zstd_end),
-    Format("lz4", frames.LZ4_MAGIC, find_end=frames.lz4_end),
-    Format("lzop", frames.LZOP_MAGIC, find_end=frames.lzop_end),
+    Format("zstd", archive_end.ZSTD_MAGIC, find_end=archive_end.zstd_end),
+    Format("lz4", archive_end.LZ4_MAGIC, find_end=archive_end.lz4_end),
+    Format("lzop", archive_end.LZOP_MAGIC, find_end=archive_end.lzop_end),
 )
 
 
@@ -99,7 +99,7 @@ class Archive:
     def blocks(self) -> Generator[bytes, None, None]:
         """Yield the decompressed content in blocks; raise InvalidImage where it is damaged or cannot be read here."""
         if self._form.name == "xz":
-            frames.check_xz(self._image, self._start)
+            archive_end.check_xz(self._image, self._start)
         if self._form.decoder is not None:
             yield from self._decode(self._form.decoder())
         else:

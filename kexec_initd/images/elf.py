@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import List, NamedTuple, Tuple
 
 from kexec_initd.images.architecture import ALL, require
-from kexec_initd.images.content import survey
-from kexec_initd.images.image_file import ImageFile, InvalidImage
+from kexec_initd.images.banner import survey
 from kexec_initd.images.kernel_info import KernelInfo
+from kexec_initd.images.reader import ImageFile, InvalidImage
 
 KINDS = (2, 3)  # ET_EXEC, ET_DYN
 LOAD = 1

@@ -11,7 +11,7 @@ from typing import FrozenSet, NamedTuple, Sequence
 
 from kexec_initd.images.cpio import Seen, Walker
 from kexec_initd.images.decompress import MAGIC_SIZE, Archive, find_format
-from kexec_initd.images.image_file import ImageFile, InvalidImage
+from kexec_initd.images.reader import ImageFile, InvalidImage
 
 LARGEST = 2 << 30
 LARGEST_CONTENT = 4 << 30

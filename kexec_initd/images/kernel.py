@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Callable, NamedTuple
 
 from kexec_initd.images.arm64 import check_gzip, check_image, check_zboot, is_image, is_zboot
+from kexec_initd.images.banner import HEAD
 from kexec_initd.images.bzimage import check_bzimage, is_bzimage
-from kexec_initd.images.content import HEAD
 from kexec_initd.images.elf import check_elf
-from kexec_initd.images.image_file import ImageFile, InvalidImage
 from kexec_initd.images.kernel_info import KernelInfo
+from kexec_initd.images.reader import ImageFile, InvalidImage
 
 __all__ = ["InvalidImage", "KernelInfo", "check_kernel"]
 

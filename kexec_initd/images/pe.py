@@ -8,7 +8,7 @@ import hashlib
 import struct
 from typing import NamedTuple, Optional
 
-from kexec_initd.images.image_file import ImageFile, InvalidImage
+from kexec_initd.images.reader import ImageFile, InvalidImage
 
 LARGEST_TABLE = 1 << 20
 

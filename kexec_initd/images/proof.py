@@ -6,10 +6,10 @@ import zlib
 from pathlib import Path
 from typing import Optional, Tuple
 
-from kexec_initd.images.content import survey
+from kexec_initd.images.banner import survey
 from kexec_initd.images.decompress import MAGIC_SIZE, Archive, find_format
-from kexec_initd.images.image_file import ImageFile, InvalidImage
 from kexec_initd.images.pe import Signing
+from kexec_initd.images.reader import ImageFile, InvalidImage
 
 
 def numbers(release: str) -> Tuple[int, ...]:

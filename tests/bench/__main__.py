@@ -81,7 +81,7 @@ def measure_parts(guest: Guest, added: float) -> Dict[str, float]:
             "python3 -I -S -c pass",
             "python3 -I -c pass",
             "python3 -I -c 'import sh'",
-            "python3 -I -c 'import kexec_initd.runtime'",
+            "python3 -I -c 'import kexec_initd.stages.last_step'",
             "RUNLEVEL=6 /etc/init.d/kexec-initd stop",
         )
     ]

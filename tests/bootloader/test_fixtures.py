@@ -11,8 +11,8 @@ from typing import Dict
 import pytest
 
 from kexec_initd.bootloader import Menu
-from kexec_initd.bootloader.listing import as_json
 from kexec_initd.bootloader.menu import find_menu
+from kexec_initd.bootloader.output import as_json
 
 HERE = Path(__file__).parent
 HOSTS = sorted(path.parent.name for path in HERE.glob("*/root"))

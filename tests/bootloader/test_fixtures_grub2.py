@@ -11,8 +11,8 @@ from typing import Dict
 import pytest
 
 from kexec_initd.bootloader.grub2 import Reading, read
-from kexec_initd.bootloader.listing import as_json
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.bootloader.output import as_json
+from kexec_initd.system.sysroot import Tree
 
 HERE = Path(__file__).parent / "grub2"
 HOSTS = sorted(path.parent.name for path in HERE.glob("*/root"))

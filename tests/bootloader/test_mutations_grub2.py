@@ -17,8 +17,8 @@ from kexec_initd.bootloader import Menu
 from kexec_initd.bootloader.grub2 import read_menu
 from kexec_initd.bootloader.grub2.lexer import Lexer
 from kexec_initd.bootloader.grub2.parser import parse
-from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Error
+from kexec_initd.system.sysroot import Tree
 from tests.bootloader.test_fixtures_grub2 import HERE, HOSTS
 from tests.processor import is_too_long
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from kexec_initd.bootloader import Menu
-from kexec_initd.bootloader.listing import as_json
 from kexec_initd.bootloader.menu import menu_of
+from kexec_initd.bootloader.output import as_json
 from kexec_initd.bootloader.target import as_text, read_target
-from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Error
-from kexec_initd.host import gather
+from kexec_initd.system.host import gather
+from kexec_initd.system.sysroot import Tree
 from tests.bootloader.words import source_of, with_efi_paths
 from tests.fuzz.damage import FIXTURES, Input
 from tests.processor import is_too_long

@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import Dict
 
-from kexec_initd.integration.elsewhere import render_for
-from kexec_initd.integration.standalone import write_standalone
+from kexec_initd.install.offline import render_for
+from kexec_initd.install.standalone import write_standalone
 from tests.install.chroot import Done
 from tests.scripts.jail import Jail
 from tests.trees import make_tree, put, snapshot

@@ -15,10 +15,10 @@ from typing import Callable, Dict, List, Set
 import pytest
 
 from kexec_initd.errors import Error
-from kexec_initd.host import gather
-from kexec_initd.integration.manifest import is_installed
-from kexec_initd.integration.plan import plan_install, plan_uninstall
-from kexec_initd.integration.transaction import execute
+from kexec_initd.install.apply import execute
+from kexec_initd.install.manifest import is_installed
+from kexec_initd.install.plan_install import plan_install, plan_uninstall
+from kexec_initd.system.host import gather
 from tests.trees import make_tree, snapshot
 
 PR_SET_PTRACER = 0x59616D61

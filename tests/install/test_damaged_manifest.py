@@ -8,7 +8,7 @@ from typing import Dict, List, Tuple
 import pytest
 
 from kexec_initd.cli import DONE, FAILED, REFUSED, main
-from kexec_initd.integration.manifest import is_installed
+from kexec_initd.install.manifest import is_installed
 from tests.damage import KINDS, NOBODY, clear, cuts, flips, with_little_memory
 from tests.scripts.jail import Jail
 from tests.trees import make_tree, snapshot

@@ -6,7 +6,7 @@ from typing import Iterator
 import pytest
 
 from kexec_initd.errors import Refused
-from kexec_initd.images.fit import check_initrd_release
+from kexec_initd.images.consistency import check_initrd_release
 from kexec_initd.images.initrd import check_initrd
 from tests.install.loader_host import NEW, OLD, LoaderHost, make_host
 

@@ -5,8 +5,8 @@ from typing import Dict
 
 import pytest
 
-from kexec_initd.integration.elsewhere import render_for
-from kexec_initd.integration.standalone import write_standalone
+from kexec_initd.install.offline import render_for
+from kexec_initd.install.standalone import write_standalone
 from tests.install.chroot import Chroot, copy_base, dropping, repack, with_version
 from tests.trees import put, snapshot
 from tests.vm.packages import build_deb

@@ -9,8 +9,8 @@ from typing import Callable, Dict, Tuple
 import pytest
 
 import kexec_initd
-from kexec_initd.integration.elsewhere import render_for
-from kexec_initd.integration.standalone import write_standalone
+from kexec_initd.install.offline import render_for
+from kexec_initd.install.standalone import write_standalone
 from tests.install.rhel import (
     FIXTURES,
     HALT,

@@ -11,7 +11,7 @@ from typing import Callable, Dict, Iterable, Iterator, List, Sequence, Tuple
 
 import pytest
 
-from kexec_initd import sealing
+from kexec_initd.state import checksum
 from tests.damage import KINDS, clear, cuts, flips
 from tests.install.standalone import Site, copy
 from tests.trees import dpkg_status, put
@@ -93,8 +93,8 @@ def test_an_old_dpkg_divert_does_not_know_its_default(tmp_path: Path, shell: str
 
 def edit_list(kit: Path, edit: Callable[[str], str]) -> None:
     """Have `edit` change the list of `kit`, which stays a whole one."""
-    lines = sealing.unseal((kit / "list").read_bytes()).decode()
-    (kit / "list").write_bytes(sealing.seal(edit(lines).encode()))
+    lines = checksum.unseal((kit / "list").read_bytes()).decode()
+    (kit / "list").write_bytes(checksum.seal(edit(lines).encode()))
 
 
 def with_sizes(kit: Path, listed: str) -> str:
@@ -587,7 +587,7 @@ def test_what_a_newer_version_has_written_is_said_to_be_so(
     site = Site(tmp_path, shell)
     site.must(site.install())
     place = site.root / name
-    put(place, sealing.seal(sealing.unseal(place.read_bytes()).replace(*change)), 0o600)
+    put(place, checksum.seal(checksum.unseal(place.read_bytes()).replace(*change)), 0o600)
     before = site.facts()
     said = "kexec-initd: /{} was written by a newer version of kexec-initd: install that version again\n".format(name)
     verbs = [site.uninstall, site.install] if name == MANIFEST else [site.uninstall]
@@ -599,7 +599,7 @@ def test_what_a_newer_version_has_written_is_said_to_be_so(
 def test_a_list_that_is_newer_than_its_script_is_said_to_be_so(tmp_path: Path, shell: str) -> None:
     site = Site(tmp_path, shell)
     place = site.root / "root/kit/list"
-    put(place, sealing.seal(sealing.unseal(place.read_bytes()).replace(b"standalone 1\n", b"standalone 2\n")), 0o644)
+    put(place, checksum.seal(checksum.unseal(place.read_bytes()).replace(b"standalone 1\n", b"standalone 2\n")), 0o644)
     assert site.install() == (
         3,
         "kexec-initd: /root/kit/list was written by a newer version of kexec-initd than this script: copy the whole directory\n",

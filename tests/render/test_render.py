@@ -12,8 +12,8 @@ from typing import Dict, Tuple
 
 import pytest
 
-from kexec_initd.host import gather
-from kexec_initd.integration.render import find_templates, render_all, write_tree
+from kexec_initd.install.render import find_templates, render_all, write_tree
+from kexec_initd.system.host import gather
 
 HERE = Path(__file__).resolve().parent
 HOSTS = sorted(path.parent.name for path in HERE.glob("*/root"))

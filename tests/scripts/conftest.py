@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kexec_initd.host import gather
-from kexec_initd.integration.render import render_all
+from kexec_initd.install.render import render_all
+from kexec_initd.system.host import gather
 from tests.scripts.jail import Jail
 
 STOCK = "#! /bin/sh\n### BEGIN INIT INFO\n# Provides: {}\n### END INIT INFO\n"

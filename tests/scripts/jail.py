@@ -15,9 +15,10 @@ import time
 from pathlib import Path
 from typing import List, NamedTuple
 
-from kexec_initd import sealing, settings, shell_settings
-from kexec_initd.host import Family
-from kexec_initd.sealing import seal
+from kexec_initd.settings import for_shell, reader
+from kexec_initd.state import checksum
+from kexec_initd.state.checksum import seal
+from kexec_initd.system.host import Family
 
 TOOLS = (
     "sleep",
@@ -139,10 +140,10 @@ class Jail:
 
     def settings(self, text: str, noted: bool = True) -> None:
         """Have these settings, and what plain shell needs of them written down, as after a load."""
-        self.write(str(settings.path_for(self.root, self.family).relative_to(self.root)), text)
+        self.write(str(reader.path_for(self.root, self.family).relative_to(self.root)), text)
         if noted:
-            found = shell_settings.text_for(settings.read(self.root, self.family)[0])
-            self.write(self.state + "/settings", sealing.double_lines(found).decode())
+            found = for_shell.text_for(reader.read(self.root, self.family)[0])
+            self.write(self.state + "/settings", checksum.double_lines(found).decode())
 
     def functions(self, script: str) -> str:
         """Return the functions of /etc/init.d/`script`, without what calls them."""

@@ -9,12 +9,13 @@ import subprocess
 from pathlib import Path
 from typing import List, Optional
 
-from kexec_initd import attempts, stamp
-from kexec_initd.bootloader import firmware, fwupd, updates
+from kexec_initd.bootloader import ab_slots, firmware, fwupd
 from kexec_initd.bootloader.efivars import DIRECTORY
-from kexec_initd.host import gather
-from kexec_initd.integration.records import DEBIAN_SYSVINIT
-from kexec_initd.integration.render import fill_script
+from kexec_initd.history import attempts
+from kexec_initd.install.layout import DEBIAN_SYSVINIT
+from kexec_initd.install.render import fill_script
+from kexec_initd.kexec import stamp
+from kexec_initd.system.host import gather
 from tests.scripts.jail import Jail, Run
 from tests.unit.images import bzimage, cpio
 
@@ -48,8 +49,8 @@ STEPS = ("/etc/init.d/kexec", "/etc/init.d/kexec-load", "/etc/init.d/reboot")
 PENDING = (
     *(firmware.BOOT_NEXT, firmware.INDICATIONS, fwupd.HISTORY, *fwupd.JOURNALS, *firmware.CAPSULES),
     *("{}Mok{}{}".format(DIRECTORY, name, firmware.SHIM) for name in firmware.KEY_REQUESTS),
-    *updates.GRUB_BLOCKS,
-    *updates.U_BOOT_FILES,
+    *ab_slots.GRUB_BLOCKS,
+    *ab_slots.U_BOOT_FILES,
 )
 MOUNTED = 'mount -t proc -o ro proc "$1/realproc" && chroot "$@"; exit $?'
 

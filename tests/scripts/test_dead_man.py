@@ -7,7 +7,8 @@ from typing import Callable, Iterator, Optional
 
 import pytest
 
-from kexec_initd import sealing, settings
+from kexec_initd.settings import reader
+from kexec_initd.state import checksum
 from tests.scripts.jail import Jail
 from tests.scripts.test_early_step import early  # noqa: F401 - the fixture
 
@@ -154,7 +155,7 @@ def test_a_limit_of_other_settings_than_those_now_counts_only_when_they_were_rea
     """What is read while the shutdown is under way takes the place of the default, with which the wait has begun."""
     shutdown.settings("SHUTDOWN_LIMIT=40\n")
     shutdown.settings("SHUTDOWN_LIMIT=70 # now\n", noted=False)
-    shutdown.write("noted", sealing.double_lines("SETTINGS x\nSHUTDOWN_LIMIT 70\nREMOVE_MODULES \n").decode())
+    shutdown.write("noted", checksum.double_lines("SETTINGS x\nSHUTDOWN_LIMIT 70\nREMOVE_MODULES \n").decode())
     shutdown.fake("../usr/bin/python3", "cp /noted /run/kexec-initd/settings; echo kexec >/run/kexec-initd/decision")
     shutdown.run("kexec-initd", "stop")
     set_clock(shutdown, 169)
@@ -175,7 +176,7 @@ def test_before_settings_were_read_the_default_holds(shutdown: Jail, text: Optio
 def test_the_limit_is_the_one_that_the_program_has_read(shutdown: Jail, value: str) -> None:
     text = "SHUTDOWN_LIMIT={}\n".format(value)
     shutdown.settings(text)
-    assert ask_limit(shutdown) == str(settings.parse(text)[0].shutdown_limit)
+    assert ask_limit(shutdown) == str(reader.parse(text)[0].shutdown_limit)
 
 
 def ask_limit(jail: Jail) -> str:
@@ -318,7 +319,7 @@ def test_what_init_starts_late_does_not_relieve_the_one_that_halt_spares(shutdow
 def test_settings_that_nobody_has_read_yet_are_read_for_it(shutdown: Jail) -> None:
     shutdown.settings("SHUTDOWN_LIMIT=40\n")
     shutdown.settings("SHUTDOWN_LIMIT=70 # now\n", noted=False)
-    shutdown.write("noted", sealing.double_lines("SETTINGS x\nSHUTDOWN_LIMIT 70\nREMOVE_MODULES \n").decode())
+    shutdown.write("noted", checksum.double_lines("SETTINGS x\nSHUTDOWN_LIMIT 70\nREMOVE_MODULES \n").decode())
     shutdown.fake("../usr/bin/python3", "echo speaks; cp /noted /run/kexec-initd/settings")
     assert shutdown.run("kexec-initd", "dead-man").said == ""
     assert [call for call in shutdown.calls() if "python3" in call] == ["python3 -I -m kexec_initd prepare --settings"]

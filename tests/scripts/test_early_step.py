@@ -6,9 +6,9 @@ from typing import Callable
 
 import pytest
 
-from kexec_initd import stamp
-from kexec_initd.attempts import PATH
-from kexec_initd.sealing import seal
+from kexec_initd.history.attempts import PATH
+from kexec_initd.kexec import stamp
+from kexec_initd.state.checksum import seal
 from tests.scripts.jail import WHOLE, Jail
 
 WATCHED = (Path("/boot/vmlinuz-1 with space"), Path("/boot/initrd.img-1"), Path("/etc/default/kexec-initd"), PATH)

@@ -9,7 +9,7 @@ from typing import Callable
 import pytest
 
 from kexec_initd.bootloader.menu import menu_of
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 from tests.fuzz import check
 from tests.fuzz.damage import FIXTURES, Input, make_input, read_fixtures
 from tests.processor import is_too_long

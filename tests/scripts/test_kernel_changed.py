@@ -6,8 +6,8 @@ from typing import Callable
 
 import pytest
 
-from kexec_initd import stamp
-from kexec_initd.surroundings import find_state_directory
+from kexec_initd.kexec import stamp
+from kexec_initd.system.virt import find_state_directory
 from tests.scripts.jail import WHOLE, Jail
 from tests.scripts.test_rhel import put_scripts
 from tests.trees import immutable

@@ -7,7 +7,7 @@ from typing import Iterator, Tuple
 
 import pytest
 
-from kexec_initd import stamp
+from kexec_initd.kexec import stamp
 from tests.scripts.jail import WHOLE, Jail
 
 SCRIPT = "etc/init.d/kexec-initd"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kexec_initd import stamp
+from kexec_initd.kexec import stamp
 from tests.scripts.jail import WHOLE, Jail
 from tests.scripts.standalone import RELEASE, StandaloneJail
 from tests.scripts.test_rhel import put_scripts

@@ -2,10 +2,10 @@
 
 from typing import List
 
-from kexec_initd.integration import inittab
-from kexec_initd.integration.block import add_block, remove_block
-from kexec_initd.integration.rc_local import find_unfitness
-from kexec_initd.integration.render import render_plain
+from kexec_initd.install import inittab
+from kexec_initd.install.managed_block import add_block, remove_block
+from kexec_initd.install.rc_local import find_unfitness
+from kexec_initd.install.render import render_plain
 from tests.scripts.jail import Jail
 from tests.unit.test_inittab import FIT, LINES, UNFIT
 from tests.unit.test_rc_local import SHAPES, STARTS

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kexec_initd.host import Family, gather
-from kexec_initd.integration.render import render_all
+from kexec_initd.install.render import render_all
+from kexec_initd.system.host import Family, gather
 from tests.scripts.jail import Jail
 from tests.unit.hook_files import MEANT
 

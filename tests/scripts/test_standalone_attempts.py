@@ -7,8 +7,9 @@ from typing import Callable, List, Optional, Tuple
 
 import pytest
 
-from kexec_initd import attempts, sealing
-from kexec_initd.guard import Attempt, Boot, Guard, Last, Outcome, Record, judge
+from kexec_initd.history import attempts
+from kexec_initd.history.guard import Attempt, Boot, Guard, Last, Outcome, Record, judge
+from kexec_initd.state import checksum
 from tests.scripts.standalone import ATTEMPT, CMDLINE, RELEASE, StandaloneJail
 from tests.scripts.test_standalone_load import COLD, RECORD, SETTINGS
 
@@ -177,7 +178,7 @@ def as_another_version(place: Path) -> None:
 def as_code(place: Path) -> None:
     record = Record(BOOTS[0], guard=Guard(0, Attempt("a", 1, "b", "c")))
     text = attempts.format_record(record).decode().replace("guard 0", "guard a[$(touch${IFS}/canary)]").split("end ")[0]
-    place.write_bytes(sealing.seal(text.encode()))
+    place.write_bytes(checksum.seal(text.encode()))
 
 
 @pytest.mark.parametrize(
@@ -198,7 +199,7 @@ def test_whatever_is_in_place_of_the_record_means_cold_once(
 @pytest.mark.parametrize("old, new", [(b"attempts 1\n", b"attempts 2\n"), (b"why -\n", b"why -\nslots a\n")])
 def test_a_record_of_a_newer_version_means_cold_and_is_kept(jail: StandaloneJail, old: bytes, new: bytes) -> None:
     data = attempts.format_record(Record(BOOTS[0], 7, 70)).replace(old, new)
-    data = sealing.seal(data[: data.rindex(b"end ")])
+    data = checksum.seal(data[: data.rindex(b"end ")])
     (jail.root / RECORD).parent.mkdir()
     place = jail.put(RECORD, data, 0o600)
     why = "/{} was written by a newer version of kexec-initd: install that version again, or remove the file".format(
@@ -213,7 +214,7 @@ def test_a_record_of_an_older_version_is_read(jail: StandaloneJail) -> None:
     record = Record(BOOTS[0], 7, 70, guard=Guard(1, Attempt("aaaa", 1, "0123abcd", "6.1")))
     lines = attempts.format_record(record).splitlines(keepends=True)
     older = b"".join(line for line in lines if line.split(b" ")[0] not in (b"total", b"firmware", b"why", b"end"))
-    jail.put("record", sealing.seal(older), 0o600)
+    jail.put("record", checksum.seal(older), 0o600)
     done = jail.drive('attempts=/record; read_record && echo "$kexecs,$total,$firmware,$guard"')
     assert done.said == "7,7,0,1 aaaa 1 0123abcd 6.1\n"
 

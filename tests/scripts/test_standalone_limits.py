@@ -5,7 +5,8 @@ from typing import Dict
 
 import pytest
 
-from kexec_initd import arrival, platforms
+from kexec_initd.history import health
+from kexec_initd.system import quirks
 from tests.scripts.standalone import StandaloneJail
 from tests.unit.test_limits import DEFAULT, TABLES
 from tests.unit.test_platforms import GOOD, SHOWN
@@ -54,7 +55,7 @@ def test_platforms(jail: StandaloneJail) -> None:
         places = [jail.write(path, text) for path, text in files.items()]
         said = ask(jail, "force=no", "if is_fit_platform; then echo fit; else echo $code $reason; fi")
         assert said.startswith("platform this is {}, which".format(name)) if name else said == "fit", files
-        assert (platforms.find_unfit(jail.root) is None) == (said == "fit")
+        assert (quirks.find_unfit(jail.root) is None) == (said == "fit")
         assert ask(jail, "force=yes", ANSWER.format("is_fit_platform")) == "yes"
         for place in places:
             place.unlink()
@@ -94,26 +95,26 @@ def test_default_routes(jail: StandaloneJail) -> None:
     for four, six, there in TABLES:
         jail.write("proc/net/route", four)
         jail.write("proc/net/ipv6_route", six)
-        assert arrival.has_default_route(jail.root) is there
+        assert health.has_default_route(jail.root) is there
         assert ask(jail, ANSWER.format("has_default_route")) == ("yes" if there else "no"), (four, six)
 
 
 def test_an_arrival_is_good_when_each_of_its_programs_says_so(jail: StandaloneJail) -> None:
     judge = ("check_route=no", "if is_good; then echo good; else echo $reason; fi")
-    programs = "/" + arrival.PROGRAMS
+    programs = "/" + health.PROGRAMS
     assert ask(jail, *judge) == "good"
-    jail.write(arrival.PROGRAMS + "/first", "#!/bin/sh\necho called >>/called\n", 0o755)
-    jail.write(arrival.PROGRAMS + "/second", "#!/bin/sh\nexit 4\n", 0o755)
+    jail.write(health.PROGRAMS + "/first", "#!/bin/sh\necho called >>/called\n", 0o755)
+    jail.write(health.PROGRAMS + "/second", "#!/bin/sh\nexit 4\n", 0o755)
     assert ask(jail, *judge) == programs + "/second failed with exit code 4"
     assert (jail.root / "called").read_text() == "called\n"
     for mode in (0o644, 0o757, 0o775):
-        (jail.root / arrival.PROGRAMS / "second").chmod(mode)
+        (jail.root / health.PROGRAMS / "second").chmod(mode)
         assert ask(jail, *judge) == "good", oct(mode)
-    (jail.root / arrival.PROGRAMS / "second").rename(jail.root / arrival.PROGRAMS / "second.off")
-    (jail.root / arrival.PROGRAMS / "second.off").chmod(0o755)
+    (jail.root / health.PROGRAMS / "second").rename(jail.root / health.PROGRAMS / "second.off")
+    (jail.root / health.PROGRAMS / "second.off").chmod(0o755)
     assert ask(jail, *judge) == "good"
-    place = jail.root / arrival.PROGRAMS
-    jail.write(arrival.PROGRAMS + "/second", "#!/bin/sh\nexit 4\n", 0o755)
+    place = jail.root / health.PROGRAMS
+    jail.write(health.PROGRAMS + "/second", "#!/bin/sh\nexit 4\n", 0o755)
     for directory in (place, place.parent):
         directory.chmod(0o777)
         assert ask(jail, *judge) == "good", "it is not root's alone, and runs nothing"

@@ -11,12 +11,13 @@ from typing import Callable, Dict, List, Tuple
 
 import pytest
 
-from kexec_initd import sealing, settings, shell_settings
-from kexec_initd.attempts import format_record
-from kexec_initd.guard import Record
-from kexec_initd.host import Family
-from kexec_initd.integration.elsewhere import render_for
-from kexec_initd.sealing import unseal
+from kexec_initd.history.attempts import format_record
+from kexec_initd.history.guard import Record
+from kexec_initd.install.offline import render_for
+from kexec_initd.settings import for_shell, reader
+from kexec_initd.state import checksum
+from kexec_initd.state.checksum import unseal
+from kexec_initd.system.host import Family
 from tests.scripts.standalone import ATTEMPT, CMDLINE, KEXEC, PENDING, RELEASE, UUID, StandaloneJail, gzipped
 from tests.unit.images import bzimage, cpio, lz4_raw, lzop_raw, microcode, sign, zstd_raw
 
@@ -120,16 +121,16 @@ def test_what_the_last_step_needs_of_the_settings_is_written_down_as_python_does
 ) -> None:
     jail.write(SETTINGS, text)
     jail.run("kexec-initd", "load")
-    found = settings.read(jail.root, Family.DEBIAN)[0]
+    found = reader.read(jail.root, Family.DEBIAN)[0]
     noted = (jail.root / STATE / "settings").read_bytes()
-    assert noted == sealing.double_lines(shell_settings.text_for(found))
+    assert noted == checksum.double_lines(for_shell.text_for(found))
 
 
 def test_the_limit_is_read_for_what_waits_before_rc(jail: StandaloneJail) -> None:
     jail.write(SETTINGS, "SHUTDOWN_LIMIT=no\n")
     jail.run("kexec-initd", "dead-man")
     noted = (jail.root / STATE / "settings").read_bytes()
-    assert noted == sealing.double_lines(shell_settings.text_for(settings.read(jail.root, Family.DEBIAN)[0]))
+    assert noted == checksum.double_lines(for_shell.text_for(reader.read(jail.root, Family.DEBIAN)[0]))
     assert jail.calls() == [] and not (jail.root / STATE / "decision").exists(), "nothing is loaded or decided"
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from kexec_initd.integration.render import render_plain
+from kexec_initd.install.render import render_plain
 from tests.scripts.jail import Jail
 
 LOCK = "var/lib/kexec-initd/lock"

@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from kexec_initd import settings
-from kexec_initd.cmdline import with_attempt
-from kexec_initd.editing import check_one_off, edited
+from kexec_initd.cmdline.edit import check_one_off, edited
+from kexec_initd.cmdline.words import with_attempt
 from kexec_initd.errors import Refused
 from kexec_initd.images.initrd import check_initrd
 from kexec_initd.images.kernel import check_kernel
-from kexec_initd.setting_values import SETTINGS
+from kexec_initd.settings import reader
+from kexec_initd.settings.values import SETTINGS
 from tests.scripts.standalone import ATTEMPT, RELEASE, StandaloneJail, gzipped
 from tests.scripts.test_standalone_load import GOOD
 from tests.unit.images import bzimage, cpio, microcode, sign
@@ -208,10 +208,10 @@ def compare_settings(jail: StandaloneJail, corpus: Sequence[str]) -> None:
     """
     said = answers(jail, [text.encode("utf-8", "surrogateescape") for text in corpus], lines)
     for number, (text, answer) in enumerate(zip(corpus, said)):
-        assert answer == describe_settings(settings.parse(text)[0], "/corpus/{:04}".format(number)), repr(text)
+        assert answer == describe_settings(reader.parse(text)[0], "/corpus/{:04}".format(number)), repr(text)
 
 
-def describe_settings(found: settings.Settings, name: str) -> str:
+def describe_settings(found: reader.Settings, name: str) -> str:
     """Return what the shell prints of the same settings; where it doubts, the line and the limit of the dead-man."""
     if found.ignored is not None:
         return "{} {}".format(found.ignored.partition(":")[0].replace("settings", name, 1), found.shutdown_limit)

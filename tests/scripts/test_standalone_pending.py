@@ -7,9 +7,9 @@ from typing import Dict
 
 import pytest
 
-from kexec_initd.attempts import format_record
 from kexec_initd.bootloader import firmware, fwupd
-from kexec_initd.guard import Record
+from kexec_initd.history.attempts import format_record
+from kexec_initd.history.guard import Record
 from tests.scripts.standalone import CMDLINE, UUID, StandaloneJail
 from tests.scripts.test_standalone_load import COLD, RECORD, SETTINGS
 from tests.unit.test_pending import LEFT, RAUC, grubenv, u_boot

@@ -5,10 +5,11 @@ from typing import Iterable, List, Tuple
 
 import pytest
 
-from kexec_initd import sealing, stamp
-from kexec_initd.attempts import format_record
-from kexec_initd.guard import Record
-from kexec_initd.integration.render import render_plain
+from kexec_initd.history.attempts import format_record
+from kexec_initd.history.guard import Record
+from kexec_initd.install.render import render_plain
+from kexec_initd.kexec import stamp
+from kexec_initd.state import checksum
 from tests.damage import KINDS, cuts, flips
 from tests.scripts.jail import Jail
 
@@ -49,12 +50,12 @@ def test_only_a_whole_decision_is_one(jail: Jail) -> None:
 def test_only_the_whole_name_of_a_watchdog_is_one(jail: Jail) -> None:
     jail.write("dev/watchdog0", "")
     jail.write("dev/watchdog1", "")
-    good = sealing.double("watchdog0")
+    good = checksum.double("watchdog0")
     assert passed(jail, "reboot", "watchdog", "start_watchdog", damaged(good)) == [good]
 
 
 def test_only_whole_lines_of_what_was_written_down_of_the_settings_count(jail: Jail) -> None:
-    good = sealing.double_lines("SETTINGS -\nSHUTDOWN_LIMIT 70\nREMOVE_MODULES nvidia\n")
+    good = checksum.double_lines("SETTINGS -\nSHUTDOWN_LIMIT 70\nREMOVE_MODULES nvidia\n")
     function = '[ "$(setting REMOVE_MODULES)" != nvidia ] && setting REMOVE_MODULES'
     assert passed(jail, "reboot", "settings", function, damaged(good, step=5)) == []
     function = "setting REMOVE_MODULES >/dev/null"
@@ -81,7 +82,7 @@ def test_only_a_whole_record_of_the_standalone_installer_is_believed(
     jail: Jail, name: str, body: bytes, step: int
 ) -> None:
     jail.write("etc/init.d/install.sh", render_plain("standalone/install.sh").decode())
-    good = sealing.seal(body)
+    good = checksum.seal(body)
     assert passed(
         jail, "install.sh", name, 'is_record "$state/{}"'.format(name), (*damaged(good, step=step), good + b"x")
     ) == [good]

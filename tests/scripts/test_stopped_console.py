@@ -8,7 +8,7 @@ from typing import Callable, Iterator, List
 
 import pytest
 
-from kexec_initd import stamp
+from kexec_initd.kexec import stamp
 from tests.scripts.jail import Jail
 from tests.scripts.standalone import StandaloneJail
 from tests.scripts.terminal import Terminal

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import List
 
 from kexec_initd.bootloader import BootEntry
-from kexec_initd.bootloader.naming import entry_for
-from kexec_initd.host import Host
+from kexec_initd.bootloader.installed_kernels import entry_for
+from kexec_initd.system.host import Host
 from tests.unit.images import bzimage, cpio
 
 PROGRAM = """#!/bin/sh

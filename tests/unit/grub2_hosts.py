@@ -6,7 +6,7 @@ from typing import Dict, Optional, Tuple
 
 from kexec_initd.bootloader import Menu
 from kexec_initd.bootloader.grub2 import read_menu
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 DEBIAN = Path(__file__).resolve().parents[1] / "bootloader" / "grub2" / "debian-12-first" / "root"
 FSTAB = "UUID=aa / ext4 defaults 0 1\nUUID=bb /boot ext4 defaults 0 2\n"

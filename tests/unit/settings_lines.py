@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from kexec_initd.setting_values import SETTINGS
+from kexec_initd.settings.values import SETTINGS
 
 NOT_UNDERSTOOD = (
     # More than a value, or other than one.

@@ -9,7 +9,7 @@ from typing import Iterator
 
 import pytest
 
-from kexec_initd.files import write_atomic
+from kexec_initd.system.files import write_atomic
 
 
 @contextlib.contextmanager

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kexec_initd import attempts, guard, loading, shutdown, stamp, state, status
+from kexec_initd import status
 from kexec_initd.errors import Error
-from kexec_initd.guard import (
+from kexec_initd.history import attempts, guard
+from kexec_initd.history.guard import (
     DAY,
     PLAUSIBLE,
     Attempt,
@@ -24,9 +25,12 @@ from kexec_initd.guard import (
     obstacle,
     when_began,
 )
-from kexec_initd.host import gather
-from kexec_initd.settings import Settings
-from kexec_initd.state import Damaged, Lasting
+from kexec_initd.kexec import load, stamp
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages import shutdown
+from kexec_initd.state import store
+from kexec_initd.state.store import Damaged, Lasting
+from kexec_initd.system.host import gather
 from tests.unit.fake_host import FakeHost, running_entry, with_kernel
 
 LIMIT = 3
@@ -190,7 +194,7 @@ FULL = Record(
 
 
 def put(root: Path, data: bytes) -> Path:
-    place = state.place_of(root, Lasting.ATTEMPTS)
+    place = store.place_of(root, Lasting.ATTEMPTS)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(data)
     place.chmod(0o600)
@@ -287,7 +291,7 @@ def reason(fake: FakeHost) -> str:
 @pytest.mark.once
 @pytest.mark.parametrize("strange", STRANGE)
 def test_whatever_is_in_place_of_the_record_means_cold_once(ready: FakeHost, strange: Callable[[Path], None]) -> None:
-    strange(state.place_of(ready.root, Lasting.ATTEMPTS))
+    strange(store.place_of(ready.root, Lasting.ATTEMPTS))
     boot(ready)
     assert reboot(ready) is None
     assert "record of attempts" in reason(ready)
@@ -297,7 +301,7 @@ def test_whatever_is_in_place_of_the_record_means_cold_once(ready: FakeHost, str
 
 
 def test_a_directory_with_something_in_it_means_cold_until_it_goes(ready: FakeHost) -> None:
-    as_full_directory(state.place_of(ready.root, Lasting.ATTEMPTS))
+    as_full_directory(store.place_of(ready.root, Lasting.ATTEMPTS))
     for _ in range(2):
         boot(ready)
         assert reboot(ready) is None
@@ -316,8 +320,8 @@ def test_boots_that_arrive(ready: FakeHost, preload: bool) -> None:
     record = attempts.read(ready.root)
     assert record.last is not None
     assert (record.last.outcome, record.last.attempt.id) == (Outcome.UNDER_WAY, shown)
-    assert record.last.attempt.time == int(state.place_of(ready.root, Lasting.ATTEMPTS).stat().st_mtime)
-    assert stat.S_IMODE(state.place_of(ready.root, Lasting.ATTEMPTS).stat().st_mode) == 0o600
+    assert record.last.attempt.time == int(store.place_of(ready.root, Lasting.ATTEMPTS).stat().st_mtime)
+    assert stat.S_IMODE(store.place_of(ready.root, Lasting.ATTEMPTS).stat().st_mode) == 0o600
 
 
 def test_one_that_never_arrives_closes_the_guard_and_trust_opens_it(ready: FakeHost) -> None:
@@ -393,11 +397,11 @@ def test_trust_after_the_preload_is_seen_by_the_early_step(ready: FakeHost) -> N
     assert reboot(ready) is not None
     boot(ready, "another")
     ready.write("proc/cmdline", "root=/dev/vda2\n")
-    loading.load_entry(gather(ready.root), Settings(), running_entry(gather(ready.root)))
+    load.load_entry(gather(ready.root), Settings(), running_entry(gather(ready.root)))
     before = (ready.root / "run/kexec-initd/stamp").read_text()
-    assert before == stamp.text_for(ready.root, loading.watched(gather(ready.root), running_entry(gather(ready.root))))
+    assert before == stamp.text_for(ready.root, load.watched(gather(ready.root), running_entry(gather(ready.root))))
     attempts.trust(gather(ready.root), LIMIT)
-    assert before != stamp.text_for(ready.root, loading.watched(gather(ready.root), running_entry(gather(ready.root))))
+    assert before != stamp.text_for(ready.root, load.watched(gather(ready.root), running_entry(gather(ready.root))))
     assert reboot(ready) is not None
     assert attempts.read(ready.root).guard is None
 
@@ -412,10 +416,10 @@ def test_a_record_that_cannot_be_written_means_cold(ready: FakeHost) -> None:
 
 
 def test_a_kernel_loaded_by_hand_is_no_attempt(ready: FakeHost) -> None:
-    as_garbage(state.place_of(ready.root, Lasting.ATTEMPTS))
+    as_garbage(store.place_of(ready.root, Lasting.ATTEMPTS))
     ready.write("sys/kernel/kexec_loaded", "1\n")
     assert shutdown.prepare(gather(ready.root), Settings()).code == "by-hand"
-    assert not state.place_of(ready.root, Lasting.ATTEMPTS).exists()
+    assert not store.place_of(ready.root, Lasting.ATTEMPTS).exists()
 
 
 def test_a_machine_that_goes_off_before_the_end_of_its_boot_has_arrived(fake: FakeHost, tmp_path: Path) -> None:

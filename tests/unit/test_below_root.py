@@ -7,12 +7,13 @@ from typing import Callable, Dict
 
 import pytest
 
-from kexec_initd import commands, kexec, stamp, ways
-from kexec_initd.bootloader.naming import entry_for
+from kexec_initd.bootloader.installed_kernels import entry_for
 from kexec_initd.errors import Error
-from kexec_initd.host import Family, Host, InitSystem, gather
-from kexec_initd.images.fit import check_modules
-from kexec_initd.inode_flags import GET, SET, number
+from kexec_initd.images.consistency import check_modules
+from kexec_initd.kexec import program, stamp
+from kexec_initd.system import process, safe_path
+from kexec_initd.system.host import Family, Host, InitSystem, gather
+from kexec_initd.system.inode_flags import GET, SET, number
 from tests.unit.fake_host import FakeHost, with_kernel
 
 
@@ -96,10 +97,10 @@ def test_a_directory_that_is_a_link_leads_nowhere_else(fake: FakeHost, outside: 
 def test_kernels_programs_and_modules_are_those_of_the_root(fake: FakeHost, outside: Path, form: str) -> None:
     with_kernel(fake)
     hide(fake, outside, form, "boot/config-6.1.0-test", "CONFIG_NOTHING=y\n")
-    assert kexec.configured(fake.root, "6.1.0-test") is None
+    assert program.configured(fake.root, "6.1.0-test") is None
     hide(fake, outside, form, "sbin/kexec", "#!/bin/sh\n")
     (outside / "kexec").chmod(0o755)
-    assert commands.find(fake.root, "kexec") is None
+    assert process.find(fake.root, "kexec") is None
     (fake.root / "vmlinuz").symlink_to(FORMS[form](fake.root, "/boot/vmlinuz-6.1.0-test"))
     assert entry_for(gather(fake.root), Path("/vmlinuz")).kernel == Path("/boot/vmlinuz-6.1.0-test")
     assert not stamp.lines_for(fake.root, [Path("/vmlinuz")])[0].startswith("- ")
@@ -128,14 +129,14 @@ def test_links_are_followed_as_chroot_follows_them(
         (tmp_path / name).mkdir()
     for name, target in links.items():
         (tmp_path / name).symlink_to(target)
-    assert ways.below(tmp_path, path) == tmp_path / leads
-    assert ways.below(Path("/"), path) == Path("/") / path.lstrip("/")
+    assert safe_path.below(tmp_path, path) == tmp_path / leads
+    assert safe_path.below(Path("/"), path) == Path("/") / path.lstrip("/")
 
 
 def test_a_loop_of_links_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("/a")
-    assert not os.path.exists(str(ways.below(tmp_path, "/a")))
+    assert not os.path.exists(str(safe_path.below(tmp_path, "/a")))
 
 
 @pytest.mark.parametrize(

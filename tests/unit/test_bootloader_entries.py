@@ -9,7 +9,7 @@ from typing import Dict, List, Optional
 import pytest
 
 from kexec_initd.bootloader import Menu, Offered, Source
-from kexec_initd.bootloader.listing import as_json, as_text
+from kexec_initd.bootloader.output import as_json, as_text
 from kexec_initd.bootloader.systemd_boot import command_line
 from kexec_initd.cli import main
 

@@ -14,8 +14,8 @@ from kexec_initd.bootloader import bls, legacy
 from kexec_initd.bootloader.extlinux_config import parse_config, read_lines
 from kexec_initd.bootloader.glob import matches
 from kexec_initd.bootloader.syslinux_adv import read_adv
-from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Refused
+from kexec_initd.system.sysroot import Tree
 
 LEGACY = ["title a", "root (hd0,0)", "kernel /k x=1", "initrd /i", "default 1", "fallback 1 0", "\\", "\t=", "lock"]
 EXTLINUX = ["label a", "linux /k", "append x=1", "append -", "menu begin m", "menu end", "menu default", "initrd i,j"]

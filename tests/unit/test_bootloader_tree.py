@@ -6,8 +6,8 @@ from typing import Optional
 
 import pytest
 
-from kexec_initd.bootloader.tree import MAX_BYTES, Tree
 from kexec_initd.errors import Refused
+from kexec_initd.system.sysroot import MAX_BYTES, Tree
 
 
 def make(root: Path, *files: str) -> Tree:

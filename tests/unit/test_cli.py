@@ -10,12 +10,13 @@ from typing import List
 
 import pytest
 
-from kexec_initd import stamp, status
+from kexec_initd import status
 from kexec_initd.cli import main, refuse_unfit, run_load
 from kexec_initd.errors import Refused
-from kexec_initd.host import gather
-from kexec_initd.settings import Settings
-from kexec_initd.shutdown import preload
+from kexec_initd.kexec import stamp
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages.shutdown import preload
+from kexec_initd.system.host import gather
 from tests.unit.fake_host import FakeHost, with_kernel
 
 
@@ -174,5 +175,5 @@ def test_target_says_what_is_next_or_refuses(name: str, code: int) -> None:
 
 
 def test_a_decision_waits_for_no_templates() -> None:
-    loaded = "import sys, kexec_initd.cli; print(*{'jinja2', 'kexec_initd.integration.render'} & set(sys.modules))"
+    loaded = "import sys, kexec_initd.cli; print(*{'jinja2', 'kexec_initd.install.render'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", loaded]) == b"\n"

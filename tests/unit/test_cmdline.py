@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kexec_initd.cmdline import ATTEMPT, find_attempts, new_attempt, with_attempt
+from kexec_initd.cmdline.words import ATTEMPT, find_attempts, new_attempt, with_attempt
 
 OLD = ATTEMPT + "=0123456789abcdef"
 ANY = st.text() | st.binary().map(os.fsdecode)

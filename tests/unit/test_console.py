@@ -11,13 +11,14 @@ from typing import Callable, Iterator, Tuple
 
 import pytest
 
-from kexec_initd import runtime
-from kexec_initd.console import Console
+from kexec_initd.stages import last_step
+from kexec_initd.system.console import Console
 from tests.unit.fake_host import FakeHost
 
-CALL = """import sys; from pathlib import Path; from kexec_initd import console, runtime
+CALL = """import sys; from pathlib import Path
+from kexec_initd.stages import last_step; from kexec_initd.system import console
 console.PATIENCE = 0.2
-sys.exit(runtime.main([], Path(sys.argv[1])))"""
+sys.exit(last_step.main([], Path(sys.argv[1])))"""
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def terminal() -> Iterator[Tuple[int, int]]:
 def call(fake: FakeHost, stdout: int) -> int:
     """Run the last step as a process whose standard output and standard error are `stdout`; return its exit code."""
     argv = [sys.executable, "-c", CALL, str(fake.root)]
-    here = str(Path(runtime.__file__).resolve().parents[1])
+    here = str(Path(last_step.__file__).resolve().parents[1])
     done = subprocess.run(
         argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stdout, cwd=here, timeout=30, check=False
     )
@@ -62,7 +63,7 @@ def gone() -> int:
 OUTPUTS = [full, broken_pipe, read_only, gone]
 
 
-@pytest.mark.parametrize("code", [3, runtime.WENT_COLD])
+@pytest.mark.parametrize("code", [3, last_step.WENT_COLD])
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_that_nothing_can_be_said_changes_no_decision(fake: FakeHost, output: Callable[[], int], code: int) -> None:
     if code == 3:
@@ -88,9 +89,9 @@ def test_a_stopped_console_is_not_waited_for(fake: FakeHost, terminal: Tuple[int
     (fake.root / "dev").mkdir()
     (fake.root / "dev/console").symlink_to(os.ttyname(terminal[1]))
     fake.write("sys/kernel/kexec_loaded", "1\n")
-    fake.program("10-loud", "head -c 300000 /dev/zero; echo speaks", directory=runtime.HOOKS)
+    fake.program("10-loud", "head -c 300000 /dev/zero; echo speaks", directory=last_step.HOOKS)
     output = terminal[1] if by_hand else full()
-    assert call(fake, output) == runtime.WENT_COLD
+    assert call(fake, output) == last_step.WENT_COLD
     assert fake.names() == ["10-loud", "sync", "umount", "kexec"]
 
 
@@ -105,7 +106,7 @@ def test_who_calls_it_by_hand_is_answered_on_his_own_terminal(fake: FakeHost, te
 def test_patience_is_lost_once_and_comes_back_with_the_output(
     fake: FakeHost, terminal: Tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kexec_initd.console.PATIENCE", 0.2)
+    monkeypatch.setattr("kexec_initd.system.console.PATIENCE", 0.2)
     (fake.root / "dev").mkdir()
     (fake.root / "dev/console").symlink_to(os.ttyname(terminal[1]))
     console = Console(fake.root)

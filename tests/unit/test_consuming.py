@@ -13,16 +13,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kexec_initd import consuming, kexec, loading, shutdown, stamp
-from kexec_initd.bootloader import Change
+from kexec_initd.bootloader import Change, writeback
 from kexec_initd.bootloader.efivars import path_of
 from kexec_initd.bootloader.grub2 import grubenv
-from kexec_initd.bootloader.naming import entry_for
+from kexec_initd.bootloader.installed_kernels import entry_for
 from kexec_initd.bootloader.target import Target, read_target
+from kexec_initd.decision.selection import find_next
 from kexec_initd.errors import Error, Refused
-from kexec_initd.host import gather
-from kexec_initd.settings import Settings
-from kexec_initd.wishes import find_next
+from kexec_initd.kexec import load, program, stamp
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages import shutdown
+from kexec_initd.system.host import gather
 from tests.unit.fake_host import FakeHost, with_kernel
 
 FIXTURES = Path(__file__).resolve().parents[1] / "bootloader"
@@ -55,7 +56,7 @@ def test_a_wish_is_honoured_once(tmp_path: Path, host: str, before: str, after: 
     shutil.copytree(str(FIXTURES / host / "root"), str(root), symlinks=True)
     files, first = contents(root), read_target(root).target
     assert (taken(first), first.one_shot) == (before, True)
-    consuming.consume(root, first.changes)
+    writeback.consume(root, first.changes)
     second = read_target(root).target
     assert (taken(second), second.one_shot, second.changes) == (after, False, ())
     changed = {str(change.path.relative_to("/")): change.after for change in first.changes}
@@ -75,7 +76,7 @@ def test_what_grub_writes_without_a_wish_is_written(
     shutil.copytree(str(FIXTURES / "grub2" / host / "root"), str(root), symlinks=True)
     path = root / "boot" / name / "grubenv"
     inode = path.stat().st_ino
-    consuming.consume(root, read_target(root).target.changes)
+    writeback.consume(root, read_target(root).target.changes)
     found = variables(path.read_bytes())
     assert {key: found.get(key) for key in wanted} == wanted
     assert "boot_indeterminate" not in found
@@ -96,7 +97,7 @@ def test_all_but_the_wish_stays(tmp_path: Path, others: Dict[str, str], place: i
     if not root.exists():
         shutil.copytree(str(FIXTURES / "grub2/debian-12-once/root"), str(root), symlinks=True)
     (root / ENVIRONMENT).write_bytes(block)
-    consuming.consume(root, read_target(root).target.changes)
+    writeback.consume(root, read_target(root).target.changes)
     new = (root / ENVIRONMENT).read_bytes()
     assert new == block.replace(b"\nnext_entry=1>2\n", b"\nnext_entry=\n") + b"###"
     assert variables(new) == dict(others, next_entry="")
@@ -130,7 +131,7 @@ def test_variables_that_systemd_boot_deletes(
         assert "has to note" in (found.problem or "")
         return
     assert [str(change.path) for change in found.changes] == [path_of(name) for name in deleted]
-    consuming.consume(fake.root, found.changes)
+    writeback.consume(fake.root, found.changes)
     assert not any((fake.root / path_of(name)[1:]).exists() for name in deleted)
 
 
@@ -165,7 +166,7 @@ def test_a_block_that_cannot_be_written_stays_as_it_is(
         spoil(fake.root / ENVIRONMENT)
         files = contents(fake.root)
         with pytest.raises(Error, match=words):
-            consuming.consume(fake.root, [Change(Path("/boot/first"), b"1", b"2", ""), CHANGE])
+            writeback.consume(fake.root, [Change(Path("/boot/first"), b"1", b"2", ""), CHANGE])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert contents(fake.root) == files
@@ -176,7 +177,7 @@ def test_a_deleted_variable_comes_back_when_a_later_change_fails(fake: FakeHost)
     path = fake.write("sys/firmware/one", "value")
     changes = [Change(Path("/sys/firmware/one"), b"value", None, ""), CHANGE]
     with pytest.raises(Error, match="No such file"):
-        consuming.consume(fake.root, changes)
+        writeback.consume(fake.root, changes)
     assert path.read_text() == "value"
 
 
@@ -213,9 +214,9 @@ def test_an_immutable_variable_is_deleted_or_immutable_again(
         flags = FakeFlags(patch, refuses)
         if refuses:
             with pytest.raises(Error, match="Operation not permitted"):
-                consuming.consume(fake.root, [change])
+                writeback.consume(fake.root, [change])
         else:
-            consuming.consume(fake.root, [change])
+            writeback.consume(fake.root, [change])
     assert (path.exists(), flags.flags) == ((True, 0x80010) if refuses else (False, 0x80000))
 
 
@@ -286,7 +287,7 @@ def test_what_the_admin_loaded_himself_consumes_nothing(ready: FakeHost, by_hand
     if by_hand:
         ready.write("sys/kernel/kexec_loaded", "1\n")
     else:
-        loading.load_entry(host, Settings(), entry_for(host, Path("/boot/vmlinuz-6.1.0-test")), chosen=())
+        load.load_entry(host, Settings(), entry_for(host, Path("/boot/vmlinuz-6.1.0-test")), chosen=())
     assert shutdown.prepare(host, Settings()).kexec
     assert (ready.root / ENVIRONMENT).read_bytes() == block
 
@@ -304,7 +305,7 @@ def test_a_wish_that_cannot_be_consumed_means_cold(ready: FakeHost, body: str, w
     decided = shutdown.prepare(gather(ready.root), Settings())
     assert (decided.kexec, decided.code) == (False, "failed")
     assert words in decided.reason
-    assert not kexec.is_loaded(ready.root)
+    assert not program.is_loaded(ready.root)
     assert "next_entry=\n" not in "".join(path.read_text() for path in (ready.root / "boot/grub").glob("grubenv"))
     assert (ready.root / "run/kexec-initd/decision").read_text().startswith("cold ")
 
@@ -343,4 +344,4 @@ def test_a_write_that_fails_or_is_unknown_is_left_to_grub(ready: FakeHost, confi
     assert (decided.kexec, decided.code) == (False, "no-target")
     assert words in decided.reason
     assert (ready.root / ENVIRONMENT).read_bytes() == block
-    assert not kexec.is_loaded(ready.root)
+    assert not program.is_loaded(ready.root)

@@ -9,16 +9,17 @@ from typing import Callable, Dict, Tuple
 
 import pytest
 
-from kexec_initd import shutdown, stamp
-from kexec_initd.assessment import assess
 from kexec_initd.cli import main
 from kexec_initd.codes import Code
-from kexec_initd.host import gather
-from kexec_initd.integration.conffiles import is_diverted
-from kexec_initd.integration.deviations import find_deviations, find_obstacle, is_ordered, watched
-from kexec_initd.integration.plan import plan_install, plan_uninstall
-from kexec_initd.integration.transaction import execute
-from kexec_initd.settings import Settings
+from kexec_initd.decision.assess import assess
+from kexec_initd.install.apply import execute
+from kexec_initd.install.conffiles import is_diverted
+from kexec_initd.install.deviations import find_deviations, find_obstacle, is_ordered, watched
+from kexec_initd.install.plan_install import plan_install, plan_uninstall
+from kexec_initd.kexec import stamp
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages import shutdown
+from kexec_initd.system.host import gather
 from tests.trees import RC_LOCAL, REBOOT, dpkg_status, make_tree, put
 from tests.unit.fake_host import FakeHost, with_kernel
 
@@ -171,7 +172,7 @@ def test_a_change_after_the_load_has_the_shutdown_ask_again(host: FakeHost, case
 
 def test_a_lost_diversion_is_told(host: FakeHost) -> None:
     path = host.root / "var/lib/kexec-initd/manifest.json"
-    from kexec_initd.integration.manifest import read_manifest, write_manifest
+    from kexec_initd.install.manifest import read_manifest, write_manifest
 
     found = read_manifest(host.root)
     assert found is not None

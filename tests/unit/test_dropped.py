@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from kexec_initd.errors import Refused
-from kexec_initd.host import gather
-from kexec_initd.integration.deviations import find_deviations
-from kexec_initd.integration.plan import plan_install, plan_uninstall
-from kexec_initd.integration.transaction import execute
+from kexec_initd.install.apply import execute
+from kexec_initd.install.deviations import find_deviations
+from kexec_initd.install.plan_install import plan_install, plan_uninstall
+from kexec_initd.system.host import gather
 from tests.trees import KEXEC, make_tree, put, snapshot
 
 STUB = "etc/init.d/kexec"

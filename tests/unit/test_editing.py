@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from kexec_initd.cmdline import with_attempt
-from kexec_initd.editing import ONE_OFF, check_one_off, edited, find_one_off, parse_words
+from kexec_initd.cmdline.edit import ONE_OFF, check_one_off, edited, find_one_off, parse_words
+from kexec_initd.cmdline.words import with_attempt
 from kexec_initd.errors import Refused
 from tests.unit.test_cmdline import ANY, LINES
 

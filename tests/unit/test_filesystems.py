@@ -8,9 +8,9 @@ from typing import List, Tuple
 import pytest
 
 from kexec_initd.errors import Error
-from kexec_initd.filesystems import PSEUDO, REMOTE, parse_mounts
-from kexec_initd.host import gather
-from kexec_initd.integration.render import render_all
+from kexec_initd.install.render import render_all
+from kexec_initd.system.filesystems import PSEUDO, REMOTE, parse_mounts
+from kexec_initd.system.host import gather
 
 ROOT = b"/dev/vda1 / ext4 ro,relatime 0 0\n"
 

@@ -6,7 +6,7 @@ from typing import FrozenSet, Optional
 import pytest
 
 from kexec_initd.errors import Refused
-from kexec_initd.images.fit import check_initrd_release, check_modules, check_name, named_release
+from kexec_initd.images.consistency import check_initrd_release, check_modules, check_name, named_release
 from tests.unit.fake_host import FakeHost
 
 OLD, NEW = "6.1.0-50-amd64", "6.1.0-51-amd64"

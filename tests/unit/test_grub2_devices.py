@@ -9,7 +9,7 @@ from kexec_initd.bootloader import Menu
 from kexec_initd.bootloader.devices import Partition, find_luks, on_same_disk, parse_device
 from kexec_initd.bootloader.grub2 import read, read_menu
 from kexec_initd.bootloader.target import read_target
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 UUID = "0f0e0d0c-0102-4304-8506-0708090a0b0c"
 LUKS = "9f8e7d6c5b4a49388776655443322110"

@@ -19,8 +19,8 @@ from kexec_initd.bootloader.grub2.grubenv import SIGNATURE, SIZE, parse, with_ch
 from kexec_initd.bootloader.grub2.images import command_line
 from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown
 from kexec_initd.bootloader.grub2.volumes import Volumes
-from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Refused
+from kexec_initd.system.sysroot import Tree
 from tests.unit.grub2_hosts import write_many_entries
 
 FIXTURES = Path(__file__).resolve().parents[1] / "bootloader" / "grub2"

@@ -9,12 +9,14 @@ from typing import List
 
 import pytest
 
-from kexec_initd import arrival, hooks, runtime
-from kexec_initd.assessment import assess
 from kexec_initd.codes import Code
-from kexec_initd.host import gather
-from kexec_initd.settings import Settings
+from kexec_initd.decision.assess import assess
+from kexec_initd.history import health
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages import last_step
 from kexec_initd.status import as_text, gather_status
+from kexec_initd.system import hooks
+from kexec_initd.system.host import gather
 from tests.unit.fake_host import FakeHost, with_kernel
 from tests.unit.hook_files import FAULTY_DIRECTORIES, LEFTOVERS, MEANT, RUNNING
 
@@ -101,7 +103,7 @@ def test_a_doubt_before_the_jump_means_cold_early_and_late(
     MEANT[case](directory)
     decision = assess(gather(fake.root), Settings()).decision
     assert (decision.kexec, decision.code) == (False, Code.HOOKS) and "is left out: " in decision.reason
-    assert (runtime.main([], fake.root), fake.calls()) == (runtime.WENT_COLD, [])
+    assert (last_step.main([], fake.root), fake.calls()) == (last_step.WENT_COLD, [])
     assert "is left out: " in capfd.readouterr().out
 
 
@@ -109,7 +111,7 @@ def test_a_doubt_about_an_arrival_is_told_once_and_the_others_judge(fake: FakeHo
     fake.program("10-a.sh", directory=hooks.ARRIVAL)
     fake.program("20-b", "exit 4", directory=hooks.ARRIVAL)
     said: List[str] = []
-    failure = arrival.find_failure(fake.root, Settings(check_seconds=0), said.append, sleep=lambda _: None)
+    failure = health.find_failure(fake.root, Settings(check_seconds=0), said.append, sleep=lambda _: None)
     assert failure == "{} failed with exit code 4".format(fake.root / hooks.ARRIVAL / "20-b")
     assert len(said) == 1 and "10-a.sh is left out" in said[0]
 
@@ -130,10 +132,10 @@ def test_a_hook_that_floods_its_output_takes_no_memory(fake: FakeHost, script: s
     fake.program("10-a", script, directory=hooks.PRE_JUMP)
     fake.write("sys/kernel/kexec_loaded", "1\n")
     code = (
-        "import resource, sys; from pathlib import Path; from kexec_initd import runtime\n"
+        "import resource, sys; from pathlib import Path; from kexec_initd.stages import last_step\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "try: runtime.LastStep(Path(sys.argv[1]), False, print, step=1.0).run()\n"
-        "except runtime.Error as error: print(error)\n"
+        "try: last_step.LastStep(Path(sys.argv[1]), False, print, step=1.0).run()\n"
+        "except last_step.Error as error: print(error)\n"
         "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)\n"
     )
     argv = [sys.executable, "-c", code, str(fake.root)]
@@ -146,5 +148,5 @@ def test_a_hook_that_floods_its_output_takes_no_memory(fake: FakeHost, script: s
 def test_a_hook_that_leaves_a_child_with_its_output_open_has_ended(fake: FakeHost) -> None:
     fake.program("10-a", "sleep 30 & exit 0", directory=hooks.PRE_JUMP)
     fake.write("sys/kernel/kexec_loaded", "1\n")
-    assert runtime.main([], fake.root) == runtime.WENT_COLD
+    assert last_step.main([], fake.root) == last_step.WENT_COLD
     assert fake.names() == ["10-a", "sync", "umount", "kexec"]

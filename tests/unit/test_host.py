@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kexec_initd.host import Family, InitSystem, find_family, find_init, gather
-from kexec_initd.surroundings import find_container, find_runlevel, is_chroot
+from kexec_initd.system.host import Family, InitSystem, find_family, find_init, gather
+from kexec_initd.system.virt import find_container, find_runlevel, is_chroot
 from tests.unit.fake_host import FakeHost
 
 

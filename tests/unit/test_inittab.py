@@ -6,14 +6,14 @@ from typing import Dict, Optional, Tuple
 import pytest
 from hypothesis import given, strategies
 
-from kexec_initd.host import gather
-from kexec_initd.integration import inittab
-from kexec_initd.integration.block import BEGIN, add_block, remove_block
-from kexec_initd.integration.changes import describe
-from kexec_initd.integration.deviations import find_deviations
-from kexec_initd.integration.plan import plan_install, plan_uninstall
-from kexec_initd.integration.render import render_plain
-from kexec_initd.integration.transaction import execute
+from kexec_initd.install import inittab
+from kexec_initd.install.apply import execute
+from kexec_initd.install.deviations import find_deviations
+from kexec_initd.install.managed_block import BEGIN, add_block, remove_block
+from kexec_initd.install.plan_install import plan_install, plan_uninstall
+from kexec_initd.install.render import render_plain
+from kexec_initd.install.steps import describe
+from kexec_initd.system.host import gather
 from tests.trees import INITTAB, make_tree, put, snapshot
 
 BLOCK = render_plain("common/inittab")

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, strategies
 
 from kexec_initd.errors import Refused
-from kexec_initd.integration import block
-from kexec_initd.integration.block import add_block, read_block, remove_block
-from kexec_initd.integration.rc_local import find_unfitness
+from kexec_initd.install import managed_block
+from kexec_initd.install.managed_block import add_block, read_block, remove_block
+from kexec_initd.install.rc_local import find_unfitness
 
 BLOCK = b"# BEGIN kexec-initd: loads\nif true; then\n    :\nfi\n# END kexec-initd\n"
 LINES = [b"exit 0", b" exit 0 ", b"# exit 0", b"", b"echo \xff", b"foo ||", b"x \\", b"exit 1", b"\r", b"#!/bin/sh -e"]
@@ -28,7 +28,7 @@ def test_adding_and_removing_changes_no_byte(text: bytes) -> None:
 def test_added_twice_is_there_once(text: bytes) -> None:
     added = add_block(text, BLOCK)
     assert add_block(added, BLOCK) == added
-    assert added.count(block.BEGIN) == 1
+    assert added.count(managed_block.BEGIN) == 1
 
 
 @given(texts)

@@ -8,12 +8,12 @@ from typing import Callable, Dict
 import pytest
 
 from kexec_initd.errors import Refused
-from kexec_initd.host import gather
-from kexec_initd.integration.conffiles import find_conffile
-from kexec_initd.integration.manifest import PATH as MANIFEST
-from kexec_initd.integration.manifest import read_manifest
-from kexec_initd.integration.plan import plan_install, plan_uninstall
-from kexec_initd.integration.transaction import execute
+from kexec_initd.install.apply import execute
+from kexec_initd.install.conffiles import find_conffile
+from kexec_initd.install.manifest import PATH as MANIFEST
+from kexec_initd.install.manifest import read_manifest
+from kexec_initd.install.plan_install import plan_install, plan_uninstall
+from kexec_initd.system.host import gather
 from tests.trees import KEXEC, REBOOT, dpkg_status, make_tree, put, snapshot
 
 ORIGINALS = "etc/kexec-initd/originals"

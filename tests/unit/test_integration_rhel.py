@@ -9,12 +9,12 @@ from typing import Callable, Dict, List, Tuple
 import pytest
 
 from kexec_initd.errors import Refused
-from kexec_initd.host import Family, InitSystem, gather
-from kexec_initd.integration.changes import Plan, describe
-from kexec_initd.integration.halt import choose_integration
-from kexec_initd.integration.plan import plan_install, plan_uninstall
-from kexec_initd.integration.records import RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC, Integration
-from kexec_initd.integration.transaction import execute
+from kexec_initd.install.apply import execute
+from kexec_initd.install.layout import RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC, Integration
+from kexec_initd.install.plan_install import plan_install, plan_uninstall
+from kexec_initd.install.rhel_halt import choose_integration
+from kexec_initd.install.steps import Plan, describe
+from kexec_initd.system.host import Family, InitSystem, gather
 from tests.trees import immutable, put, snapshot
 
 FIXTURES = Path(__file__).resolve().parents[1] / "render"

@@ -9,22 +9,15 @@ from typing import Callable, Dict
 
 import pytest
 
-from kexec_initd import sealing
 from kexec_initd.errors import Error, Refused
-from kexec_initd.host import gather
-from kexec_initd.integration.changes import describe
-from kexec_initd.integration.manifest import (
-    Manifest,
-    State,
-    format_manifest,
-    is_installed,
-    parse_manifest,
-    read_manifest,
-)
-from kexec_initd.integration.plan import plan_install, plan_uninstall
-from kexec_initd.integration.transaction import execute
-from kexec_initd.state import Lasting
-from kexec_initd.ways import locate
+from kexec_initd.install.apply import execute
+from kexec_initd.install.manifest import Manifest, State, format_manifest, is_installed, parse_manifest, read_manifest
+from kexec_initd.install.plan_install import plan_install, plan_uninstall
+from kexec_initd.install.steps import describe
+from kexec_initd.state import checksum
+from kexec_initd.state.store import Lasting
+from kexec_initd.system.host import gather
+from kexec_initd.system.safe_path import locate
 from tests.trees import KEXEC, RC_LOCAL, REBOOT, dpkg_status, immutable, make_tree, put, snapshot
 
 KEPT = "etc/kexec-initd/originals/reboot"
@@ -452,8 +445,8 @@ def test_the_manifest_parser_is_strict(root: Path, field: str, value: object) ->
 
 
 def test_a_manifest_of_another_version_is_refused(root: Path) -> None:
-    fields = sealing.load(format_manifest(Manifest(State.INSTALLED, (), ())))
-    put(root / MANIFEST, sealing.dump(dict(fields, version=2)), 0o600)
+    fields = checksum.load(format_manifest(Manifest(State.INSTALLED, (), ())))
+    put(root / MANIFEST, checksum.dump(dict(fields, version=2)), 0o600)
     (root / MANIFEST).parent.chmod(0o700)
     with pytest.raises(Refused, match="was written by a newer version of kexec-initd"):
         uninstall(root)

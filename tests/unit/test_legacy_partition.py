@@ -6,7 +6,7 @@ from typing import Dict, List, Optional
 import pytest
 
 from kexec_initd.bootloader.legacy import read_menu
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 OTHER = "it is on another partition, ({})".format
 STRANGE = "it starts another system, on {}".format

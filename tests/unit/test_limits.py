@@ -6,14 +6,17 @@ from typing import Callable, List, Optional, Tuple
 
 import pytest
 
-from kexec_initd import arrival, attempts, guard, reasons, shutdown, stamp, status
-from kexec_initd.assessment import is_attended
+from kexec_initd import status
 from kexec_initd.codes import Code
+from kexec_initd.decision.assess import is_attended
+from kexec_initd.decision.policy import Decision, cold
 from kexec_initd.errors import Refused
-from kexec_initd.guard import Outcome
-from kexec_initd.host import gather
-from kexec_initd.policy import Decision, cold
-from kexec_initd.settings import Settings
+from kexec_initd.history import attempts, guard, health, last_cold
+from kexec_initd.history.guard import Outcome
+from kexec_initd.kexec import stamp
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages import shutdown
+from kexec_initd.system.host import gather
 from tests.unit.fake_host import FakeHost, with_kernel
 
 ROUTES = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
@@ -161,27 +164,27 @@ def test_an_arrival_that_fails_its_checks_closes_the_guard(ready: FakeHost) -> N
 
 
 def test_a_boot_through_firmware_is_not_checked(ready: FakeHost) -> None:
-    ready.program("check", "exit 1", arrival.PROGRAMS)
+    ready.program("check", "exit 1", health.PROGRAMS)
     boot(ready, None, Settings())
     assert "check" not in ready.names()
 
 
 def test_the_programs_are_tried_again_until_they_are_content(ready: FakeHost) -> None:
-    ready.program("check", "[ -e {}/late ]".format(ready.root), arrival.PROGRAMS)
-    ready.program("writable", "exit 1", arrival.PROGRAMS).chmod(0o777)
+    ready.program("check", "[ -e {}/late ]".format(ready.root), health.PROGRAMS)
+    ready.program("writable", "exit 1", health.PROGRAMS).chmod(0o777)
     said: List[str] = []
 
     def sleep(seconds: float) -> None:
         ready.write("late", "")
 
-    assert arrival.find_failure(ready.root, Settings(), said.append, sleep) is None
+    assert health.find_failure(ready.root, Settings(), said.append, sleep) is None
     assert ready.names() == ["check", "check"]
     assert len(said) == 1 and "left out" in said[0]
 
 
 def test_a_program_that_fails_is_named(ready: FakeHost) -> None:
-    path = ready.program("check", "echo no disk >&2; exit 4", arrival.PROGRAMS)
-    failure = arrival.find_failure(ready.root, Settings(check_seconds=0), print)
+    path = ready.program("check", "echo no disk >&2; exit 4", health.PROGRAMS)
+    failure = health.find_failure(ready.root, Settings(check_seconds=0), print)
     assert failure == "{} failed with exit code 4: no disk".format(path)
 
 
@@ -189,21 +192,21 @@ def test_a_program_that_fails_is_named(ready: FakeHost) -> None:
 def test_default_route(fake: FakeHost, four: str, six: str, there: bool) -> None:
     fake.write("proc/net/route", four)
     fake.write("proc/net/ipv6_route", six)
-    assert arrival.has_default_route(fake.root) is there
+    assert health.has_default_route(fake.root) is there
 
 
 def test_the_reason_of_a_cold_reboot_is_kept_for_the_next_boot(tmp_path: Path) -> None:
     assert kept(tmp_path) is None
-    reasons.keep(tmp_path, cold(Code.NO_TARGET, "a name with\na newline"))
-    assert kept(tmp_path) == reasons.LastCold("no-target", "a name with\\na newline")
-    reasons.keep(tmp_path, Decision(True, Code.BY_HAND, "x"))
+    last_cold.keep(tmp_path, cold(Code.NO_TARGET, "a name with\na newline"))
+    assert kept(tmp_path) == last_cold.LastCold("no-target", "a name with\\na newline")
+    last_cold.keep(tmp_path, Decision(True, Code.BY_HAND, "x"))
     assert kept(tmp_path) is None
 
 
 def test_each_boot_is_told_of_by_what_led_to_it(ready: FakeHost) -> None:
     boot(ready, None, Settings())
     assert came(ready) == (None, None)
-    assert kept(ready.root) == reasons.UNDECIDED
+    assert kept(ready.root) == last_cold.UNDECIDED
     assert reboot(ready, Settings(kexec=False)) is None
     assert came(ready) == (None, None), "what is to come is no word about what has been"
     boot(ready, None, Settings())
@@ -230,8 +233,8 @@ def test_before_the_end_of_a_boot_the_same_is_told_of_it(ready: FakeHost) -> Non
         assert came(ready) == told
 
 
-def kept(root: Path) -> Optional[reasons.LastCold]:
-    return reasons.read(root)
+def kept(root: Path) -> Optional[last_cold.LastCold]:
+    return last_cold.read(root)
 
 
 def came(fake: FakeHost) -> Tuple[Optional[str], Optional[str]]:

@@ -5,14 +5,14 @@ from typing import List, Optional
 
 import pytest
 
-from kexec_initd import kexec
 from kexec_initd.errors import Error
-from kexec_initd.load_choice import Rules, Way, find_verified, find_ways, load_options, telling_line
+from kexec_initd.kexec import program
+from kexec_initd.kexec.method import Rules, Way, find_verified, find_ways, load_options, telling_line
 from tests.unit.fake_host import FakeHost
 
 ALL = "--no-checks --kexec-syscall --kexec-file-syscall"
 BOTH = frozenset({"CONFIG_KEXEC=y", "CONFIG_KEXEC_FILE=y"})
-IMAGE = kexec.Image(3, None, "a b", False)
+IMAGE = program.Image(3, None, "a b", False)
 SAYS = "kexec: the {}load failed with exit code {}: {}"
 
 # Each system call fails with the text and the code that are in the file of its name, as often as the file has lines.
@@ -38,7 +38,7 @@ esac"""
 
 @pytest.fixture
 def failing(fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
-    monkeypatch.setattr(kexec, "BUSY_PAUSE", 0.0)
+    monkeypatch.setattr(program, "BUSY_PAUSE", 0.0)
     fake.program("kexec", KEXEC.format(root=fake.root))
     for name in ("drop_caches", "compact_memory"):
         fake.write("proc/sys/vm/" + name, "")
@@ -96,29 +96,29 @@ def test_options_are_those_that_this_kexec_has(way: Way, help_text: str, checks:
 
 
 def test_the_rules_are_read_from_the_host(fake: FakeHost) -> None:
-    assert kexec.read_rules(fake.root) == Rules(None, None)
+    assert program.read_rules(fake.root) == Rules(None, None)
     fake.write("boot/config-6.1.0-test", "CONFIG_KEXEC=y\n# CONFIG_KEXEC_FILE is not set\n")
-    assert find_ways(kexec.read_rules(fake.root), ALL) == [Way.CLASSIC]
-    fake.write(kexec.SECURE_BOOT, "\6\0\0\0\0")
-    assert kexec.read_rules(fake.root).verified is None
-    fake.write(kexec.SECURE_BOOT, "\6\0\0\0\1")
-    assert kexec.read_rules(fake.root).verified == "Secure Boot is on"
+    assert find_ways(program.read_rules(fake.root), ALL) == [Way.CLASSIC]
+    fake.write(program.SECURE_BOOT, "\6\0\0\0\0")
+    assert program.read_rules(fake.root).verified is None
+    fake.write(program.SECURE_BOOT, "\6\0\0\0\1")
+    assert program.read_rules(fake.root).verified == "Secure Boot is on"
     fake.write("sys/kernel/security/lockdown", "none [integrity] confidentiality\n")
-    assert kexec.read_rules(fake.root).verified == "the kernel is locked down"
+    assert program.read_rules(fake.root).verified == "the kernel is locked down"
 
 
 def test_a_classic_load_that_is_rejected_is_followed_by_a_file_load(failing: FakeHost) -> None:
     failing.write("classic", "kexec_load failed: Operation not permitted\n")
-    kexec.load(failing.root, IMAGE)
+    program.load(failing.root, IMAGE)
     assert options(failing, "-l") == [CLASSIC, ["-s"]]
-    assert kexec.is_loaded(failing.root)
+    assert program.is_loaded(failing.root)
 
 
 def test_when_both_are_rejected_both_are_told(failing: FakeHost) -> None:
     failing.write("classic", "kexec_load failed: Operation not permitted\n")
     failing.write("file", "kexec_file_load failed: Required key not available\n")
     with pytest.raises(Error) as caught:
-        kexec.load(failing.root, IMAGE)
+        program.load(failing.root, IMAGE)
     assert str(caught.value) == "{}; {}".format(
         SAYS.format("", 1, "kexec_load failed: Operation not permitted"),
         SAYS.format("file ", 1, "kexec_file_load failed: Required key not available"),
@@ -129,13 +129,13 @@ def test_when_both_are_rejected_both_are_told(failing: FakeHost) -> None:
     ("sys/kernel/security/lockdown", "none [integrity] confidentiality\n", "the kernel is locked down"),
     ("boot/config-6.1.0-test", "CONFIG_KEXEC=y\nCONFIG_KEXEC_FILE=y\nCONFIG_KEXEC_SIG_FORCE=y\n",
      "the kernel takes signed kernels only (CONFIG_KEXEC_SIG_FORCE)"),
-    (kexec.SECURE_BOOT, "\6\0\0\0\1", "Secure Boot is on"),
+    (program.SECURE_BOOT, "\6\0\0\0\1", "Secure Boot is on"),
 ])  # fmt: skip
 def test_a_signature_that_is_demanded_is_never_gone_around(failing: FakeHost, path: str, text: str, why: str) -> None:
     failing.write(path, text)
     failing.write("file", "kexec_file_load failed: Operation not permitted\n")
     with pytest.raises(Error) as caught:
-        kexec.load(failing.root, IMAGE)
+        program.load(failing.root, IMAGE)
     assert options(failing, "-l") == [["-s"]]
     said = SAYS.format("file ", 1, "kexec_file_load failed: Operation not permitted")
     assert str(caught.value) == "{} ({})".format(said, why)
@@ -145,7 +145,7 @@ def test_a_kexec_without_the_file_load_cannot_serve_a_locked_kernel(failing: Fak
     failing.write("sys/kernel/security/lockdown", "none [integrity]\n")
     failing.program("kexec", "echo --no-checks")
     with pytest.raises(Error, match="no system call for it in common"):
-        kexec.load(failing.root, IMAGE)
+        program.load(failing.root, IMAGE)
     assert options(failing, "-l") == []
 
 
@@ -160,7 +160,7 @@ MEMORY = (
 @pytest.mark.parametrize("said", MEMORY)
 def test_memory_is_gathered_once(failing: FakeHost, said: str) -> None:
     failing.write("classic", said + "\n")
-    kexec.load(failing.root, IMAGE)
+    program.load(failing.root, IMAGE)
     assert options(failing, "-l") == [CLASSIC, CLASSIC]
     assert [(failing.root / "proc/sys/vm" / name).read_text() for name in ("drop_caches", "compact_memory")] == [
         "3",
@@ -172,7 +172,7 @@ def test_memory_that_is_still_missing_is_the_reason(failing: FakeHost) -> None:
     failing.write("classic", (MEMORY[0] + "\n") * 9)
     (failing.root / "proc/sys/vm/compact_memory").unlink()
     with pytest.raises(Error) as caught:
-        kexec.load(failing.root, IMAGE)
+        program.load(failing.root, IMAGE)
     assert str(caught.value) == SAYS.format("", 1, MEMORY[0])
     assert options(failing, "-l") == [CLASSIC, CLASSIC]
     assert not (failing.root / "proc/sys/vm/compact_memory").exists()
@@ -180,28 +180,28 @@ def test_memory_that_is_still_missing_is_the_reason(failing: FakeHost) -> None:
 
 def test_another_load_under_way_is_waited_for_but_not_for_ever(failing: FakeHost) -> None:
     busy = "kexec_load failed: Device or resource busy\n"
-    failing.write("classic", busy * (kexec.BUSY_TRIES - 1))
-    kexec.load(failing.root, IMAGE)
-    assert len(options(failing, "-l")) == kexec.BUSY_TRIES
+    failing.write("classic", busy * (program.BUSY_TRIES - 1))
+    program.load(failing.root, IMAGE)
+    assert len(options(failing, "-l")) == program.BUSY_TRIES
     failing.write("sys/kernel/kexec_loaded", "0\n")
     failing.write("classic", busy * 99)
     failing.write("file", busy * 99)
     with pytest.raises(Error, match="Device or resource busy"):
-        kexec.load(failing.root, IMAGE)
-    assert len(options(failing, "-l")) == 3 * kexec.BUSY_TRIES
+        program.load(failing.root, IMAGE)
+    assert len(options(failing, "-l")) == 3 * program.BUSY_TRIES
 
 
 def test_an_unload_waits_for_another_load_too(failing: FakeHost) -> None:
     failing.write("sys/kernel/kexec_loaded", "1\n")
-    failing.write("classic", "kexec unload failed: Device or resource busy\n" * (kexec.BUSY_TRIES - 1))
-    kexec.unload(failing.root)
-    assert options(failing, "-u") == [["-c"]] * kexec.BUSY_TRIES
+    failing.write("classic", "kexec unload failed: Device or resource busy\n" * (program.BUSY_TRIES - 1))
+    program.unload(failing.root)
+    assert options(failing, "-u") == [["-c"]] * program.BUSY_TRIES
 
 
 def test_a_call_that_only_reports_success_is_followed_by_the_other(failing: FakeHost) -> None:
     ways = 'case "$1$2" in --help) echo {} ;; -l-s) echo 1 >{}/sys/kernel/kexec_loaded ;; esac'
     failing.program("kexec", ways.format(ALL, failing.root))
-    kexec.load(failing.root, IMAGE)
+    program.load(failing.root, IMAGE)
     assert options(failing, "-l") == [CLASSIC, ["-s"]]
 
 
@@ -210,24 +210,24 @@ def test_a_call_that_only_reports_success_is_followed_by_the_other(failing: Fake
 def test_the_options_are_known_wherever_kexec_prints_them(failing: FakeHost, output: int, code: int) -> None:
     said = 'case "$1" in --help) echo {} >&{}; exit {} ;; -l) echo 1 >{}/sys/kernel/kexec_loaded ;; esac'
     failing.program("kexec", said.format(ALL, output, code, failing.root))
-    kexec.load(failing.root, IMAGE)
+    program.load(failing.root, IMAGE)
     assert options(failing, "-l") == [CLASSIC]
 
 
 def test_all_tries_share_one_time_limit(failing: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kexec, "LOAD_TIMEOUT", 0.5)
+    monkeypatch.setattr(program, "LOAD_TIMEOUT", 0.5)
     failing.program("kexec", 'case "$1" in --help) echo {} ;; *) sleep 30 ;; esac'.format(ALL))
     with pytest.raises(Error, match="was killed"):
-        kexec.load(failing.root, IMAGE)
+        program.load(failing.root, IMAGE)
     assert options(failing, "-l") == [CLASSIC], "a load that hangs is not tried in another way"
 
 
 def test_unloading_takes_the_same_ways(failing: FakeHost) -> None:
     failing.write("sys/kernel/kexec_loaded", "1\n")
     failing.write("classic", "kexec unload failed: Operation not permitted\n")
-    kexec.unload(failing.root)
+    program.unload(failing.root)
     assert options(failing, "-u") == [["-c"], ["-s"]]
-    assert not kexec.is_loaded(failing.root)
+    assert not program.is_loaded(failing.root)
 
 
 def test_unloading_a_locked_kernel_asks_by_file_alone(failing: FakeHost) -> None:
@@ -235,20 +235,20 @@ def test_unloading_a_locked_kernel_asks_by_file_alone(failing: FakeHost) -> None
     failing.write("sys/kernel/security/lockdown", "none [integrity]\n")
     failing.write("file", "kexec_file_unload failed: Operation not permitted\n")
     with pytest.raises(Error, match="the file unload failed"):
-        kexec.unload(failing.root)
+        program.unload(failing.root)
     assert options(failing, "-u") == [["-s"]]
 
 
 @pytest.mark.parametrize("name, value", [("kexec_load_disabled", "1"), ("kexec_load_limit_reboot", "0")])
 def test_what_is_loaded_may_be_executed_though_no_more_may_be_loaded(fake: FakeHost, name: str, value: str) -> None:
     fake.write("proc/sys/kernel/" + name, value + "\n")
-    assert "sysctl kernel." + name in (kexec.unsupported(fake.root, None) or "")
+    assert "sysctl kernel." + name in (program.unsupported(fake.root, None) or "")
     fake.write("sys/kernel/kexec_loaded", "1\n")
-    assert kexec.unsupported(fake.root, None) is None
+    assert program.unsupported(fake.root, None) is None
     with pytest.raises(Error, match="sysctl kernel." + name):
-        kexec.load(fake.root, IMAGE)
+        program.load(fake.root, IMAGE)
     with pytest.raises(Error, match="sysctl kernel." + name):
-        kexec.unload(fake.root)
+        program.unload(fake.root)
     assert fake.calls() == []
 
 
@@ -263,5 +263,5 @@ def test_the_line_that_tells(said: str, line: str) -> None:
 
 
 def test_nothing_is_made_where_the_kernel_cannot_gather(tmp_path: Path) -> None:
-    kexec.gather_memory(tmp_path)
+    program.gather_memory(tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -11,22 +11,26 @@ from typing import Callable, Iterator
 
 import pytest
 
-from kexec_initd import attempts, kexec, load_lock, loading, shutdown, stamp, state, status
-from kexec_initd.assessment import assess
+from kexec_initd import status
+from kexec_initd.decision.assess import assess
 from kexec_initd.errors import Error, Refused
-from kexec_initd.guard import Record
-from kexec_initd.host import gather
-from kexec_initd.settings import Settings
-from kexec_initd.state import Lasting, Volatile
+from kexec_initd.history import attempts
+from kexec_initd.history.guard import Record
+from kexec_initd.kexec import load, lock, program, stamp
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages import shutdown
+from kexec_initd.state import store
+from kexec_initd.state.store import Lasting, Volatile
+from kexec_initd.system.host import gather
 from tests.unit.fake_host import KEXEC, FakeHost, running_entry, with_kernel
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOAD = """
 import sys
 from pathlib import Path
-from kexec_initd import shutdown
-from kexec_initd.host import gather
-from kexec_initd.settings import Settings
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages import shutdown
+from kexec_initd.system.host import gather
 shutdown.preload(gather(Path(sys.argv[1])), Settings())
 """
 # Pauses before or behind the moment at which the kernel has what is loaded.
@@ -62,7 +66,7 @@ def terminate_me() -> None:
 
 def is_free(root: Path) -> bool:
     try:
-        with load_lock.lock(root, 0.0):
+        with lock.lock(root, 0.0):
             return True
     except Error:
         return False
@@ -94,7 +98,7 @@ def test_a_load_that_is_interrupted_leaves_nothing_loaded(pausing: FakeHost, num
     time.sleep(0.5)
     process.send_signal(number)
     process.wait(60)
-    assert not kexec.is_loaded(pausing.root)
+    assert not program.is_loaded(pausing.root)
     wait_for(lambda: is_free(pausing.root))
     pausing.write("go", "")
     found = assess(gather(pausing.root), Settings())
@@ -109,7 +113,7 @@ def test_a_load_that_is_killed_is_ours_and_not_fit(pausing: FakeHost) -> None:
     assert not is_free(pausing.root), "its kexec is still loading"
     pausing.write("go", "")
     wait_for(lambda: is_free(pausing.root))
-    assert kexec.is_loaded(pausing.root)
+    assert program.is_loaded(pausing.root)
     found = assess(gather(pausing.root), Settings())
     assert (found.is_ours, found.is_fresh, found.decision.code) == (True, False, "target")
     assert status.gather_status(gather(pausing.root), Settings(), []).loaded_by_us
@@ -123,7 +127,7 @@ def test_a_load_that_is_killed_is_ours_and_not_fit(pausing: FakeHost) -> None:
 
 def test_what_was_chosen_before_is_no_choice_any_more_when_a_load_is_cut_short(ready: FakeHost) -> None:
     host = gather(ready.root)
-    loading.load_entry(host, Settings(), running_entry(host), chosen=())
+    load.load_entry(host, Settings(), running_entry(host), chosen=())
     stamp.begin(ready.root)
     assert stamp.read_loaded(ready.root) is None
     assert stamp.exists(ready.root)
@@ -131,8 +135,8 @@ def test_what_was_chosen_before_is_no_choice_any_more_when_a_load_is_cut_short(r
 
 
 def decide(fake: FakeHost, text: str) -> None:
-    state.write(fake.root, Volatile.STOPPING, b"")
-    state.write(fake.root, Volatile.DECISION, text.encode())
+    store.write(fake.root, Volatile.STOPPING, b"")
+    store.write(fake.root, Volatile.DECISION, text.encode())
 
 
 @pytest.mark.slow
@@ -142,13 +146,13 @@ def test_a_load_that_ends_after_the_decision_takes_back_what_it_has_loaded(pausi
     decide(pausing, decision)
     pausing.write("go", "")
     assert process.wait(60) != 0
-    assert not kexec.is_loaded(pausing.root)
+    assert not program.is_loaded(pausing.root)
     assert not stamp.exists(pausing.root)
 
 
 def test_a_load_that_ends_before_the_decision_is_left_to_the_early_step(pausing: FakeHost) -> None:
     process = begin(pausing)
-    state.write(pausing.root, Volatile.STOPPING, b"")
+    store.write(pausing.root, Volatile.STOPPING, b"")
     pausing.write("go", "")
     assert process.wait(60) == 0
     assert shutdown.prepare(gather(pausing.root), Settings()).kexec
@@ -159,35 +163,35 @@ def test_a_load_that_ends_before_the_decision_is_left_to_the_early_step(pausing:
 def test_a_removal_waits_for_a_load_and_leaves_nothing_loaded(pausing: FakeHost) -> None:
     process = begin(pausing)
     removal = subprocess.Popen(
-        [sys.executable, "-c", LOAD.split("from kexec_initd import")[0] + "from kexec_initd import load_lock\n"
-         "with load_lock.lock_to_remove(Path(sys.argv[1])): pass", str(pausing.root)], cwd=str(REPOSITORY),
+        [sys.executable, "-c", LOAD.split("from kexec_initd")[0] + "from kexec_initd.kexec import lock\n"
+         "with lock.lock_to_remove(Path(sys.argv[1])): pass", str(pausing.root)], cwd=str(REPOSITORY),
     )  # fmt: skip
     time.sleep(0.2)
     assert removal.poll() is None
     pausing.write("go", "")
     assert (process.wait(60), removal.wait(60)) == (0, 0)
-    assert not kexec.is_loaded(pausing.root)
+    assert not program.is_loaded(pausing.root)
     assert not stamp.exists(pausing.root)
     with pytest.raises(Refused, match="was removed"):
         shutdown.preload(gather(pausing.root), Settings())
-    load_lock.reopen(pausing.root)
+    lock.reopen(pausing.root)
     assert shutdown.preload(gather(pausing.root), Settings()) == "loaded kernel 6.1.0-test"
 
 
 def test_a_removal_keeps_what_was_loaded_by_hand_and_one_that_fails_changes_nothing(ready: FakeHost) -> None:
     ready.write("sys/kernel/kexec_loaded", "1\n")
-    with load_lock.lock_to_remove(ready.root):
+    with lock.lock_to_remove(ready.root):
         pass
-    assert kexec.is_loaded(ready.root)
-    load_lock.reopen(ready.root)
-    with pytest.raises(ValueError, match="in the midst"), load_lock.lock_to_remove(ready.root):
+    assert program.is_loaded(ready.root)
+    lock.reopen(ready.root)
+    with pytest.raises(ValueError, match="in the midst"), lock.lock_to_remove(ready.root):
         raise ValueError("in the midst")
     ready.write("sys/kernel/kexec_loaded", "0\n")
     assert shutdown.preload(gather(ready.root), Settings()) == "loaded kernel 6.1.0-test"
 
 
 def test_no_load_begins_beside_a_shutdown_but_that_of_its_early_step(ready: FakeHost) -> None:
-    state.write(ready.root, Volatile.STOPPING, b"")
+    store.write(ready.root, Volatile.STOPPING, b"")
     with pytest.raises(Refused, match="shutting down"):
         shutdown.preload(gather(ready.root), Settings())
     assert ready.calls() == []
@@ -198,7 +202,7 @@ def test_a_shutdown_that_was_called_off_is_none(ready: FakeHost) -> None:
     decide(ready, "cold for a reason\n")
     up(ready)
     assert shutdown.preload(gather(ready.root), Settings()) == "loaded kernel 6.1.0-test"
-    assert kexec.is_loaded(ready.root)
+    assert program.is_loaded(ready.root)
 
 
 @pytest.mark.parametrize("record", [Record("before", total=7), None])
@@ -207,15 +211,15 @@ def test_a_package_that_marks_a_change_in_the_midst_of_the_early_step_is_never_j
     ready: FakeHost, monkeypatch: pytest.MonkeyPatch, moment: str, record: "Record | None"
 ) -> None:
     if record is not None:
-        state.write(ready.root, Lasting.ATTEMPTS, attempts.format_record(record))
+        store.write(ready.root, Lasting.ATTEMPTS, attempts.format_record(record))
     places: "dict[str, Callable[..., object]]" = {
-        "settle": attempts.settle, "load": kexec.load, "begin": attempts.begin,
+        "settle": attempts.settle, "load": program.load, "begin": attempts.begin,
     }  # fmt: skip
     place = places[moment]
-    module = kexec if moment == "load" else attempts
+    module = program if moment == "load" else attempts
 
     def marked(*args: object) -> object:
-        with (state.directory(ready.root, Volatile.CHANGED) / "changed").open("a") as file:
+        with (store.directory(ready.root, Volatile.CHANGED) / "changed").open("a") as file:
             file.write(".")
         return place(*args)
 
@@ -225,14 +229,14 @@ def test_a_package_that_marks_a_change_in_the_midst_of_the_early_step_is_never_j
     text = (ready.root / "run/kexec-initd/decision").read_text()
     assert (decided.code, decided.kexec) == ("changed", False)
     assert text == "cold {}\n".format(decided.reason)
-    assert not kexec.is_loaded(ready.root)
+    assert not program.is_loaded(ready.root)
     last = attempts.read(ready.root).last
     assert last is None, "nothing was tried"
     assert attempts.read(ready.root).total == (record.total if record else 0)
 
 
 def test_an_interrupted_reboot_into_leaves_nothing_chosen(ready: FakeHost) -> None:
-    from kexec_initd import reboot_into
+    from kexec_initd.stages import reboot_into
 
     host = gather(ready.root)
 
@@ -243,14 +247,14 @@ def test_an_interrupted_reboot_into_leaves_nothing_chosen(ready: FakeHost) -> No
     plan = reboot_into.Plan(running_entry(host), (), ("x", "y"), Interrupted())  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
         reboot_into.execute(host, Settings(), plan)
-    assert not kexec.is_loaded(ready.root)
+    assert not program.is_loaded(ready.root)
     assert not stamp.exists(ready.root)
 
 
 def test_what_is_ignored_stays_ignored_and_what_was_taken_is_given_back(ready: FakeHost) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with load_lock.lock(ready.root):
+        with lock.lock(ready.root):
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
             with pytest.raises(KeyboardInterrupt):
                 terminate_me()

@@ -8,14 +8,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kexec_initd import cmdline, kexec, loading, shutdown, stamp, state
-from kexec_initd.assessment import assess, with_files_read
-from kexec_initd.bootloader.naming import entry_for
+from kexec_initd.bootloader.installed_kernels import entry_for
+from kexec_initd.cmdline import words
+from kexec_initd.decision.assess import assess, with_files_read
 from kexec_initd.errors import Error, Refused
-from kexec_initd.host import gather
-from kexec_initd.load_lock import lock
-from kexec_initd.settings import Settings
-from kexec_initd.state import Volatile
+from kexec_initd.kexec import load, program, stamp
+from kexec_initd.kexec.lock import lock
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages import shutdown
+from kexec_initd.state import store
+from kexec_initd.state.store import Volatile
+from kexec_initd.system.host import gather
 from tests.unit.fake_host import FakeHost, running_entry, with_kernel
 from tests.unit.images import arm64, elf
 
@@ -42,15 +45,15 @@ def decision(fake: FakeHost) -> str:
 
 def test_the_running_kernel_is_loaded_with_its_initrd_and_command_line(ready: FakeHost) -> None:
     host = gather(ready.root)
-    loaded = loading.load_entry(host, Settings(), running_entry(host))
+    loaded = load.load_entry(host, Settings(), running_entry(host))
     call = load_call(ready)
     assert call[2:4] == ["-c", "--no-checks"]
     text = call[4][len("--command-line=") :]
-    assert cmdline.find_attempts(text)[-1] == loaded.attempt
-    assert text == cmdline.with_attempt("BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro", loaded.attempt, 30)
+    assert words.find_attempts(text)[-1] == loaded.attempt
+    assert text == words.with_attempt("BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro", loaded.attempt, 30)
     assert call[5].startswith("--initrd=/proc/self/fd/")
     assert call[6].startswith("/proc/self/fd/")
-    assert kexec.is_loaded(ready.root)
+    assert program.is_loaded(ready.root)
     assert stamp.read_loaded(ready.root) == loaded
 
 
@@ -64,7 +67,7 @@ def test_what_kexec_reads_is_what_was_checked(ready: FakeHost) -> None:
     usage = '[ "$1" = -l ] || { echo "--no-checks --kexec-syscall --kexec-file-syscall"; exit 0; }; '
     ready.program("kexec", usage + body.format(root))
     host = gather(root)
-    loading.load_entry(host, Settings(), running_entry(host))
+    load.load_entry(host, Settings(), running_entry(host))
     assert ((root / "kernel").read_bytes(), (root / "initrd").read_bytes()) == (kernel, initrd)
 
 
@@ -80,8 +83,8 @@ def test_any_command_line_reaches_kexec_byte_for_byte(ready: FakeHost, text: str
     if log.exists():
         log.unlink()
     host = gather(ready.root)._replace(cmdline=text)
-    loaded = loading.load_entry(host, Settings(), running_entry(host))
-    assert load_call(ready)[4] == "--command-line=" + cmdline.with_attempt(text, loaded.attempt, 30)
+    loaded = load.load_entry(host, Settings(), running_entry(host))
+    assert load_call(ready)[4] == "--command-line=" + words.with_attempt(text, loaded.attempt, 30)
 
 
 @pytest.mark.parametrize("name", ["a b", "a$(touch canary)", "a;b", "a`b`", "a'b\"c", "-x", "ä", os.fsdecode(b"\xff")])
@@ -91,12 +94,12 @@ def test_hostile_kernel_names(ready: FakeHost, name: str) -> None:
         (boot / (kind + "-6.1.0-test")).rename(boot / (kind + "-" + name))
     host = gather(ready.root)
     try:
-        loaded = loading.load_entry(host, Settings(), entry_for(host, Path("/boot/vmlinuz-" + name)))
+        loaded = load.load_entry(host, Settings(), entry_for(host, Path("/boot/vmlinuz-" + name)))
     except Refused:
         assert not name.isprintable()
         return
     assert loaded.kernel == "/boot/vmlinuz-" + name
-    assert stamp.is_fresh(ready.root, loading.watched(host, entry_for(host, Path(loaded.kernel))))
+    assert stamp.is_fresh(ready.root, load.watched(host, entry_for(host, Path(loaded.kernel))))
     assert not Path("canary").exists()
 
 
@@ -115,7 +118,7 @@ def test_kernels_of_other_machines(ready: FakeHost, machine: str, content: bytes
     ready.write("proc/sys/kernel/arch", machine + "\n")
     (ready.root / "boot/vmlinuz-6.1.0-test").write_bytes(content)
     host = gather(ready.root)
-    assert loading.load_entry(host, Settings(), running_entry(host)).release == release
+    assert load.load_entry(host, Settings(), running_entry(host)).release == release
 
 
 def test_a_kernel_that_was_booted_without_an_initrd_needs_none(ready: FakeHost) -> None:
@@ -123,7 +126,7 @@ def test_a_kernel_that_was_booted_without_an_initrd_needs_none(ready: FakeHost) 
     (ready.root / "sys/kernel/boot_params").mkdir()
     (ready.root / "sys/kernel/boot_params/data").write_bytes(bytes(4096))
     host = gather(ready.root)
-    assert loading.load_entry(host, Settings(), running_entry(host)).initrds == []
+    assert load.load_entry(host, Settings(), running_entry(host)).initrds == []
     assert not [arg for arg in load_call(ready) if arg.startswith("--initrd")]
 
 
@@ -168,7 +171,7 @@ def test_what_was_loaded_before_a_change_is_loaded_again_though_no_file_shows_it
 
 
 def test_a_change_during_the_load_is_not_lost(ready: FakeHost) -> None:
-    directory = state.directory(ready.root, Volatile.CHANGED)
+    directory = store.directory(ready.root, Volatile.CHANGED)
     ready.program("kexec", "printf . >>{}/changed; echo 1 >{}/sys/kernel/kexec_loaded".format(directory, ready.root))
     shutdown.preload(gather(ready.root), Settings())
     assert stamp.is_overtaken(ready.root)
@@ -176,17 +179,17 @@ def test_a_change_during_the_load_is_not_lost(ready: FakeHost) -> None:
 
 
 def test_a_change_between_choosing_and_loading_is_not_lost(ready: FakeHost) -> None:
-    state.directory(ready.root, Volatile.CHANGED)
+    store.directory(ready.root, Volatile.CHANGED)
     host = gather(ready.root)
     found = assess(host, Settings())
     assert found.entry is not None
     change(ready)
-    loading.load_entry(host, Settings(), found.entry, config=found.config)
+    load.load_entry(host, Settings(), found.entry, config=found.config)
     assert "\n- /run/kexec-initd/changed\n" in (ready.root / "run/kexec-initd/stamp").read_text()
 
 
 def test_a_change_says_nothing_about_a_kernel_loaded_by_hand(ready: FakeHost) -> None:
-    state.directory(ready.root, Volatile.CHANGED)
+    store.directory(ready.root, Volatile.CHANGED)
     change(ready)
     ready.write("sys/kernel/kexec_loaded", "1\n")
     assert shutdown.prepare(gather(ready.root), Settings()).code == "by-hand"
@@ -203,7 +206,7 @@ def test_a_kernel_loaded_by_hand_is_kept(ready: FakeHost) -> None:
 def test_a_kernel_that_was_chosen_is_kept_and_loaded_again_when_it_changed(ready: FakeHost) -> None:
     with_kernel(ready, "5.10.0-old")
     host = gather(ready.root)
-    loading.load_entry(host, Settings(), entry_for(host, Path("/boot/vmlinuz-5.10.0-old")), chosen=())
+    load.load_entry(host, Settings(), entry_for(host, Path("/boot/vmlinuz-5.10.0-old")), chosen=())
     path = ready.root / "boot/initrd.img-5.10.0-old"
     path.with_name("new").write_bytes(path.read_bytes())
     path.with_name("new").rename(path)
@@ -234,8 +237,8 @@ def test_a_load_that_only_reports_success_does_not_pass_for_the_earlier_one(read
         ready.write("sys/kernel/kexec_loaded", "1\n")
     ready.program("kexec", 'case "$1" in -u) echo 0 >{}/sys/kernel/kexec_loaded ;; esac'.format(ready.root))
     with pytest.raises(Error, match="the kernel has nothing loaded"):
-        loading.load_entry(gather(ready.root), Settings(), running_entry(gather(ready.root)))
-    assert not kexec.is_loaded(ready.root)
+        load.load_entry(gather(ready.root), Settings(), running_entry(gather(ready.root)))
+    assert not program.is_loaded(ready.root)
     assert not stamp.exists(ready.root)
 
 
@@ -252,7 +255,7 @@ def test_an_unload_that_only_reports_success_leads_to_no_load(ready: FakeHost) -
 def test_cold_decisions_unload_even_what_was_loaded_by_hand(ready: FakeHost) -> None:
     ready.write("sys/kernel/kexec_loaded", "1\n")
     assert not shutdown.prepare(gather(ready.root), Settings(kexec=False)).kexec
-    assert not kexec.is_loaded(ready.root)
+    assert not program.is_loaded(ready.root)
 
 
 def test_preload_can_be_switched_off(ready: FakeHost) -> None:
@@ -286,14 +289,14 @@ def test_missing_support_is_named(ready: FakeHost, case: str, words: str) -> Non
 
 
 def test_configuration_of_the_kernel(ready: FakeHost) -> None:
-    assert kexec.configured(ready.root, "6.1.0-test") is None
+    assert program.configured(ready.root, "6.1.0-test") is None
     for text, expected in (
         ("CONFIG_KEXEC=y\n", True),
         ("CONFIG_KEXEC_FILE=y\n", True),
         ("CONFIG_KEXEC_CORE=y\n", False),
     ):
         ready.write("boot/config-6.1.0-test", text)
-        assert kexec.configured(ready.root, "6.1.0-test") is expected
+        assert program.configured(ready.root, "6.1.0-test") is expected
 
 
 def test_a_preload_that_still_runs_is_waited_for_and_then_given_up(ready: FakeHost) -> None:
@@ -332,7 +335,7 @@ def test_what_the_boot_loader_would_boot_is_loaded_with_its_command_line(ready: 
     loaded = stamp.read_loaded(ready.root)
     assert loaded is not None
     assert loaded.release == "6.2.0-new"
-    assert loaded.cmdline == cmdline.with_attempt(
+    assert loaded.cmdline == words.with_attempt(
         "BOOT_IMAGE=/boot/vmlinuz-6.2.0-new root=/dev/vda1 ro quiet", loaded.attempt, 30
     )
 
@@ -379,7 +382,7 @@ def test_what_the_firmware_is_asked_for_after_the_preload_means_cold(
     decided = shutdown.prepare(gather(ready.root), Settings())
     assert (decided.kexec, decided.code) == (False, "firmware")
     assert reason in decided.reason
-    assert not kexec.is_loaded(ready.root)
+    assert not program.is_loaded(ready.root)
 
 
 def test_the_value_of_a_variable_shows_to_python_alone(ready: FakeHost) -> None:

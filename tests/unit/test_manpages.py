@@ -10,8 +10,8 @@ import pytest
 from kexec_initd import cli
 from kexec_initd.codes import Code
 from kexec_initd.errors import Error, Refused, UsageError
-from kexec_initd.settings import Settings, parse
-from kexec_initd.state import LASTING, Lasting, Volatile
+from kexec_initd.settings.reader import Settings, parse
+from kexec_initd.state.store import LASTING, Lasting, Volatile
 
 TOP = Path(__file__).resolve().parents[2]
 COMMAND = (TOP / "docs/kexec-initd.8").read_text(encoding="utf-8")

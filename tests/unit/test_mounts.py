@@ -4,12 +4,14 @@ import os
 
 import pytest
 
-from kexec_initd import shutdown, state, status
+from kexec_initd import status
 from kexec_initd.errors import Error
-from kexec_initd.host import gather
-from kexec_initd.integration import records
-from kexec_initd.mounts import find_unmounted
-from kexec_initd.settings import Settings
+from kexec_initd.install import layout
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages import shutdown
+from kexec_initd.state import store
+from kexec_initd.system.host import gather
+from kexec_initd.system.mounts import find_unmounted
 from tests.unit.fake_host import FakeHost, with_kernel
 
 HOME = "/var/lib/kexec-initd"
@@ -51,11 +53,11 @@ def test_without_var_the_reboot_is_cold_and_nothing_is_written_below_its_mount_p
     assert shutdown.prepare(gather(fake.root), Settings()).kexec
 
 
-@pytest.mark.parametrize("manifest", state.MANIFESTS)
+@pytest.mark.parametrize("manifest", store.MANIFESTS)
 def test_a_var_that_fstab_does_not_have_is_known_by_what_install_has_left_there(fake: FakeHost, manifest: str) -> None:
     with_kernel(fake)
     (fake.root / "var/lib").mkdir(parents=True)
-    (fake.root / records.ORIGINALS_DIR[1:]).mkdir(parents=True)
+    (fake.root / layout.ORIGINALS_DIR[1:]).mkdir(parents=True)
     decided = shutdown.prepare(gather(fake.root), Settings())
     assert (decided.kexec, decided.code) == (False, "guard")
     assert HOME + " has no manifest" in decided.reason

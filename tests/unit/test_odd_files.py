@@ -13,9 +13,9 @@ from typing import Any, Callable, Dict, Iterator, Sequence, Set, Tuple
 import pytest
 
 from kexec_initd.cli import DONE, REFUSED, main
-from kexec_initd.host import gather
-from kexec_initd.settings import Settings
-from kexec_initd.shutdown import preload
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages.shutdown import preload
+from kexec_initd.system.host import gather
 from tests.damage import no_longer_than
 from tests.processor import is_too_long
 from tests.unit.fake_host import FakeHost, with_kernel

@@ -11,15 +11,19 @@ from typing import Dict, Optional
 
 import pytest
 
-from kexec_initd import attempts, cli, kexec, shutdown, stamp, wishes
-from kexec_initd.bootloader import fwupd, updates
+from kexec_initd import cli
+from kexec_initd.bootloader import ab_slots, fwupd
 from kexec_initd.bootloader.target import find_target
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.decision import selection
 from kexec_initd.errors import Refused
-from kexec_initd.guard import Record
-from kexec_initd.host import gather
-from kexec_initd.load_choice import find_appraising
-from kexec_initd.settings import Settings
+from kexec_initd.history import attempts
+from kexec_initd.history.guard import Record
+from kexec_initd.kexec import program, stamp
+from kexec_initd.kexec.method import find_appraising
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages import shutdown
+from kexec_initd.system.host import gather
+from kexec_initd.system.sysroot import Tree
 from tests.unit.fake_host import FakeHost, with_kernel
 from tests.unit.test_loading import GLOBAL, VARIABLES, grub
 
@@ -221,7 +225,7 @@ def test_what_a_boot_loader_counts(
     path.write_bytes(data)
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc/cmdline").write_text("root=/dev/sda2 {}\n".format("rauc.slot=" + slot if slot else ""))
-    found = updates.find_trial(Tree(tmp_path))
+    found = ab_slots.find_trial(Tree(tmp_path))
     assert found is None if reason is None else reason in (found or "")
 
 
@@ -234,9 +238,9 @@ def test_where_the_environments_are_is_read_from_their_configuration(tmp_path: P
     }.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(data)
-    assert updates.find_trial(Tree(tmp_path)) is None
+    assert ab_slots.find_trial(Tree(tmp_path)) is None
     (tmp_path / "grubenv/mine").write_bytes(grubenv({**RAUC, "A_TRY": "1"}))
-    assert "A_TRY=1" in (updates.find_trial(Tree(tmp_path)) or "")
+    assert "A_TRY=1" in (ab_slots.find_trial(Tree(tmp_path)) or "")
 
 
 def test_a_damaged_environment_counts_for_nothing_with_its_loader(tmp_path: Path) -> None:
@@ -245,7 +249,7 @@ def test_a_damaged_environment_counts_for_nothing_with_its_loader(tmp_path: Path
     data = bytearray(u_boot({"upgrade_available": "1"}))
     data[9] ^= 1
     (tmp_path / "boot/uboot.env").write_bytes(bytes(data))
-    assert updates.find_trial(Tree(tmp_path)) is None
+    assert ab_slots.find_trial(Tree(tmp_path)) is None
 
 
 def test_an_update_on_trial_after_the_preload_means_cold(ready: FakeHost) -> None:
@@ -253,7 +257,7 @@ def test_an_update_on_trial_after_the_preload_means_cold(ready: FakeHost) -> Non
     (ready.root / "boot/grub/grubenv").write_bytes(grubenv({"upgrade_available": "1"}))
     decided = shutdown.prepare(gather(ready.root), Settings())
     assert (decided.kexec, decided.code) == (False, "update")
-    assert not kexec.is_loaded(ready.root)
+    assert not program.is_loaded(ready.root)
 
 
 @pytest.mark.parametrize("name", ["0", "/boot/vmlinuz-6.1.0-test"])
@@ -262,14 +266,14 @@ def test_what_the_admin_names_waits_for_the_firmware_too(
 ) -> None:
     host = gather(ready.root)
     path = "/" + name.lstrip("/") if "/" in name else name
-    assert wishes.find_named(host, Settings(), path, file=True).problem is None
+    assert selection.find_named(host, Settings(), path, file=True).problem is None
     ready.write(VARIABLES + "BootNext" + GLOBAL, "\x07\0\0\0\x03\0")
-    wish = wishes.find_named(host, Settings(), path, file=True)
+    wish = selection.find_named(host, Settings(), path, file=True)
     assert wish.entry is None and "BootNext" in (wish.problem or "")
     monkeypatch.setattr(cli, "gather", lambda root: host)
     assert cli.main(["load", "--dry-run", path]) == cli.REFUSED
     assert "BootNext" in capsys.readouterr().err
-    from kexec_initd import reboot_into
+    from kexec_initd.stages import reboot_into
 
     if "/" not in name:
         monkeypatch.setattr(reboot_into, "is_installed", lambda root: True)
@@ -278,12 +282,12 @@ def test_what_the_admin_names_waits_for_the_firmware_too(
 
 
 def test_what_the_admin_has_named_goes_cold_when_the_firmware_is_asked_afterwards(ready: FakeHost) -> None:
-    from kexec_initd import loading
+    from kexec_initd.kexec import load
 
     host = gather(ready.root)
-    wish = wishes.find_named(host, Settings(), "0")
+    wish = selection.find_named(host, Settings(), "0")
     assert wish.entry is not None
-    loading.load_entry(host, Settings(), wish.entry, wish.chosen, (*wish.config, stamp.UNSEEN))
+    load.load_entry(host, Settings(), wish.entry, wish.chosen, (*wish.config, stamp.UNSEEN))
     assert shutdown.prepare(gather(ready.root), Settings()).kexec
     ready.write(VARIABLES + "BootNext" + GLOBAL, "\x07\0\0\0\x03\0")
     assert shutdown.prepare(gather(ready.root), Settings()).code == "firmware"
@@ -320,8 +324,8 @@ def test_what_ima_verifies(policy: str, words: str, why: Optional[str]) -> None:
 
 
 def test_a_policy_of_ima_leaves_the_file_load_alone(fake: FakeHost) -> None:
-    assert kexec.read_rules(fake.root).verified is None
+    assert program.read_rules(fake.root).verified is None
     fake.write("sys/kernel/security/ima/policy", RULE + "\n")
-    assert kexec.read_rules(fake.root).verified == "IMA appraises what is loaded ({})".format(RULE)
-    kexec.load(fake.root, kexec.Image(3, None, "a b", False))
+    assert program.read_rules(fake.root).verified == "IMA appraises what is loaded ({})".format(RULE)
+    program.load(fake.root, program.Image(3, None, "a b", False))
     assert [call[2] for call in fake.calls() if call[1] == "-l"] == ["-s"]

@@ -10,18 +10,18 @@ from typing import Callable, Dict, Iterator, List, Tuple
 import pytest
 
 from kexec_initd import cli
-from kexec_initd.bootloader import listing
+from kexec_initd.bootloader import output
+from kexec_initd.bootloader.find_entry import select
 from kexec_initd.bootloader.menu import find_menu
-from kexec_initd.bootloader.selecting import select
-from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Error
-from kexec_initd.files import open_trusted
-from kexec_initd.host import Host, gather
-from kexec_initd.integration.changes import Plan, describe
-from kexec_initd.integration.plan import plan_install, plan_uninstall
-from kexec_initd.integration.transaction import execute
-from kexec_initd.settings import Settings
+from kexec_initd.install.apply import execute
+from kexec_initd.install.plan_install import plan_install, plan_uninstall
+from kexec_initd.install.steps import Plan, describe
+from kexec_initd.settings.reader import Settings
 from kexec_initd.status import as_text, gather_status
+from kexec_initd.system.files import open_trusted
+from kexec_initd.system.host import Host, gather
+from kexec_initd.system.sysroot import Tree
 from tests.trees import make_tree, put
 from tests.unit.fake_host import FakeHost, with_kernel
 
@@ -116,7 +116,7 @@ def test_an_entry_of_a_submenu_has_a_name_that_no_shell_takes_for_something_else
     menu = find_menu(host.root)
     found = select(menu, name)
     assert found is not None and found.title == "third"
-    assert "  1/1  third (" in listing.as_text(menu)
+    assert "  1/1  third (" in output.as_text(menu)
     assert select(menu, "1/9") is None
 
 

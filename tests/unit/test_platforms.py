@@ -4,10 +4,11 @@ from typing import Dict
 
 import pytest
 
-from kexec_initd import cli, platforms
-from kexec_initd.assessment import assess
-from kexec_initd.host import gather
-from kexec_initd.settings import Settings
+from kexec_initd import cli
+from kexec_initd.decision.assess import assess
+from kexec_initd.settings.reader import Settings
+from kexec_initd.system import quirks
+from kexec_initd.system.host import gather
 from tests.unit.fake_host import FakeHost, with_kernel
 
 DMI = "sys/class/dmi/id/"
@@ -40,19 +41,19 @@ def put(fake: FakeHost, files: Dict[str, str]) -> FakeHost:
 @pytest.mark.parametrize("name", SHOWN)
 def test_a_known_platform_is_named_and_a_reboot_goes_cold_unless_forced(fake: FakeHost, name: str) -> None:
     put(with_kernel(fake), SHOWN[name])
-    assert (platforms.find_unfit(fake.root) or "").startswith("this is {}: ".format(name))
+    assert (quirks.find_unfit(fake.root) or "").startswith("this is {}: ".format(name))
     assert assess(gather(fake.root), Settings()).decision.code == "platform"
     assert assess(gather(fake.root), Settings(force_platform=True)).decision.kexec
 
 
 @pytest.mark.parametrize("files", GOOD)
 def test_any_other_platform_is_tried(fake: FakeHost, files: Dict[str, str]) -> None:
-    assert platforms.find_unfit(put(fake, files).root) is None
+    assert quirks.find_unfit(put(fake, files).root) is None
 
 
 def test_an_old_kernel_shows_xen_in_proc_only(fake: FakeHost) -> None:
     put(fake, {"proc/xen/capabilities": ""})
-    assert (platforms.find_unfit(fake.root) or "").startswith("this is Xen: ")
+    assert (quirks.find_unfit(fake.root) or "").startswith("this is Xen: ")
 
 
 def test_install_is_refused_there_unless_forced(fake: FakeHost, capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,4 +69,4 @@ def test_install_is_refused_there_unless_forced(fake: FakeHost, capsys: pytest.C
 
 
 def test_every_row_has_a_source() -> None:
-    assert all(platform.source and platform.signs for platform in platforms.PLATFORMS)
+    assert all(platform.source and platform.signs for platform in quirks.PLATFORMS)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kexec_initd.codes import Code
-from kexec_initd.policy import Decision, Facts, decide
+from kexec_initd.decision.policy import Decision, Facts, decide
 
 GOOD = Facts(
     cold_once=False,

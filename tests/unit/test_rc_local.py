@@ -9,10 +9,10 @@ from typing import Dict, List, NamedTuple
 import pytest
 from hypothesis import given, settings, strategies
 
-from kexec_initd.host import gather
-from kexec_initd.integration.block import add_block, find_block, remove_block
-from kexec_initd.integration.plan import plan_install
-from kexec_initd.integration.rc_local import find_unfitness
+from kexec_initd.install.managed_block import add_block, find_block, remove_block
+from kexec_initd.install.plan_install import plan_install
+from kexec_initd.install.rc_local import find_unfitness
+from kexec_initd.system.host import gather
 from tests.trees import make_tree, put
 
 pytestmark = pytest.mark.once

@@ -5,13 +5,16 @@ from typing import Optional
 
 import pytest
 
-from kexec_initd import attempts, guard, kexec, shutdown, stamp, status
-from kexec_initd.attempts import settle
+from kexec_initd import status
 from kexec_initd.errors import Error
-from kexec_initd.guard import Attempt, Boot, Guard, Last, Outcome, Record, judge
-from kexec_initd.host import gather
-from kexec_initd.running_boot import read_uptime, shows_kexec
-from kexec_initd.settings import Settings
+from kexec_initd.history import attempts, guard
+from kexec_initd.history.attempts import settle
+from kexec_initd.history.guard import Attempt, Boot, Guard, Last, Outcome, Record, judge
+from kexec_initd.history.running_boot import read_uptime, shows_kexec
+from kexec_initd.kexec import program, stamp
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages import shutdown
+from kexec_initd.system.host import gather
 from tests.unit.fake_host import FakeHost, with_kernel
 
 A = Attempt("aaaa", 1000, "0000000a", "6.1.0-test")
@@ -165,7 +168,7 @@ def test_a_boot_id_of_another_form_means_cold_and_is_told(ready: FakeHost, text:
     decided = shutdown.prepare(gather(ready.root), Settings())
     assert not decided.kexec
     assert "which boot this is cannot be told" in decided.reason
-    assert not kexec.is_loaded(ready.root)
+    assert not program.is_loaded(ready.root)
     with pytest.raises(Error, match="which boot this is cannot be told"):
         settle(gather(ready.root), 3)
     status.as_text(status.gather_status(gather(ready.root), Settings(), []))

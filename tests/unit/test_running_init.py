@@ -4,10 +4,12 @@ from typing import Dict, List, Optional
 
 import pytest
 
-from kexec_initd import cli, kexec, loading, shutdown, stamp, status
-from kexec_initd.host import InitSystem, gather
-from kexec_initd.settings import Settings
-from kexec_initd.surroundings import find_runlevel
+from kexec_initd import cli, status
+from kexec_initd.kexec import load, program, stamp
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages import shutdown
+from kexec_initd.system.host import InitSystem, gather
+from kexec_initd.system.virt import find_runlevel
 from tests.unit.fake_host import RUNLEVEL_6, FakeHost, running_entry, with_kernel
 
 
@@ -38,13 +40,13 @@ RUNNING = {systemd_runs: "systemd", systemd_by_name: "systemd", openrc_runs: "op
 @pytest.mark.parametrize("run", list(RUNNING))
 def test_under_another_init_system_nothing_is_loaded_and_what_is_ours_goes(fake: FakeHost, run) -> None:  # type: ignore[no-untyped-def]
     with_kernel(fake)
-    loading.load_entry(gather(fake.root), Settings(), running_entry(gather(fake.root)))
+    load.load_entry(gather(fake.root), Settings(), running_entry(gather(fake.root)))
     run(fake)
     why = "the running init system is {}, in which kexec-initd is not hooked".format(RUNNING[run])
     answer = status.gather_status(gather(fake.root), Settings(), [])
     assert (answer.reboot, answer.installed) == ("cold", False)
     assert shutdown.preload(gather(fake.root), Settings()).endswith("reboot will go through firmware: " + why)
-    assert not kexec.is_loaded(fake.root)
+    assert not program.is_loaded(fake.root)
     assert not stamp.exists(fake.root)
     fake.write("sys/kernel/kexec_loaded", "1\n")  # by hand
     decided = shutdown.prepare(gather(fake.root), Settings())

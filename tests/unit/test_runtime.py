@@ -7,9 +7,9 @@ from typing import List, Optional, Tuple
 
 import pytest
 
-from kexec_initd import runtime
 from kexec_initd.errors import Error, Refused
-from kexec_initd.surroundings import find_container
+from kexec_initd.stages import last_step
+from kexec_initd.system.virt import find_container
 from tests.unit.fake_host import FakeHost
 
 
@@ -21,53 +21,53 @@ def ready(fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
 
 
 def run(fake: FakeHost, capfd: pytest.CaptureFixture, *argv: str) -> Tuple[int, str]:  # type: ignore[type-arg]
-    code = runtime.main(list(argv), fake.root)
+    code = last_step.main(list(argv), fake.root)
     return code, capfd.readouterr().out
 
 
 @pytest.mark.parametrize("argv, execute", [([], ["kexec", "-e"]), (["-x"], ["kexec", "-e", "-x"])])
 def test_steps_in_order(ready: FakeHost, capfd: pytest.CaptureFixture, argv: List[str], execute: List[str]) -> None:  # type: ignore[type-arg]
     code, said = run(ready, capfd, *argv)
-    assert ready.calls() == [["sync"], ["umount", "-a", "-r", "-t", runtime.NOT_UNMOUNTED], execute]
-    assert code == runtime.WENT_COLD
+    assert ready.calls() == [["sync"], ["umount", "-a", "-r", "-t", last_step.NOT_UNMOUNTED], execute]
+    assert code == last_step.WENT_COLD
     assert said.startswith("kexec-initd: reboot goes through firmware: ")
 
 
 def test_hooks_run_first_in_order_of_their_names(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
     for name in ("20-b", "10-a", "kept.dpkg-old", ".hidden"):
-        ready.program(name, directory=runtime.HOOKS)
+        ready.program(name, directory=last_step.HOOKS)
     run(ready, capfd)
     assert ready.names() == ["10-a", "20-b", "sync", "umount", "kexec"]
 
 
 def test_a_failing_hook_means_cold(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
-    ready.program("10-a", "echo no card >&2; exit 1", directory=runtime.HOOKS)
+    ready.program("10-a", "echo no card >&2; exit 1", directory=last_step.HOOKS)
     code, said = run(ready, capfd)
-    assert (code, ready.names()) == (runtime.WENT_COLD, ["10-a"])
+    assert (code, ready.names()) == (last_step.WENT_COLD, ["10-a"])
     assert "10-a failed with exit code 1: no card" in said
 
 
 def test_a_dangling_hook_means_cold(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
-    ready.program("20-b", directory=runtime.HOOKS)
-    (ready.root / runtime.HOOKS / "10-a").symlink_to("nowhere")
-    assert run(ready, capfd)[0] == runtime.WENT_COLD
+    ready.program("20-b", directory=last_step.HOOKS)
+    (ready.root / last_step.HOOKS / "10-a").symlink_to("nowhere")
+    assert run(ready, capfd)[0] == last_step.WENT_COLD
     assert ready.calls() == []
 
 
 @pytest.mark.parametrize("step", ["sync", "kexec", "10-hook"])
 def test_a_step_that_hangs_is_cut_and_means_cold(ready: FakeHost, step: str) -> None:
-    ready.program(step, "sleep 60", directory=runtime.HOOKS if step == "10-hook" else "sbin")
+    ready.program(step, "sleep 60", directory=last_step.HOOKS if step == "10-hook" else "sbin")
     began = time.monotonic()
     with pytest.raises(Error, match=step + r" did not end within 0\.3 s"):
-        runtime.LastStep(ready.root, False, print, step=0.3).run()
+        last_step.LastStep(ready.root, False, print, step=0.3).run()
     assert time.monotonic() - began < 30  # of the 60 that it would sleep
 
 
 def test_the_whole_has_a_limit_too(ready: FakeHost) -> None:
     for name in ("10-a", "20-b", "30-c", "40-d"):
-        ready.program(name, "sleep 0.3", directory=runtime.HOOKS)
+        ready.program(name, "sleep 0.3", directory=last_step.HOOKS)
     with pytest.raises(Error):
-        runtime.LastStep(ready.root, False, print, total=0.5).run()
+        last_step.LastStep(ready.root, False, print, total=0.5).run()
     assert "kexec" not in ready.names()
 
 
@@ -80,7 +80,7 @@ def test_umount_that_fails_is_no_evidence(ready: FakeHost, capfd: pytest.Capture
 def test_a_writable_file_system_means_cold(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
     ready.write("proc/mounts", "/dev/vda1 / ext4 ro 0 0\n/dev/vdb1 /srv ext4 rw,noatime 0 0\n")
     code, said = run(ready, capfd)
-    assert (code, ready.names()) == (runtime.WENT_COLD, ["sync", "umount", "umount"])
+    assert (code, ready.names()) == (last_step.WENT_COLD, ["sync", "umount", "umount"])
     assert "/dev/vdb1 on /srv is still writable" in said
 
 
@@ -89,13 +89,13 @@ def test_a_writable_file_system_means_cold(ready: FakeHost, capfd: pytest.Captur
 )
 def test_something_missing_means_cold(ready: FakeHost, capfd: pytest.CaptureFixture, missing: str) -> None:  # type: ignore[type-arg]
     (ready.root / missing).unlink()
-    assert run(ready, capfd)[0] == runtime.WENT_COLD
+    assert run(ready, capfd)[0] == last_step.WENT_COLD
     assert "kexec" not in ready.names()
 
 
 def test_nothing_loaded_means_cold(fake: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
     code, said = run(fake, capfd)
-    assert (code, fake.calls()) == (runtime.WENT_COLD, [])
+    assert (code, fake.calls()) == (last_step.WENT_COLD, [])
     assert "no kernel is loaded" in said
 
 
@@ -138,7 +138,7 @@ def test_what_init_has_told_the_script_will_do_where_its_record_is_gone(
     if cut is not None:
         utmp.write_bytes(cut)
     monkeypatch.setenv("RUNLEVEL", "6")
-    assert (runtime.main([], ready.root), ready.names()[-1]) == (runtime.WENT_COLD, "kexec")
+    assert (last_step.main([], ready.root), ready.names()[-1]) == (last_step.WENT_COLD, "kexec")
 
 
 def test_where_init_and_its_record_do_not_agree_it_refuses(
@@ -155,7 +155,7 @@ def test_where_init_and_its_record_do_not_agree_it_refuses(
 def test_this_machine_is_safe_from_the_tests() -> None:
     """The runtime against the real root must refuse wherever the tests run; only virtual machines shut down."""
     with pytest.raises(Refused):
-        runtime.refuse_outside_shutdown(Path("/"))
+        last_step.refuse_outside_shutdown(Path("/"))
     assert find_container(Path("/")) is not None or os.path.exists("/proc/1")
 
 
@@ -168,7 +168,7 @@ def with_modules(fake: FakeHost, *loaded: str) -> None:
 
 def test_modules_are_removed_in_their_order_after_the_hooks(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
     with_modules(ready, "nvidia", "nvidia_drm", "other")
-    ready.program("10-a", directory=runtime.HOOKS)
+    ready.program("10-a", directory=last_step.HOOKS)
     run(ready, capfd, "--", " nvidia_drm absent  nvidia")
     assert ready.calls()[:4] == [["10-a"], ["modprobe", "-r", "nvidia_drm"], ["modprobe", "-r", "nvidia"], ["sync"]]
 
@@ -185,7 +185,7 @@ def test_a_module_that_stays_means_cold(ready: FakeHost, capfd: pytest.CaptureFi
     with_modules(ready, "nvidia_drm")
     ready.program("modprobe", "exit 0")
     code, said = run(ready, capfd, "--", word)
-    assert code == runtime.WENT_COLD and reason in said
+    assert code == last_step.WENT_COLD and reason in said
     assert "kexec" not in ready.names()
 
 
@@ -202,7 +202,7 @@ def test_what_a_dead_server_holds_up_is_detached_and_the_rest_tried_again(
     detaches = "case $1 in -l) : >>{0}.detached ;; -a) [ ! -e {0}.detached ] || echo / / ext4 ro >{0} ;; esac"
     ready.program("umount", detaches.format(mounts))
     code, said = run(ready, capfd)
-    every = ["umount", "-a", "-r", "-t", runtime.NOT_UNMOUNTED]
+    every = ["umount", "-a", "-r", "-t", last_step.NOT_UNMOUNTED]
     assert ready.calls() == [
         ["sync"], every, ["umount", "-l", "/mnt/f"], ["umount", "-l", "/mnt/a b"], ["losetup", "-D"], every, ["kexec", "-e"],
     ]  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Optional
 import pytest
 
 from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
-from kexec_initd.bootloader.selecting import find_same, select
+from kexec_initd.bootloader.find_entry import find_same, select
 from kexec_initd.errors import Error, Refused, UsageError
 
 SOURCE = Source(Path("/boot/grub/grub.cfg"), 1)

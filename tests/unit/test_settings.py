@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kexec_initd.files import identity
-from kexec_initd.host import Family
-from kexec_initd.setting_values import SETTINGS, find_meant
-from kexec_initd.settings import Settings, parse, path_for, read
+from kexec_initd.settings.reader import Settings, parse, path_for, read
+from kexec_initd.settings.values import SETTINGS, find_meant
+from kexec_initd.system.files import identity
+from kexec_initd.system.host import Family
 from tests.unit.settings_lines import LINE, NOT_UNDERSTOOD, UNDERSTOOD
 
 

@@ -11,14 +11,16 @@ from typing import Iterator, List, Set
 
 import pytest
 
-from kexec_initd import loading, sealing, shutdown, stamp
 from kexec_initd.bootloader import BootEntry
 from kexec_initd.errors import Refused
-from kexec_initd.host import gather
+from kexec_initd.images.concat import as_one
 from kexec_initd.images.initrd import check_initrd
-from kexec_initd.images.joining import as_one
-from kexec_initd.settings import Settings
-from kexec_initd.state import Volatile, place_of
+from kexec_initd.kexec import load, stamp
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages import shutdown
+from kexec_initd.state import checksum
+from kexec_initd.state.store import Volatile, place_of
+from kexec_initd.system.host import gather
 from tests.unit import images
 from tests.unit.fake_host import FakeHost, with_kernel
 
@@ -73,7 +75,7 @@ def test_they_are_loaded_in_order_each_at_a_multiple_of_four_bytes(ready: FakeHo
     body = 'rm {0}/boot/*; cat "${{5#--initrd=}}" >{0}/initrd; echo 1 >{0}/sys/kernel/kexec_loaded'
     usage = '[ "$1" = -l ] || { echo "--no-checks --kexec-syscall --kexec-file-syscall"; exit 0; }; '
     ready.program("kexec", usage + body.format(ready.root))
-    loaded = loading.load_entry(gather(ready.root), Settings(), entry_of(*PARTS))
+    loaded = load.load_entry(gather(ready.root), Settings(), entry_of(*PARTS))
     assert loaded.initrds == ["/boot/" + name for name in PARTS]
     assert stamp.read_loaded(ready.root) == loaded
     content, at = (ready.root / "initrd").read_bytes(), 0
@@ -104,7 +106,7 @@ def test_a_single_one_stays_itself(ready: FakeHost) -> None:
 
 def refusal(ready: FakeHost, *names: str) -> str:
     with pytest.raises(Refused) as caught:
-        loading.load_entry(gather(ready.root), Settings(), entry_of(*names))
+        load.load_entry(gather(ready.root), Settings(), entry_of(*names))
     assert not [call for call in ready.calls() if "-l" in call]
     return str(caught.value)
 
@@ -158,7 +160,7 @@ def test_too_little_memory_is_noticed_before(ready: FakeHost) -> None:
     ready.write("proc/meminfo", "MemTotal: 9 kB\nMemAvailable:  {} kB\n".format(need))
     assert "not enough memory" in refusal(ready, *PARTS)
     ready.write("proc/meminfo", "MemTotal: 9 kB\nMemAvailable:  {} kB\n".format(need + 1))
-    loading.load_entry(gather(ready.root), Settings(), entry_of(*PARTS))
+    load.load_entry(gather(ready.root), Settings(), entry_of(*PARTS))
 
 
 def test_files_of_gigabytes_are_refused_at_once(ready: FakeHost) -> None:
@@ -194,7 +196,7 @@ import os, signal, sys
 from pathlib import Path
 if sys.argv[1] == "file":
     vars(os).pop("memfd_create", None)
-from kexec_initd.images.joining import as_one
+from kexec_initd.images.concat import as_one
 root = Path(sys.argv[2])
 files = [(name, os.open(str(root / "boot" / name), os.O_RDONLY)) for name in sys.argv[3:]]
 with as_one(root, files):
@@ -212,12 +214,12 @@ def test_nothing_is_left_of_a_run_that_was_killed(ready: FakeHost, how: str) -> 
 def test_each_part_is_watched(ready: FakeHost) -> None:
     host, entry = gather(ready.root), entry_of(*PARTS)
     for name in PARTS:
-        loading.load_entry(host, Settings(), entry)
-        assert stamp.is_fresh(ready.root, loading.watched(host, entry))
+        load.load_entry(host, Settings(), entry)
+        assert stamp.is_fresh(ready.root, load.watched(host, entry))
         path = ready.root / "boot" / name
         path.with_name("new").write_bytes(path.read_bytes())
         path.with_name("new").rename(path)
-        assert not stamp.is_fresh(ready.root, loading.watched(host, entry))
+        assert not stamp.is_fresh(ready.root, load.watched(host, entry))
 
 
 @pytest.mark.parametrize(
@@ -237,11 +239,11 @@ def test_each_part_is_watched(ready: FakeHost) -> None:
 def test_a_record_of_another_form_means_cold(ready: FakeHost, change: object) -> None:
     shutdown.preload(gather(ready.root), Settings())
     path = place_of(ready.root, Volatile.LOADED)
-    record = sealing.load(path.read_bytes())
+    record = checksum.load(path.read_bytes())
     assert record["initrds"] == ["/boot/initrd.img-" + RELEASE]
     assert isinstance(change, dict)
     record.update(change)
-    path.write_bytes(sealing.dump(record))
+    path.write_bytes(checksum.dump(record))
     decision = shutdown.prepare(gather(ready.root), Settings())
     assert not decision.kexec
     assert "loaded.json, which says what is loaded, is damaged" in decision.reason

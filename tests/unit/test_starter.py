@@ -7,19 +7,19 @@ from typing import Dict, Optional
 
 import pytest
 
-from kexec_initd import sealing, state
-from kexec_initd.attempts import format_record, read, settle
 from kexec_initd.bootloader.evidence import Evidence, read_record
+from kexec_initd.bootloader.firmware_record import keep
 from kexec_initd.bootloader.load_option import LoadOption, parse_load_option
 from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.bootloader.target import find_target, read_target
-from kexec_initd.firmware_boot import keep
-from kexec_initd.guard import Attempt, Last, Outcome
-from kexec_initd.host import gather
-from kexec_initd.loading import load_entry
-from kexec_initd.settings import Settings
-from kexec_initd.shutdown import preload, prepare
-from kexec_initd.state import Lasting
+from kexec_initd.history.attempts import format_record, read, settle
+from kexec_initd.history.guard import Attempt, Last, Outcome
+from kexec_initd.kexec.load import load_entry
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages.shutdown import preload, prepare
+from kexec_initd.state import checksum, store
+from kexec_initd.state.store import Lasting
+from kexec_initd.system.host import gather
 from tests.unit.fake_host import FakeHost, with_kernel
 from tests.unit.starting_hosts import (
     COLD,
@@ -276,14 +276,14 @@ def test_without_a_record_a_kexec_tells_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{}", b"[1]", b"\xff", sealing.dump({"number": "x"}), sealing.dump({"more": 1})]
+    "data", [b"", b"{}", b"[1]", b"\xff", checksum.dump({"number": "x"}), checksum.dump({"more": 1})]
 )
 def test_a_damaged_record_means_cold_until_the_next_boot_through_firmware(tmp_path: Path, data: bytes) -> None:
     write(tmp_path, dict(DEBIAN, **READERS["extlinux"], **{NUMBER: "52\n"}))
     keep(tmp_path)
     write(tmp_path, AFTER)
     assert answer(tmp_path) == OLD
-    state.write(tmp_path, Lasting.STARTER, data)
+    store.write(tmp_path, Lasting.STARTER, data)
     keep(tmp_path)
     if data != b"{}":  # as one in which nothing was found
         assert "is damaged" in problem(tmp_path)
@@ -318,7 +318,7 @@ def test_without_a_number_only_the_last_attempts_own_id_shows_a_kexec(tmp_path: 
 
     def attempt(name: str) -> None:
         last = Last(Outcome.UNDER_WAY, Attempt(name, 1700000000, "key", "6.1"))
-        state.write(tmp_path, Lasting.ATTEMPTS, format_record(read(tmp_path)._replace(last=last)))
+        store.write(tmp_path, Lasting.ATTEMPTS, format_record(read(tmp_path)._replace(last=last)))
 
     write(tmp_path, dict(DEBIAN, **{} if number is None else {NUMBER: number}))
     stub, grub2 = "initrd=\\initrd.img " + ROOT, "BOOT_IMAGE=/boot/vmlinuz " + ROOT
@@ -335,7 +335,7 @@ def test_the_boot_leaves_the_record_and_the_shutdown_uses_it(fake: FakeHost) -> 
     with_kernel(fake)
     write(fake.root, {"boot/grub/grub.cfg": grub("6.1.0-test"), "boot/grub/i386-pc/normal.mod": "", NUMBER: "50\n"})
     assert "PXELINUX has started this machine" in preload(gather(fake.root), Settings())
-    place = state.place_of(fake.root, Lasting.STARTER)
+    place = store.place_of(fake.root, Lasting.STARTER)
     assert json.loads(place.read_text())["number"] == 50
     fake.boot("2")
     write(fake.root, {NUMBER: "208\n"})

@@ -10,7 +10,7 @@ from typing import Dict, List, Tuple
 
 import pytest
 
-from kexec_initd.firmware_boot import keep
+from kexec_initd.bootloader.firmware_record import keep
 from tests.unit.starting_hosts import (
     APPLICATION,
     GONE,

@@ -15,21 +15,23 @@ from typing import Any, Callable, Dict, List, NamedTuple, Set
 import pytest
 
 import kexec_initd
-from kexec_initd import attempts, reasons, sealing, stamp, state, watchdog
-from kexec_initd.assessment import is_attended
-from kexec_initd.attempts import format_record
 from kexec_initd.bootloader.evidence import Evidence, read_record
 from kexec_initd.cli import DONE, FAILED, REFUSED, fail, main, make_parser
 from kexec_initd.codes import Code
+from kexec_initd.decision.assess import is_attended
+from kexec_initd.decision.policy import cold
 from kexec_initd.errors import Error, tell
-from kexec_initd.files import is_directory
-from kexec_initd.guard import Attempt, Guard, Last, Outcome, Record
-from kexec_initd.host import gather
-from kexec_initd.integration.manifest import Entry, Kind, Manifest, State, format_manifest, read_manifest
-from kexec_initd.policy import cold
-from kexec_initd.settings import Settings
-from kexec_initd.shutdown import attend, preload, prepare, settle
-from kexec_initd.state import Damaged, Lasting, StateFile, Volatile
+from kexec_initd.history import attempts, last_cold
+from kexec_initd.history.attempts import format_record
+from kexec_initd.history.guard import Attempt, Guard, Last, Outcome, Record
+from kexec_initd.install.manifest import Entry, Kind, Manifest, State, format_manifest, read_manifest
+from kexec_initd.kexec import stamp, watchdog
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages.shutdown import attend, preload, prepare, settle
+from kexec_initd.state import checksum, store
+from kexec_initd.state.store import Damaged, Lasting, StateFile, Volatile
+from kexec_initd.system.files import is_directory
+from kexec_initd.system.host import gather
 from tests.damage import KINDS, NOBODY, clear, cuts, flips, with_little_memory
 from tests.unit.fake_host import FakeHost, with_kernel
 
@@ -51,20 +53,20 @@ class Row(NamedTuple):
 
 def read_attempt(root: Path) -> object:
     attempts.begin(root)
-    return state.place_of(root, Lasting.ATTEMPTS).read_bytes()
+    return store.place_of(root, Lasting.ATTEMPTS).read_bytes()
 
 
 ROWS: Dict[StateFile, Row] = {
     Volatile.STAMP: Row(
-        sealing.seal(b"1 2 3 4 5 /boot/vmlinuz\n- /etc/default/x\n"), lambda root: stamp._read_lines(root)
+        checksum.seal(b"1 2 3 4 5 /boot/vmlinuz\n- /etc/default/x\n"), lambda root: stamp._read_lines(root)
     ),
-    Volatile.LOADED: Row(sealing.dump(LOADED._asdict()), stamp.read_loaded),
+    Volatile.LOADED: Row(checksum.dump(LOADED._asdict()), stamp.read_loaded),
     Volatile.ATTEMPT: Row(attempts.format_record(RECORD), read_attempt),
-    Volatile.WATCHDOG: Row(sealing.double("watchdog0"), watchdog.find_ready),
-    Volatile.ATTENDED: Row(sealing.double("100.0"), lambda root: is_attended(root, 200.0)),
+    Volatile.WATCHDOG: Row(checksum.double("watchdog0"), watchdog.find_ready),
+    Volatile.ATTENDED: Row(checksum.double("100.0"), lambda root: is_attended(root, 200.0)),
     Lasting.ATTEMPTS: Row(attempts.format_record(RECORD), attempts.read),
-    Lasting.WATCHDOG: Row(sealing.double("i6300esb"), lambda root: watchdog._read_word(root, Lasting.WATCHDOG)),
-    Lasting.STARTER: Row(sealing.dump(EVIDENCE._asdict()), read_record),
+    Lasting.WATCHDOG: Row(checksum.double("i6300esb"), lambda root: watchdog._read_word(root, Lasting.WATCHDOG)),
+    Lasting.STARTER: Row(checksum.dump(EVIDENCE._asdict()), read_record),
     Lasting.MANIFEST: Row(format_manifest(MANIFEST), read_manifest),
 }
 # Nothing in these can change what happens: read by the shell's last step (scripts/test_state_files.py), shown to people,
@@ -75,7 +77,7 @@ HARMLESS: Dict[StateFile, bytes] = {
     Volatile.STOPPING: b"",
     Volatile.REMOVED: b"",
     Volatile.BEFORE: b"kexec-initd attempts 1\n",  # copied to where the record of attempts is, and judged there
-    Volatile.SETTINGS: sealing.double_lines("SETTINGS -\nSHUTDOWN_LIMIT 1800\nREMOVE_MODULES \n"),
+    Volatile.SETTINGS: checksum.double_lines("SETTINGS -\nSHUTDOWN_LIMIT 1800\nREMOVE_MODULES \n"),
     Volatile.LOCK: b"",
     Volatile.PRELOAD_LOG: b"loaded kernel 6.1\n",
     Volatile.PRELOADED: b"0123-4567\n",
@@ -99,7 +101,7 @@ def test_each_file_has_a_row() -> None:
 
 @pytest.mark.once
 def test_files_of_the_state_are_named_in_one_module_alone() -> None:
-    """Whoever wants a path of the state asks the module `state`, for a member that has a row above."""
+    """Whoever wants a path of the state asks `state.store`, for a member that has a row above."""
     package = Path(kexec_initd.__file__).parent
     names: Set[str] = set()
     for path in package.rglob("*.py"):
@@ -118,7 +120,7 @@ def test_files_of_the_state_are_named_in_one_module_alone() -> None:
                 and node.left.id in ("STATE_DIR", "LASTING")
             ):
                 assert re.search("'/x?'", ast.dump(node.right)), path.name
-    assert names <= {"state.py", "surroundings.py", "host.py"}
+    assert names <= {"store.py", "virt.py", "host.py"}
 
 
 def test_the_shell_names_no_file_of_the_state_without_a_row() -> None:
@@ -151,12 +153,12 @@ def answer(row: Row, root: Path) -> object:
 @pytest.mark.parametrize("file", ROWS, ids=str)
 def test_no_flip_and_no_cut_is_taken_for_something_else(tmp_path: Path, file: StateFile) -> None:
     row = ROWS[file]
-    state.write(tmp_path, Volatile.STAMP, b"")
-    state.write(tmp_path, Lasting.ATTEMPTS, b"")
-    state.write(tmp_path, file, row.good)
+    store.write(tmp_path, Volatile.STAMP, b"")
+    store.write(tmp_path, Lasting.ATTEMPTS, b"")
+    store.write(tmp_path, file, row.good)
     good = answer(row, tmp_path)
     assert good is not None
-    place = state.place_of(tmp_path, file)
+    place = store.place_of(tmp_path, file)
     damaged = 0
     for data in [*flips(row.good), *cuts(row.good)]:
         place.write_bytes(data)
@@ -172,11 +174,11 @@ def loaded(fake: FakeHost) -> FakeHost:
     host = gather(with_kernel(fake).root)
     preload(host, Settings())
     root = fake.root
-    state.write(root, Lasting.MANIFEST, format_manifest(Manifest(State.INSTALLED, (), ())))
+    store.write(root, Lasting.MANIFEST, format_manifest(Manifest(State.INSTALLED, (), ())))
     for file in (Lasting.WATCHDOG, Volatile.WATCHDOG, Volatile.ATTENDED):
-        state.write(root, file, ROWS[file].good)
+        store.write(root, file, ROWS[file].good)
     for other in set(HARMLESS) - MARKS - {Volatile.CHANGED}:
-        state.write(root, other, HARMLESS[other])
+        store.write(root, other, HARMLESS[other])
     return fake
 
 
@@ -188,7 +190,7 @@ def target(fake: FakeHost) -> object:
 
 def run_damaged(root: Path, file: StateFile, kind: str, run: Callable[[], Any]) -> Any:
     """Return what `run` does, with little memory, while something else is where `file` was, and nothing is done beside it."""
-    place = state.place_of(root, file)
+    place = store.place_of(root, file)
     aside = place.with_name(place.name + ".aside")
     if file in MARKS:
         place.touch()
@@ -208,11 +210,11 @@ def run_damaged(root: Path, file: StateFile, kind: str, run: Callable[[], Any]) 
 @pytest.mark.parametrize("file", ROWS, ids=str)
 def test_no_reader_takes_something_else_for_a_file(tmp_path: Path, file: StateFile) -> None:
     row = ROWS[file]
-    state.write(tmp_path, Volatile.STAMP, b"")
-    state.write(tmp_path, Lasting.ATTEMPTS, b"")
+    store.write(tmp_path, Volatile.STAMP, b"")
+    store.write(tmp_path, Lasting.ATTEMPTS, b"")
     for kind in KINDS:
-        clear(state.place_of(tmp_path, file))
-        state.write(tmp_path, file, row.good)
+        clear(store.place_of(tmp_path, file))
+        store.write(tmp_path, file, row.good)
         found = run_damaged(tmp_path, file, kind, lambda: answer(row, tmp_path))
         assert found is None or (kind == "missing" and found == Record()), kind
 
@@ -223,20 +225,20 @@ class Site:
     def __init__(self, fake: FakeHost) -> None:
         self.fake, self.root = fake, with_kernel(fake).root
         fake.program("modprobe")
-        state.write(self.root, Lasting.ATTEMPTS, format_record(Record("boot", 3, 9, 1700000000, None, Guard(0, BEGUN))))
+        store.write(self.root, Lasting.ATTEMPTS, format_record(Record("boot", 3, 9, 1700000000, None, Guard(0, BEGUN))))
         preload(gather(self.root), Settings())
         self.target = target(fake)
-        state.write(self.root, Lasting.MANIFEST, format_manifest(Manifest(State.INSTALLED, (), ())))
+        store.write(self.root, Lasting.MANIFEST, format_manifest(Manifest(State.INSTALLED, (), ())))
         for file in (Lasting.WATCHDOG, Volatile.WATCHDOG, Volatile.ATTENDED):
-            state.write(self.root, file, ROWS[file].good)
+            store.write(self.root, file, ROWS[file].good)
         for other in set(HARMLESS) - MARKS:
-            state.write(self.root, other, HARMLESS[other])
+            store.write(self.root, other, HARMLESS[other])
         self.good = self.read()
         self.good[Lasting.ATTEMPTS] = self.good[Volatile.ATTEMPT]
 
     def read(self) -> Dict[StateFile, bytes]:
         """Return what is in those files that are such."""
-        places = {file: state.place_of(self.root, file) for file in FILES}
+        places = {file: store.place_of(self.root, file) for file in FILES}
         return {
             file: place.read_bytes()
             for file, place in places.items()
@@ -245,14 +247,14 @@ class Site:
 
     def reset(self) -> None:
         """Have each file as it was, and a stamp that fits."""
-        places = {file: state.place_of(self.root, file) for file in FILES}
+        places = {file: store.place_of(self.root, file) for file in FILES}
         for directory in {place.parent for place in places.values()}:
             clear(directory)
             directory.mkdir(mode=0o700)
         for file, data in self.good.items():
             places[file].write_bytes(data)
             places[file].chmod(0o600)
-        lines = sealing.unseal(self.good[Volatile.STAMP]).decode().splitlines()
+        lines = checksum.unseal(self.good[Volatile.STAMP]).decode().splitlines()
         paths = [Path("/" + line.partition("/")[2]) for line in lines]
         places[Volatile.STAMP].write_text(stamp.text_for(self.root, paths))
         self.boot(1, "1\n", "")
@@ -359,7 +361,7 @@ def check_prepared(site: Site, file: StateFile, kind: str, said: str) -> None:
         attempts.parse_record(site.read()[Lasting.ATTEMPTS])
     else:
         assert loaded == "0\n" or decision is None, "without a decision the last step goes cold"
-        assert said.count("\n") == 1 and str(state.path_of(site.root, file)) in said
+        assert said.count("\n") == 1 and str(store.path_of(site.root, file)) in said
 
 
 def check_arrived(site: Site, file: StateFile) -> None:
@@ -379,7 +381,7 @@ def test_whatever_is_in_the_place_of_a_file_is_told_in_a_line(
     fake: FakeHost, number: int, file: StateFile, stride: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site = Site(fake)
-    path = str(state.path_of(site.root, file))
+    path = str(store.path_of(site.root, file))
     for (first, kind), (second, (name, verb)) in itertools.product(enumerate(KINDS), enumerate(VERBS.items())):
         if (first + second + number) % stride and kind not in FULL:
             continue
@@ -430,9 +432,9 @@ PARENTS: Dict[str, Callable[[Path], None]] = {
 @pytest.mark.parametrize("kind", PARENTS)
 @pytest.mark.parametrize("file", [Volatile.STAMP, Lasting.ATTEMPTS], ids=str)
 def test_a_directory_that_is_not_roots_alone_is_not_believed(loaded: FakeHost, file: StateFile, kind: str) -> None:
-    PARENTS[kind](state.place_of(loaded.root, file).parent)
+    PARENTS[kind](store.place_of(loaded.root, file).parent)
     with pytest.raises(Damaged):
-        state.read(loaded.root, file)
+        store.read(loaded.root, file)
     try:
         assert not prepare(gather(loaded.root), Settings()).kexec
     except Error:
@@ -443,20 +445,20 @@ def test_a_directory_that_is_not_roots_alone_is_not_believed(loaded: FakeHost, f
 def test_what_a_version_before_has_written_is_read(tmp_path: Path) -> None:
     for file in (Volatile.LOADED, Lasting.MANIFEST):
         row = ROWS[file]
-        state.write(tmp_path, Volatile.STAMP, b"")
-        state.write(tmp_path, file, row.good)
+        store.write(tmp_path, Volatile.STAMP, b"")
+        store.write(tmp_path, file, row.good)
         good = row.read(tmp_path)
         lines = [line for line in row.good.split(b"\n") if b'"checksum"' not in line]
-        state.place_of(tmp_path, file).write_bytes(b"\n".join(lines))
+        store.place_of(tmp_path, file).write_bytes(b"\n".join(lines))
         assert row.read(tmp_path) == good
 
 
 def test_the_reason_of_a_cold_reboot_is_told_even_when_damaged(tmp_path: Path) -> None:
-    reasons.keep(tmp_path, cold(Code.FAILED, "no kernel"))
-    place = state.place_of(tmp_path, Lasting.LAST_COLD)
+    last_cold.keep(tmp_path, cold(Code.FAILED, "no kernel"))
+    place = store.place_of(tmp_path, Lasting.LAST_COLD)
     for data in [*flips(place.read_bytes()), *cuts(place.read_bytes())]:
         place.write_bytes(data)
-        found = reasons.read(tmp_path)
+        found = last_cold.read(tmp_path)
         assert found is None or (found.code + found.reason).isprintable()
 
 

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from kexec_initd import attempts, sealing, shutdown, stamp, state
 from kexec_initd.errors import Error, Refused
-from kexec_initd.guard import Attempt, Guard, Last, Outcome, Record
-from kexec_initd.host import gather
-from kexec_initd.integration.manifest import read_manifest
-from kexec_initd.settings import Settings
-from kexec_initd.state import Damaged, Lasting, Newer, Volatile
+from kexec_initd.history import attempts
+from kexec_initd.history.guard import Attempt, Guard, Last, Outcome, Record
+from kexec_initd.install.manifest import read_manifest
+from kexec_initd.kexec import stamp
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages import shutdown
+from kexec_initd.state import checksum, store
+from kexec_initd.state.store import Damaged, Lasting, Newer, Volatile
+from kexec_initd.system.host import gather
 from tests.unit.fake_host import FakeHost, running_entry, with_kernel
 
 A = Attempt("aaaa", 1000, "0000000a", "6.1.0-test")
@@ -25,12 +28,12 @@ NEWER = [
 
 
 def resealed(data: bytes) -> bytes:
-    return sealing.seal(data[: data.rindex(b"end ")])
+    return checksum.seal(data[: data.rindex(b"end ")])
 
 
-def put(root: Path, file: "state.StateFile", data: bytes) -> Path:
-    state.write(root, file, data)
-    return state.place_of(root, file)
+def put(root: Path, file: "store.StateFile", data: bytes) -> Path:
+    store.write(root, file, data)
+    return store.place_of(root, file)
 
 
 @pytest.mark.parametrize("data", [resealed(data) for data in NEWER])
@@ -70,12 +73,12 @@ def test_a_record_of_an_older_version_keeps_guard_and_trial(
     assert attempts.read(fake.root) == expected
     fake.write("proc/sys/kernel/random/boot_id", "boot-2\n")
     attempts.settle(gather(fake.root), 3)
-    assert len(state.place_of(fake.root, Lasting.ATTEMPTS).read_bytes().splitlines()) == len(lines), "written anew"
+    assert len(store.place_of(fake.root, Lasting.ATTEMPTS).read_bytes().splitlines()) == len(lines), "written anew"
 
 
 @pytest.mark.parametrize("line", [b"total 1e3", b"total -1", b"kexecs 1_0", b"total", b"boot x\nboot y"])
 def test_what_no_version_writes_is_damaged(tmp_path: Path, line: bytes) -> None:
-    put(tmp_path, Lasting.ATTEMPTS, sealing.seal(b"kexec-initd attempts 1\n" + line + b"\n"))
+    put(tmp_path, Lasting.ATTEMPTS, checksum.seal(b"kexec-initd attempts 1\n" + line + b"\n"))
     with pytest.raises(Damaged):
         attempts.read(tmp_path)
 
@@ -86,12 +89,12 @@ def test_what_is_loaded_by_another_version_is_said_in_words(
 ) -> None:
     with_kernel(fake)
     host = gather(fake.root)
-    from kexec_initd import loading
+    from kexec_initd.kexec import load
 
-    found = loading.load_entry(host, Settings(), running_entry(host))._asdict()
+    found = load.load_entry(host, Settings(), running_entry(host))._asdict()
     found.update(fields)
     whole = {name: value for name, value in found.items() if name == "chosen" or value is not None}
-    put(fake.root, Volatile.LOADED, sealing.dump(whole))
+    put(fake.root, Volatile.LOADED, checksum.dump(whole))
     with pytest.raises(Damaged, match="a {} version has written it".format(word)):
         stamp.read_loaded(fake.root)
 
@@ -108,7 +111,7 @@ def test_no_message_is_pythons_own(fake: FakeHost, data: bytes) -> None:
 
 def test_a_manifest_of_a_newer_version_is_said_to_be_one(tmp_path: Path) -> None:
     fields = {"version": 2, "anything": [1, 2]}
-    put(tmp_path, Lasting.MANIFEST, sealing.dump(fields))
+    put(tmp_path, Lasting.MANIFEST, checksum.dump(fields))
     with pytest.raises(Refused, match="written by a newer version of kexec-initd; install that version again"):
         read_manifest(tmp_path)
     put(tmp_path, Lasting.MANIFEST, json.dumps(fields).encode())

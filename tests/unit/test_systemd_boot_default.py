@@ -8,7 +8,7 @@ import pytest
 from kexec_initd.bootloader import Menu
 from kexec_initd.bootloader.efivars import path_of
 from kexec_initd.bootloader.systemd_boot import read_menu
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 TRIES = "the loader counts the tries of "
 

@@ -7,11 +7,11 @@ import pytest
 
 from kexec_initd.bootloader import Menu
 from kexec_initd.bootloader.extlinux import read_menu as read_extlinux
-from kexec_initd.bootloader.listing import as_text
 from kexec_initd.bootloader.menu import find_menu
+from kexec_initd.bootloader.output import as_text
 from kexec_initd.bootloader.target import as_text as target_as_text
 from kexec_initd.bootloader.target import read_target
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 LONG = "x" * 300000
 FSTAB = {"etc/fstab": "UUID=aa / ext4 defaults 0 1\nUUID=bb /boot ext4 defaults 0 2\n", "boot/k": ""}

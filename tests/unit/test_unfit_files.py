@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from kexec_initd import kexec, loading, shutdown, stamp
-from kexec_initd.bootloader.naming import entry_for
+from kexec_initd.bootloader.installed_kernels import entry_for
 from kexec_initd.errors import Refused
-from kexec_initd.host import gather
-from kexec_initd.settings import Settings
+from kexec_initd.kexec import load, program, stamp
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages import shutdown
+from kexec_initd.system.host import gather
 from tests.unit.fake_host import FakeHost, running_entry, with_kernel
 from tests.unit.images import arm64, bzimage, cpio
 
@@ -120,17 +121,17 @@ def test_what_is_not_fit_is_never_given_to_kexec_and_means_cold(ready: FakeHost,
     assert not decided.kexec
     assert (ready.root / "run/kexec-initd/decision").read_text() == "cold {}\n".format(decided.reason)
     assert ["kexec", "-l"] not in [call[:2] for call in ready.calls()]
-    assert not kexec.is_loaded(ready.root)
+    assert not program.is_loaded(ready.root)
 
 
 @pytest.mark.once
 @pytest.mark.parametrize("spoil", [spoil for spoil in SPOILS if spoil not in (long_cmdline, kernel_for_all)])
 def test_what_was_loaded_before_it_was_spoilt_is_unloaded(ready: FakeHost, spoil) -> None:  # type: ignore[no-untyped-def]
     shutdown.preload(gather(ready.root), Settings())
-    assert kexec.is_loaded(ready.root)
+    assert program.is_loaded(ready.root)
     spoil(ready.root)
     assert not shutdown.prepare(gather(ready.root), Settings()).kexec
-    assert not kexec.is_loaded(ready.root)
+    assert not program.is_loaded(ready.root)
     assert not stamp.exists(ready.root)
 
 
@@ -150,7 +151,7 @@ def test_the_reason_names_the_file(ready: FakeHost, spoil, reason: str) -> None:
     spoil(ready.root)
     host = gather(ready.root)
     with pytest.raises(Refused) as refused:
-        loading.load_entry(host, Settings(), entry_for(host, Path("/boot/vmlinuz-6.1.0-test")))
+        load.load_entry(host, Settings(), entry_for(host, Path("/boot/vmlinuz-6.1.0-test")))
     said = str(refused.value)
     assert reason in said
     name = "boot/initrd.img-6.1.0-test" if "initrd" in spoil.__name__ else "boot/vmlinuz-6.1.0-test"
@@ -175,7 +176,7 @@ def test_a_kernel_whose_modules_are_missing_is_refused(ready: FakeHost) -> None:
     (ready.root / "lib/modules/6.2.0-new/modules.dep").unlink()
     host = gather(ready.root)
     with pytest.raises(Refused, match="the modules of kernel 6.2.0-new are missing: /lib/modules/6.2.0-new has no"):
-        loading.load_entry(host, Settings(), entry_for(host, Path("/boot/vmlinuz-6.2.0-new")))
+        load.load_entry(host, Settings(), entry_for(host, Path("/boot/vmlinuz-6.2.0-new")))
 
 
 def test_a_link_is_judged_by_the_name_that_it_leads_to(ready: FakeHost) -> None:
@@ -184,7 +185,7 @@ def test_a_link_is_judged_by_the_name_that_it_leads_to(ready: FakeHost) -> None:
     host = gather(ready.root)
     for name in ("vmlinuz", "vmlinuz-9.9"):
         entry = running_entry(host)._replace(kernel=Path("/boot") / name)
-        assert loading.load_entry(host, Settings(), entry).release == "6.1.0-test"
+        assert load.load_entry(host, Settings(), entry).release == "6.1.0-test"
     kernel_of_another_version(ready.root)
     with pytest.raises(Refused, match="it is the kernel 6.1.0-other"):
-        loading.load_entry(host, Settings(), running_entry(host)._replace(kernel=Path("/boot/vmlinuz")))
+        load.load_entry(host, Settings(), running_entry(host)._replace(kernel=Path("/boot/vmlinuz")))

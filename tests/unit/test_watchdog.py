@@ -5,10 +5,11 @@ from typing import Callable, List
 
 import pytest
 
-from kexec_initd import runtime, shutdown, watchdog
 from kexec_initd.errors import Error
-from kexec_initd.host import gather
-from kexec_initd.settings import Settings
+from kexec_initd.kexec import watchdog
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages import last_step, shutdown
+from kexec_initd.system.host import gather
 from tests.unit.fake_host import FakeHost, with_kernel
 
 HARDWARE = "i6300ESB timer"
@@ -228,7 +229,7 @@ def test_the_last_step_starts_it_and_does_not_stop_it(watched: FakeHost, capfd: 
     watched.write("dev/watchdog0", "")
     watched.write("sys/kernel/kexec_loaded", "1\n")
     watched.program("kexec", "cat {}/dev/watchdog0; exit 1".format(watched.root))
-    assert runtime.main([], watched.root) == runtime.WENT_COLD
+    assert last_step.main([], watched.root) == last_step.WENT_COLD
     assert "kexec-initd: watchdog0 watches the jump\n" in capfd.readouterr().out
     assert read(watched, "dev/watchdog0") == ""
 
@@ -237,7 +238,7 @@ def test_one_that_cannot_be_started_means_cold(watched: FakeHost, capfd: pytest.
     make_ready(watched)
     watched.write("sys/kernel/kexec_loaded", "1\n")
     (watched.root / "dev/watchdog0").unlink()
-    assert runtime.main([], watched.root) == runtime.WENT_COLD
+    assert last_step.main([], watched.root) == last_step.WENT_COLD
     assert "goes through firmware: watchdog0 cannot be started: No such file" in capfd.readouterr().out
     assert "kexec" not in watched.names()
 

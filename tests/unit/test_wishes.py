@@ -7,16 +7,18 @@ from typing import List
 
 import pytest
 
-from kexec_initd import cli, loading, reboot_into, shutdown, stamp
-from kexec_initd.assessment import assess
-from kexec_initd.cmdline import without_own_words
+from kexec_initd import cli
+from kexec_initd.cmdline.words import without_own_words
 from kexec_initd.codes import Code
+from kexec_initd.decision.assess import assess
+from kexec_initd.decision.policy import Decision
+from kexec_initd.decision.selection import find_named, find_next
 from kexec_initd.errors import Error, Refused, UsageError
-from kexec_initd.host import gather
-from kexec_initd.integration.manifest import Manifest, State, format_manifest
-from kexec_initd.policy import Decision
-from kexec_initd.settings import Settings
-from kexec_initd.wishes import find_named, find_next
+from kexec_initd.install.manifest import Manifest, State, format_manifest
+from kexec_initd.kexec import load, stamp
+from kexec_initd.settings.reader import Settings
+from kexec_initd.stages import reboot_into, shutdown
+from kexec_initd.system.host import gather
 from tests.unit.fake_host import FakeHost, with_kernel
 from tests.unit.test_consuming import ENVIRONMENT, wish
 
@@ -187,7 +189,7 @@ def test_load_takes_an_entry_or_a_kernel_file(ready: FakeHost, name: str, kernel
     host = gather(ready.root)
     found = find_named(host, Settings(), name, file=True)
     assert found.entry is not None and str(found.entry.kernel) == "/boot/vmlinuz-" + kernel
-    loading.load_entry(host, Settings(), found.entry, found.chosen, found.config)
+    load.load_entry(host, Settings(), found.entry, found.chosen, found.config)
     assert assess(host, Settings()).needs_no_load
     assert find_next(host, Settings()).entry != found.entry or name == "6.1.0-test"
 

@@ -6,9 +6,9 @@ from typing import Callable, Dict, Union
 
 import pytest
 
-from kexec_initd import attempts, reasons
 from kexec_initd.codes import Code
-from kexec_initd.guard import Outcome
+from kexec_initd.history import attempts, last_cold
+from kexec_initd.history.guard import Outcome
 from tests.faults.model import (
     COLD,
     EITHER,
@@ -57,13 +57,13 @@ def assert_kept(machine: Machine, kept: str) -> str:
     """Fail unless the disk is clean and its state has of a cold reboot what is `kept`; return the code that is told of it."""
     *others, root = read_disk(machine)
     assert all(volume.is_clean() for volume in (*others, root))
-    code, _, sentence = root.read(str(reasons.PATH)).rstrip("\n").partition(" ")
+    code, _, sentence = root.read(str(last_cold.PATH)).rstrip("\n").partition(" ")
     if kept == UNDER_WAY:
         last = attempts.parse_record(root.read(str(attempts.PATH)).encode("ascii")).last
         assert last is not None and last.outcome is Outcome.UNDER_WAY
         return str(Code.LOST)
     if kept == UNDECIDED:
-        assert (code, sentence) == reasons.UNDECIDED
+        assert (code, sentence) == last_cold.UNDECIDED
     else:
         assert sentence == find_said(machine)
     assert code in [str(known) for known in Code]

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
-from kexec_initd.integration.elsewhere import render_for
-from kexec_initd.integration.standalone import write_standalone
+from kexec_initd.install.offline import render_for
+from kexec_initd.install.standalone import write_standalone
 from tests.vm.conftest import StartMachine
 from tests.vm.evidence import assert_came_cold, gather
 from tests.vm.image import PACKAGES, Recipe, build

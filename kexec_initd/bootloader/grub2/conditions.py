@@ -9,7 +9,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from kexec_initd.bootloader.grub2.disk import Kind, Spot, split_path
 from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown
-from kexec_initd.encoding import encode
+from kexec_initd.system.encoding import encode
 
 MAX_PARENTHESES = 20
 _NUMBER = re.compile(r"\s*(-?)(?:0[xX]([0-9a-fA-F]+)|0([0-7]*)|([1-9][0-9]*))")

@@ -7,7 +7,7 @@ from typing import Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
 from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown, shown, why_unknown
 from kexec_initd.bootloader.grub2.volumes import Volume, Volumes
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 _BLOCKS = re.compile(r"(?:(?:\A|,)(?:0x[0-9a-fA-F]+|[0-9]*)\+(?:0x[0-9a-fA-F]+|[0-9]+))+\Z")
 

@@ -11,7 +11,7 @@ from kexec_initd.bootloader.grub2.modules import is_x86
 from kexec_initd.bootloader.grub2.options import split_options
 from kexec_initd.bootloader.grub2.statements import Command
 from kexec_initd.bootloader.grub2.values import HEXADECIMAL, is_unknown, shown, why_unknown
-from kexec_initd.bootloader.tree import not_linux
+from kexec_initd.system.sysroot import not_linux
 
 _KEYS = ("-u", "uuid", "-p", "password", "-k", "key-file", "-d", "header", "-P", "protector", "-O", "-o", "keyfile")
 _ESCAPED = re.compile(r"(\\x[0-9A-Fa-f]{2})|([\\'\"])")

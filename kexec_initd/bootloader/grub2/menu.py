@@ -14,8 +14,8 @@ from kexec_initd.bootloader.grub2.machine import Budget, Item, Machine, MenuShow
 from kexec_initd.bootloader.grub2.saving import Write, plan_changes
 from kexec_initd.bootloader.grub2.sources import enter, load_script, run_script
 from kexec_initd.bootloader.grub2.values import Undecidable, shown
-from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Refused
+from kexec_initd.system.sysroot import Tree
 
 LOADER = "grub2"
 MAX_LEVELS = 20

@@ -6,8 +6,8 @@ from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 from kexec_initd.bootloader import Change
 from kexec_initd.bootloader.grub2 import grubenv
 from kexec_initd.bootloader.grub2.values import is_unknown, why_unknown
-from kexec_initd.bootloader.tree import Tree
 from kexec_initd.errors import Refused
+from kexec_initd.system.sysroot import Tree
 
 Variables = Dict[str, Optional[str]]
 

@@ -11,7 +11,7 @@ from typing import Dict, List, Optional, Set, Tuple
 from kexec_initd.bootloader.grub2.disk import Disk
 from kexec_initd.bootloader.grub2.values import Undecidable, unknown
 from kexec_initd.bootloader.starter import find_starter
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 DIRECTORIES = ("/boot/grub", "/boot/grub2")
 FEDORA = ("fedora", "rhel")  # ids of the distributions with the GRUB of Fedora

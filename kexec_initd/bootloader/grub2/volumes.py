@@ -13,7 +13,7 @@ from typing import Dict, FrozenSet, List, NamedTuple, Optional, Set, Tuple
 
 from kexec_initd.bootloader.devices import JOINED, Partition, find_luks, parse_device, read_device_map
 from kexec_initd.bootloader.grub2.values import MARK, is_unknown
-from kexec_initd.bootloader.tree import Tree
+from kexec_initd.system.sysroot import Tree
 
 VIRTUAL = ("/dev/root", "rootfs", "none", "overlay", "tmpfs")
 UNWRITABLE = ("btrfs", "zfs", "squashfs", "iso9660")

@@ -1,0 +1,110 @@
+"""Kernels by the names that the distribution's family gives them in /boot: the running one, or all that are installed.
+
+Without the configuration of a boot loader the names are all there is. The default is then the newest kernel, by the
+distribution's own order of versions, that has its initrd; the command line is the running one.
+"""
+
+import re
+from pathlib import Path
+from typing import Callable, Dict, List, Optional, Tuple
+
+from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
+from kexec_initd.bootloader.versions import Key, debian_kernel_key, rpm_kernel_key
+from kexec_initd.errors import Refused
+from kexec_initd.system import safe_path
+from kexec_initd.system.files import exists, read_bytes, resolve
+from kexec_initd.system.host import Family, Host, gather
+from kexec_initd.system.sysroot import Tree
+
+INITRD_NAMES = {
+    Family.DEBIAN: ("initrd.img-{}",),
+    Family.RHEL: ("initramfs-{}.img", "initrd-{}.img"),
+}
+PREFIX = "/boot/vmlinuz-"
+LOADER = "naming"
+ANY_INITRD = tuple(name for names in INITRD_NAMES.values() for name in names)
+ORDERS: Dict[Family, Callable[[str], Key]] = {Family.RHEL: rpm_kernel_key}
+# What package managers, editors and installers leave beside a kernel, and images for a rescue.
+NEVER = re.compile(
+    r"(~|\.(old|bak|orig|save|tmp|new|signed|efi|sig|hmac|gz|dpkg-\w+|rpm(save|new|orig)|ucf-\w+))$|rescue|\bkdump\b"
+)
+# Of struct boot_params, Documentation/arch/x86/boot.rst.
+BOOT_PARAMS = 4096
+RAMDISK_SIZE = slice(0x21C, 0x220)
+
+
+def entry_for(host: Host, kernel: Path) -> BootEntry:
+    """Return the entry of a kernel file (absolute, a link is followed) with its initrd and the running command line.
+
+    Raises Refused when a file is missing, or when the name does not tell which initrd belongs to the kernel.
+    """
+    if host.cmdline is None:
+        raise Refused("the running command line is unknown", "is /proc mounted?")
+    if not exists(below(host.root, kernel)):
+        raise Refused("the kernel {} is missing".format(kernel), "is /boot mounted?")
+    kernel = Path("/") / resolve(below(host.root, kernel)).relative_to(resolve(host.root))
+    release = kernel.name[len("vmlinuz-") :]
+    if not kernel.name.startswith("vmlinuz-") or not release.isprintable():
+        raise Refused("{} is not named vmlinuz-VERSION, so its initrd is unknown".format(kernel))
+    initrds = _find_initrds(host, kernel.parent, release)
+    return BootEntry("kernel " + release, release, kernel, initrds, host.cmdline, running=True)
+
+
+def below(root: Path, path: Path) -> Path:
+    """Return where the host's absolute `path` lies below `root`, links followed."""
+    return safe_path.below(root, str(path))
+
+
+def _find_initrds(host: Host, directory: Path, release: str) -> Tuple[Path, ...]:
+    paths = [directory / name.format(release) for name in INITRD_NAMES.get(host.family, ())]
+    for path in paths:
+        if exists(below(host.root, path)):
+            return (path,)
+    if booted_without_initrd(host.root):
+        return ()
+    raise Refused("the initrd {} is missing".format(" or ".join(str(path) for path in paths) or "of " + release))
+
+
+def booted_without_initrd(root: Path) -> bool:
+    """Tell whether the boot loader gave the running kernel no initrd; False when that cannot be known (x86 only)."""
+    data = read_bytes(safe_path.below(root, "sys/kernel/boot_params/data"), BOOT_PARAMS) or b""
+    return data[RAMDISK_SIZE] == bytes(4)
+
+
+def read_menu(tree: Tree) -> Optional[Menu]:
+    """Return the installed kernels of the host, the newest first and as the default; None for none."""
+    host = gather(tree.root)
+    names = [name for name in tree.names("/boot") if name.startswith("vmlinuz-") and not NEVER.search(name)]
+    releases = [name[len("vmlinuz-") :] for name in names if tree.is_file("/boot/" + name)]
+    if not releases:
+        return None
+    releases.sort(key=ORDERS.get(host.family, debian_kernel_key), reverse=True)
+    bare = booted_without_initrd(tree.root)
+    offered = tuple(_offer(host, tree, str(number), release, bare) for number, release in enumerate(releases))
+    default, problem = _choose(host, offered)
+    return Menu(LOADER, offered, default, problem, None, False)
+
+
+def _offer(host: Host, tree: Tree, place: str, release: str, bare: bool) -> Offered:
+    kernel = Path(PREFIX + release)
+    names: List[str] = [name.format(release) for name in INITRD_NAMES.get(host.family, ANY_INITRD)]
+    initrd = next((Path("/boot") / name for name in names if tree.is_file("/boot/" + name)), None)
+    obstacle, entry = None, None
+    if initrd is None and not bare:
+        obstacle = "the initrd /boot/{} is missing".format(names[0])
+    elif host.cmdline is None:
+        obstacle = "the running command line is unknown"
+    else:
+        initrds = (initrd,) if initrd else ()
+        entry = BootEntry("kernel " + release, release, kernel, initrds, host.cmdline, running=True)
+    return Offered("kernel " + release, release, place, entry, obstacle, Source(kernel, 0))
+
+
+def _choose(host: Host, offered: Tuple[Offered, ...]) -> Tuple[Optional[int], Optional[str]]:
+    """Take the newest kernel that has its initrd; the running one where a host's family is unknown."""
+    for number, kernel in enumerate(offered):
+        if kernel.entry is not None and (host.family is not Family.UNKNOWN or kernel.id == host.kernel_release):
+            return number, None
+    if any(kernel.entry is not None for kernel in offered):
+        return None, "the distribution's order of versions is unknown, and the running kernel is not installed"
+    return None, offered[0].obstacle

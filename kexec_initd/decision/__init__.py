@@ -1,0 +1,1 @@
+"""Kexec or cold, and into what: the facts, the selection of the entry, the policy."""

@@ -1,0 +1,78 @@
+"""The one decision: does a reboot go through kexec, or cold through firmware? Pure, and always with its reason."""
+
+from typing import NamedTuple, Optional, Tuple
+
+from kexec_initd.codes import Code
+from kexec_initd.system.virt import confinement
+
+
+class Facts(NamedTuple):
+    """What the decision depends on. A text is the reason why something does not hold, None when it does.
+
+    `pending` says, with its code, what only a boot through firmware would do, or would do first. `target` says in a few
+    words what is to be loaded, where there is no `no_target`. What the record of attempts says (`guard` and below) is no
+    matter for a kernel that was loaded by hand. `incomplete` says what of our own scripts is not in place any more.
+    """
+
+    cold_once: bool
+    switched_off: Optional[str]
+    settings: Optional[str]
+    container: Optional[str]
+    chroot: bool
+    platform: Optional[str]
+    unsupported: Optional[str]
+    hooks: Optional[str]
+    loaded_by_hand: bool
+    pending: Optional[Tuple[Code, str]]
+    no_target: Optional[str]
+    target: str
+    guard: Optional[str]
+    limit_kexecs: Optional[str]
+    limit_days: Optional[str]
+    trial: Optional[str]
+    incomplete: Optional[str] = None
+    init: Optional[str] = None
+
+
+class Decision(NamedTuple):
+    """`kexec` or cold, with a stable code and a sentence."""
+
+    kexec: bool
+    code: Code
+    reason: str
+
+
+def cold(code: Code, reason: str) -> Decision:
+    """Return the decision to go through firmware."""
+    return Decision(False, code, reason)
+
+
+def decide(facts: Facts) -> Decision:
+    """Return the decision for `facts`: the admin's wish first, then what is possible, then what is to be loaded."""
+    confined = confinement(facts.container, facts.chroot)
+    obstacles = [
+        (Code.NOT_INSTALLED, facts.incomplete),
+        (Code.COLD_ONCE, "asked for by /no-kexec-reboot" if facts.cold_once else None),
+        (Code.SWITCHED_OFF, facts.switched_off),
+        (Code.SETTINGS, facts.settings),
+        confined or (Code.CONTAINER, None),
+        (Code.INIT, facts.init),
+        (Code.PLATFORM, facts.platform),
+        (Code.UNSUPPORTED, facts.unsupported),
+        (Code.HOOKS, facts.hooks),
+    ]
+    if not facts.loaded_by_hand:
+        obstacles += [
+            facts.pending or (Code.FIRMWARE, None),
+            (Code.NO_TARGET, facts.no_target),
+            (Code.GUARD, facts.guard),
+            (Code.LIMIT_KEXECS, facts.limit_kexecs),
+            (Code.LIMIT_DAYS, facts.limit_days),
+            (Code.TRIAL, facts.trial),
+        ]
+    for code, reason in obstacles:
+        if reason is not None:
+            return cold(code, reason)
+    if facts.loaded_by_hand:
+        return Decision(True, Code.BY_HAND, "a kernel that was loaded by hand")
+    return Decision(True, Code.TARGET, facts.target)

@@ -1,0 +1,148 @@
+"""What is to be loaded, with the command line as the settings change it: the loader's default, or what the admin names."""
+
+import os
+from pathlib import Path
+from typing import List, NamedTuple, Optional, Tuple
+
+from kexec_initd.bootloader import BootEntry, Change
+from kexec_initd.bootloader.find_entry import HINT, find_same, select
+from kexec_initd.bootloader.installed_kernels import entry_for
+from kexec_initd.bootloader.menu import find_menu
+from kexec_initd.bootloader.target import Reading, read_target
+from kexec_initd.cmdline.edit import check_one_off, edited
+from kexec_initd.cmdline.words import has_own_words
+from kexec_initd.codes import Code
+from kexec_initd.errors import Error, UsageError
+from kexec_initd.history import attempts
+from kexec_initd.kexec import stamp
+from kexec_initd.settings.reader import Settings
+from kexec_initd.system.encoding import decode, name_of
+from kexec_initd.system.host import Host
+
+MOST_WATCHED = 300  # files whose identity the early step compares; with more it asks Python
+CHANGING = "the boot loader's configuration is being changed just now"
+
+
+class Wish(NamedTuple):
+    """What is to be loaded, the stamp's lines of what it was chosen by, its name; or why there is nothing.
+
+    `changes` are what the boot loader would write on its way. `chosen` says what the admin named, as in stamp.Loaded.
+    `pending` is a problem with a code of its own: the firmware is asked for something, or an update is on trial. It is one
+    for what the admin has named, too: a reboot would put off what he, or another, has asked for before.
+    """
+
+    entry: Optional[BootEntry]
+    config: Tuple[str, ...]
+    name: str
+    problem: Optional[str]
+    changes: Tuple[Change, ...] = ()
+    chosen: Optional[Tuple[str, ...]] = None
+    pending: Optional[Tuple[Code, str]] = None
+
+
+def find_next(host: Host, settings: Settings) -> Wish:
+    """Return what the boot loader would boot; where it would write something, the stamp never fits, so that Python does.
+
+    Raises Error for what cannot be read at all.
+    """
+    reading, config = _read(host)
+    if reading is None:
+        return Wish(None, (), "", CHANGING)
+    target = reading.target
+    if target.entry is None:
+        return Wish(None, config, target.name, target.problem, pending=reading.pending)
+    if target.changes:
+        config = (stamp.UNSEEN,)
+    try:
+        entry = _edited(target.entry, settings, "")
+    except Error as error:
+        return Wish(None, config, target.name, str(error))
+    return Wish(entry, config, target.name, None, target.changes)
+
+
+def find_named(host: Host, settings: Settings, name: str, file: bool = False) -> Wish:
+    """Return the entry of the boot loader that is called `name`, or with `file` the kernel of that path, too.
+
+    Nothing of the loader's records is to be written: its own choice is still to come. Raises UsageError, Error.
+    """
+    if file and name.startswith(("/", ".")):
+        return _find_file(host, settings, name)
+    reading, config = _read(host)
+    if reading is None:
+        raise Error(CHANGING)
+    entry = select(reading.menu, name)
+    if entry is None:
+        if file and os.path.exists(name_of(name)):
+            return _find_file(host, settings, name)
+        raise UsageError('the boot loader has no entry "{}"'.format(name), HINT)
+    return _chosen(entry, settings, config, reading)
+
+
+def find_again(host: Host, settings: Settings, loaded: stamp.Loaded) -> Wish:
+    """Return what `loaded` is, as it is now; what the loader would boot, where the admin had named nothing.
+
+    Raises Error where what he had named is gone or is something else now.
+    """
+    if loaded.chosen is None:
+        return find_next(host, settings)
+    if not loaded.chosen:
+        return _find_file(host, settings, loaded.kernel)
+    reading, config = _read(host)
+    if reading is None:
+        return Wish(None, (), "", CHANGING)
+    title, cmdline = loaded.chosen
+    return _chosen(find_same(reading.menu, title, loaded.kernel, loaded.initrds, cmdline), settings, config, reading)
+
+
+def find_copied(host: Host) -> List[str]:
+    """Return a warning for each entry of the boot loader whose command line was copied from that of a kexec."""
+    try:
+        entries = [offered.entry for offered in find_menu(host.root).offered if offered.entry is not None]
+    except Error:
+        return []
+    copied = [entry.title for entry in entries if not entry.running and has_own_words(entry.cmdline)]
+    told = 'the boot loader\'s entry "{}" has words of kexec-initd on its command line, copied from a running system: remove them'
+    return [told.format(title) for title in copied]
+
+
+def _read(host: Host) -> Tuple[Optional[Reading], Tuple[str, ...]]:
+    """Read the boot loader's files, twice, so that the stamp's lines belong to what was read; None where it changes."""
+    mark = stamp.lines_for(host.root, [stamp.mark_file(host.root)])  # as it was before anything was read
+    since = attempts.firmware_began(host)
+    reading = read_target(host.root, since)
+    config = mark + stamp.lines_for(host.root, reading.files)
+    if reading.hidden or len(config) > MOST_WATCHED:
+        config = [stamp.UNSEEN]
+    return reading if read_target(host.root, since) == reading else None, tuple(config)
+
+
+def _find_file(host: Host, settings: Settings, path: str) -> Wish:
+    entry = entry_for(host, Path(decode(os.path.abspath(name_of(path)))))
+    reading = read_target(host.root, attempts.firmware_began(host))
+    default = reading.target.entry
+    vouched = default.cmdline if default is not None and not default.running else ""
+    return _unless_pending(
+        Wish(_edited(entry, settings, vouched), (), "the kernel that was named", None, (), ()), reading
+    )
+
+
+def _chosen(entry: BootEntry, settings: Settings, config: Tuple[str, ...], reading: Reading) -> Wish:
+    name = "{} (chosen for one boot)".format(entry.title)
+    wish = Wish(_edited(entry, settings, ""), config, name, None, (), (entry.title, entry.cmdline))
+    return _unless_pending(wish, reading)
+
+
+def _unless_pending(wish: Wish, reading: Reading) -> Wish:
+    if reading.pending is None:
+        return wish
+    return wish._replace(entry=None, problem=reading.pending[1], pending=reading.pending)
+
+
+def _edited(entry: BootEntry, settings: Settings, vouched: str) -> BootEntry:
+    """Return `entry` with its command line as the settings change it.
+
+    Raises Refused where the running one has something for one boot only that nothing vouches for.
+    """
+    if entry.running:
+        check_one_off(edited(entry.cmdline, "", settings.cmdline_remove), settings.cmdline_append + " " + vouched)
+    return entry._replace(cmdline=edited(entry.cmdline, settings.cmdline_append, settings.cmdline_remove))

@@ -1,0 +1,1 @@
+"""What became of each kexec, and which reboots go cold for that."""

@@ -1,0 +1,264 @@
+"""Carry a plan out, so that at any moment each file is whole, either the old one or the new.
+
+The manifest is on the disk before the first change. Whoever is killed leaves INSTALLING or REMOVING behind; the next
+plan starts from the disk as it is then. An install that fails undoes itself.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+from pathlib import Path
+from typing import Iterator
+
+from kexec_initd.errors import Error, Refused, tell
+from kexec_initd.history import attempts, last_cold
+from kexec_initd.install import dpkg, rc_links
+from kexec_initd.install.file_copy import Observed, make_directory, observe, put, remove, remove_directory, stage
+from kexec_initd.install.layout import BACKUP_DIR, CONFIG_DIR, ORIGINALS_DIR, STAGING_DIR, STATE_DIR
+from kexec_initd.install.manifest import PATH as MANIFEST
+from kexec_initd.install.manifest import Manifest, State, find_unfinished, read_manifest, write_manifest
+from kexec_initd.install.originals import is_ours
+from kexec_initd.install.plan_uninstall import plan_removal
+from kexec_initd.install.steps import Action, Plan, Step
+from kexec_initd.state import store
+from kexec_initd.state.store import Lasting
+from kexec_initd.system import process
+from kexec_initd.system.files import fsync_dir, is_directory
+from kexec_initd.system.safe_path import locate
+
+SHELL = "/bin/sh"
+LOCK = "{}/{}".format(STATE_DIR, Lasting.LOCK.value)
+SYNTAX_TIMEOUT = 20.0
+LOCK_TRIES = 20
+LOCK_HINT = "remove what is in its place"
+
+
+def execute(plan: Plan) -> None:
+    """Carry out `plan`. Raises Error when another run is under way, when the disk is no longer what the plan was made
+    from, or when a step fails; Refused when nothing was changed.
+    """
+    if plan.is_empty:
+        return
+    try:
+        with _lock(plan):
+            _check_unchanged(plan)
+            if plan.is_removal:
+                _remove(plan)
+            else:
+                _install(plan)
+    except OSError as error:
+        raise Error(tell(error))
+
+
+def _install(plan: Plan) -> None:
+    """Install; where it was not installed before, a failure takes everything back."""
+    fresh = plan.found is None or plan.found.state is not State.INSTALLED
+    try:
+        write_manifest(plan.root, plan.wanted)
+        _make_directories(plan)
+        _check_syntax(plan)
+        _run_steps(plan)
+        _clear_staging(plan.root)
+        write_manifest(plan.root, _completed(plan.wanted))
+    except (OSError, Error) as error:
+        if not fresh:
+            hint = "each file is whole; run install again"
+            raise Error("{}; {}".format(tell(error), hint))
+        _roll_back(plan, error)
+        raise
+
+
+def _roll_back(plan: Plan, cause: Exception) -> None:
+    """Undo what a failed install did. Raises Error where that fails too."""
+    try:
+        _remove(plan_removal(plan.root, plan.wanted), announce=False)
+    except (OSError, Error) as error:
+        hint = "run `kexec-initd uninstall` to undo the rest"
+        raise Error("{}; undoing the install failed as well: {}".format(tell(cause), tell(error)), hint)
+
+
+def _remove(plan: Plan, announce: bool = True) -> None:
+    """Take the installation away. What fails is completed by the next run, as the manifest stays."""
+    if announce and plan.changes:
+        write_manifest(plan.root, plan.wanted)
+    if any(step.action is Action.WRITE for step in plan.steps):
+        make_directory(plan.root, STAGING_DIR, 0o700)
+    _run_steps(plan)
+    _clear_staging(plan.root)
+    remove_directory(plan.root, ORIGINALS_DIR)
+    for path in reversed(plan.wanted.directories):
+        if not (STATE_DIR + "/").startswith(path + "/"):
+            remove_directory(plan.root, path)
+    remove(locate(plan.root, MANIFEST))
+
+
+def _completed(manifest: Manifest) -> Manifest:
+    """Return the manifest of a finished install: only the newest digest of each file of ours counts from now on."""
+    entries = tuple(entry._replace(ours=entry.ours[:1]) for entry in manifest.entries)
+    return manifest._replace(state=State.INSTALLED, entries=entries)
+
+
+def _check_unchanged(plan: Plan) -> None:
+    """Make sure, under the lock, that the plan still fits."""
+    same = read_manifest(plan.root) == plan.found
+    for change in plan.changes:
+        if same and change.steps and change.steps[0].action not in (Action.LINK, Action.ADD_LINKS, Action.REMOVE_LINKS):
+            same = _data(plan.root, change.entry.path, change.before) == change.before
+    if not same:
+        raise Error("something changed the files since the plan was made", "run the command again")
+
+
+def _data(root: Path, path: str, expected: object) -> object:
+    place = locate(root, path)
+    if place.is_symlink():
+        return expected  # a link of ours, which has no content
+    found = observe(root, path)
+    return None if found is None else found.data
+
+
+def _make_directories(plan: Plan) -> None:
+    for path in plan.wanted.directories:
+        if not (STATE_DIR + "/").startswith(path + "/"):
+            make_directory(plan.root, path, 0o755)
+    make_directory(plan.root, ORIGINALS_DIR, 0o755)
+    make_directory(plan.root, STAGING_DIR, 0o700)
+
+
+def _check_syntax(plan: Plan) -> None:
+    """Have the shell that will run our scripts read them before the first of them is put in place."""
+    for step in plan.steps:
+        if step.action is Action.WRITE and is_ours(step.content) and step.content is not None:
+            staged = stage(locate(plan.root, STAGING_DIR), step.content)
+            try:
+                process.run([SHELL, "-n", str(staged)], SYNTAX_TIMEOUT)
+            except process.CommandError as error:
+                raise Refused("the script rendered for {} is not valid shell: {}".format(step.path, error))
+            remove(staged)
+
+
+def _run_steps(plan: Plan) -> None:
+    for step in plan.steps:
+        try:
+            _run_step(plan.root, step)
+        except OSError as error:
+            what = step.action.value.format(path=step.path, target=step.target)
+            raise Error("cannot {}: {}".format(what, error.strerror))
+
+
+def _run_step(root: Path, step: Step) -> None:
+    """Do one step; each is atomic in itself, and done again it does no harm."""
+    place = locate(root, step.path)
+    if step.action is Action.WRITE and step.content is not None:
+        put(stage(locate(root, STAGING_DIR), step.content), place)
+    elif step.action is Action.KEEP and step.content is not None:
+        put(stage(locate(root, STAGING_DIR), step.content), locate(root, step.target))
+    elif step.action is Action.SAVE and step.content is not None:
+        _save(root, step.target, step.content)
+    elif step.action is Action.GIVE_BACK:
+        put(locate(root, step.target), place)
+    elif step.action is Action.UNLINK:
+        remove(place)
+    elif step.action is Action.LINK:
+        os.symlink(step.target, str(place))
+        fsync_dir(place.parent)
+    else:
+        _run_tool(root, step)
+
+
+def _run_tool(root: Path, step: Step) -> None:
+    """Do a step that another program does: dpkg-divert or update-rc.d."""
+    tool = dpkg.find_tool(root)
+    if step.action is Action.DIVERT and tool is not None:
+        dpkg.divert(tool, step.path, step.target)
+    elif step.action is Action.UNDIVERT and tool is not None:
+        dpkg.undivert(tool, step.path)
+    elif step.action is Action.ADD_LINKS:
+        rc_links.add_links(root, step.target)
+    elif step.action is Action.REMOVE_LINKS:
+        rc_links.remove_links(root, step.target)
+
+
+def _save(root: Path, target: str, content: Observed) -> None:
+    directory = make_directory(root, BACKUP_DIR, 0o700)
+    put(stage(directory, content._replace(uid=os.geteuid(), gid=os.getegid())), locate(root, target))
+
+
+def _clear_staging(root: Path) -> None:
+    """Remove the staging directory with whatever a killed run left in it."""
+    directory = locate(root, STAGING_DIR)
+    if is_directory(directory):
+        for path in directory.iterdir():
+            remove(path)
+        remove_directory(root, STAGING_DIR)
+    for path in find_unfinished(root):
+        remove(path)
+
+
+@contextlib.contextmanager
+def _lock(plan: Plan) -> Iterator[None]:
+    """Hold the lock. Afterwards, where no manifest is left, the state directory goes, the lock file with it."""
+    fd = _open_lock(plan.root)
+    try:
+        yield
+    finally:
+        if not locate(plan.root, MANIFEST).exists():
+            _remove_state(plan)
+        os.close(fd)
+
+
+def _open_lock(root: Path) -> int:
+    """Return the locked descriptor; a lock file that a finished run removed under us is made anew."""
+    for _ in range(LOCK_TRIES):
+        make_directory(root, STATE_DIR, 0o700)
+        place = locate(root, LOCK)
+        try:
+            fd = os.open(str(place), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if error.errno == errno.ENOENT:
+                continue
+            raise Error("the lock {} cannot be opened: {}".format(place, error.strerror), LOCK_HINT)
+        if _take(fd, place):
+            return fd
+        os.close(fd)
+    raise Error("the lock {} keeps vanishing".format(place), "is another install or uninstall under way?")
+
+
+def _take(fd: int, place: Path) -> bool:
+    """Lock `fd`; False where it is no longer the file at `place`. Raises Error while another run holds it."""
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()):
+        os.close(fd)
+        raise Refused("{} is not a file of root".format(place), LOCK_HINT)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(fd)
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            raise Error("another install or uninstall is under way")
+        raise
+    try:
+        return os.path.samestat(found, os.lstat(str(place)))
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return False
+        raise
+
+
+def _remove_state(plan: Plan) -> None:
+    """Remove what is left of the state directory; the lock file comes last, so that no second run gets in between."""
+    _clear_staging(plan.root)
+    for path in (ORIGINALS_DIR, CONFIG_DIR):
+        if path in plan.wanted.directories:
+            remove_directory(plan.root, path)
+    with contextlib.suppress(Error):
+        attempts.forget(plan.root)
+    for file in (Lasting.WATCHDOG, Lasting.STARTER, Lasting.KEXEC_LOADER):
+        with contextlib.suppress(OSError):
+            store.remove(plan.root, file)
+    last_cold.forget(plan.root)
+    remove(locate(plan.root, LOCK))
+    for path in sorted(set(plan.wanted.directories) | {STATE_DIR}, reverse=True):
+        if (STATE_DIR + "/").startswith(path + "/"):
+            remove_directory(plan.root, path)

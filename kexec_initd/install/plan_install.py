@@ -1,0 +1,244 @@
+"""Decide what install and uninstall change. Nothing is changed here; `transaction.execute` carries a plan out.
+
+A plan starts from the disk as it is, whatever an interrupted run left there: each script is either the host's own or
+ours, each original is kept or not yet. So the same rules install, upgrade, repair and complete, and a half removed
+installation needs no removal first.
+"""
+
+import os
+from pathlib import Path
+from typing import List, NamedTuple, Optional, Sequence, Set, Tuple
+
+from kexec_initd.errors import Refused
+from kexec_initd.install import dpkg
+from kexec_initd.install.deviations import is_linked, is_ordered
+from kexec_initd.install.dropped import plan_dropped
+from kexec_initd.install.file_copy import Observed, label_of, missing_directories, observe, own
+from kexec_initd.install.layout import ORIGINALS_DIR, STATE_DIR, Block, Integration, Presence, Script
+from kexec_initd.install.managed_block import read_block
+from kexec_initd.install.manifest import Entry, Kind, Manifest, State, find_unfinished, read_manifest, refuse_standalone
+from kexec_initd.install.originals import find_damage, find_loss, is_foreign, is_ours, kept_path
+from kexec_initd.install.plan_uninstall import plan_uninstall
+from kexec_initd.install.render import (
+    RenderedFile,
+    find_blocks,
+    find_integration,
+    find_obstacle,
+    observe_block,
+    render_block,
+    render_script,
+)
+from kexec_initd.install.steps import Action, Change, Plan, Step, describe, save_edited
+from kexec_initd.system import process
+from kexec_initd.system.files import digest
+from kexec_initd.system.host import Host
+from kexec_initd.system.safe_path import locate
+
+__all__ = ["describe", "plan_install", "plan_uninstall"]
+
+OLDER_DIGESTS = 4
+
+
+class Site(NamedTuple):
+    """What every rule needs: the host, the manifest that was found, dpkg-divert where dpkg has a say."""
+
+    host: Host
+    found: Optional[Manifest]
+    dpkg_divert: Optional[Path]
+
+    def known(self, path: str) -> Optional[Entry]:
+        """Return what an earlier run wrote down about `path`."""
+        return None if self.found is None else self.found.find(path)
+
+
+def plan_install(host: Host) -> Plan:
+    """Return what install changes on this host. Raises Refused where the host or one of its files is not fit."""
+    refuse_standalone(host.root)
+    record = find_integration(host)
+    tool = dpkg.find_tool(host.root) if record.debian_tools else None
+    site = Site(host, read_manifest(host.root), tool)
+    dropped = _plan_dropped(host, record)
+    gone = {change.entry.path for change in dropped}
+    scripts = [script for script in record.scripts if script.path not in gone]
+    changes = [change for change in (_plan_script(site, script) for script in scripts) if change]
+    warnings: List[str] = []
+    for block in find_blocks(host, record):
+        found, warned = _plan_block(site, block)
+        changes.extend(found)
+        warnings.extend(warned)
+    changes.extend(_plan_links(site, record))
+    warnings.extend(_find_losses(host.root, changes))
+    changes.extend(_carry_over(site, gone.union(change.entry.path for change in changes)))
+    pending = site.found is None or site.found.state is not State.INSTALLED or bool(find_unfinished(host.root))
+    entries = tuple(change.entry for change in changes)
+    wanted = Manifest(State.INSTALLING, entries, _new_directories(site, entries))
+    return Plan(host.root, (*changes, *dropped), tuple(warnings), site.found, wanted, pending)
+
+
+def _plan_dropped(host: Host, record: Integration) -> List[Change]:
+    """Return what is left to do for scripts that their package has dropped; the manifest forgets them."""
+    paths = [script.path for script in record.scripts if script.presence is Presence.REPLACED_IF_THERE]
+    return [change for change in (plan_dropped(host, path) for path in paths) if change]
+
+
+def _carry_over(site: Site, planned: Set[str]) -> List[Change]:
+    """Keep in mind what an earlier run put where this one puts nothing: the host's init scripts were others then."""
+    entries = () if site.found is None else site.found.entries
+    return [Change(entry, None, None, ()) for entry in entries if entry.path not in planned]
+
+
+def _plan_script(site: Site, script: Script) -> Optional[Change]:
+    """Plan one init script; None where the host has none to replace, but what was replaced stays written down."""
+    known = site.known(script.path)
+    rendered = render_script(site.host, script)
+    if rendered is None:
+        return None if known is None else Change(known, None, None, ())
+    seen = observe(site.host.root, script.path)
+    if script.presence is Presence.OURS:
+        return _plan_created(rendered, seen, known)
+    if script.presence is not Presence.WRAPPED and not is_foreign(seen):
+        _require_original(site.host.root, script, seen, known)
+    return _plan_replaced(site, rendered, seen, known)
+
+
+def _require_original(root: Path, script: Script, seen: Optional[Observed], known: Optional[Entry]) -> None:
+    """Raise Refused where ours would be all that is left of a script of the host."""
+    if known is not None or is_foreign(observe(root, kept_path(script.path))):
+        return
+    if is_ours(seen):
+        raise Refused("{} is ours, but its original is gone".format(script.path), "reinstall its package first")
+    if script.presence is Presence.REQUIRED:
+        raise Refused("{} is empty, or no script".format(script.path), "reinstall the package that brings it")
+
+
+def _plan_created(rendered: RenderedFile, seen: Optional[Observed], known: Optional[Entry]) -> Change:
+    if seen is not None and known is None and not is_ours(seen):
+        raise Refused("{} exists and is not ours".format(rendered.path), "move it away first")
+    entry = Entry(rendered.path, Kind.CREATED, None, _digests(rendered.content, known))
+    return Change(entry, _data(seen), rendered.content, tuple(_write(rendered, seen, known)))
+
+
+def _plan_replaced(site: Site, rendered: RenderedFile, seen: Optional[Observed], known: Optional[Entry]) -> Change:
+    """Plan a script in place of the host's own: keep that first, divert, then one rename."""
+    path, target = rendered.path, kept_path(rendered.path)
+    kept = observe(site.host.root, target)
+    tool = site.dpkg_divert
+    diverted = tool is not None and dpkg.check_free(tool, path, target)
+    steps: List[Step] = []
+    if seen is not None and not is_ours(seen) and (kept is None or is_foreign(seen)):
+        steps.extend(_keep(path, seen, kept, diverted, known))
+    keeps = any(step.action is Action.KEEP for step in steps)
+    if tool is not None and not diverted:
+        steps.append(Step(Action.DIVERT, path, target))
+    steps.extend(_write(rendered, seen if is_ours(seen) else None, known, label=seen))
+    entry = Entry(path, Kind.REPLACED, None, _digests(rendered.content, known), diverted=tool is not None)
+    if not keeps and known is not None and find_damage(site.host.root, known, kept) is not None:
+        entry = known._replace(ours=entry.ours, diverted=entry.diverted)  # what it has to be is still known
+    else:
+        entry = _with_original(entry, seen if keeps else kept)
+    return Change(entry, _data(seen), rendered.content, tuple(steps))
+
+
+def _find_losses(root: Path, changes: Sequence[Change]) -> List[str]:
+    """Return, for each original that could not be restored as things are, what is wrong and what to do."""
+    replaced = [change for change in changes if change.entry.kind is Kind.REPLACED]
+    settled = [change for change in replaced if not any(step.action is Action.KEEP for step in change.steps)]
+    return [loss.text for loss in (find_loss(root, change.entry) for change in settled) if loss is not None]
+
+
+def _keep(path: str, seen: Observed, kept: Optional[Observed], diverted: bool, known: Optional[Entry]) -> List[Step]:
+    """Return the steps that keep the host's own script aside.
+
+    Once it is diverted, dpkg writes the kept one, which is then the newer; what is in the place is an older
+    original of a half done run, or else somebody's edit, which is saved.
+    """
+    if kept is None or not diverted or not is_foreign(kept):
+        return [] if kept == seen else [Step(Action.KEEP, path, kept_path(path), seen)]
+    stale = seen.data == kept.data or (known is not None and digest(seen.data) == known.original)
+    return [] if stale else [save_edited(path, seen)]
+
+
+def _write(
+    rendered: RenderedFile, ours: Optional[Observed], known: Optional[Entry], label: Optional[Observed] = None
+) -> List[Step]:
+    """Return the steps that put our script in place: none where it is there, a saved copy first where it was edited."""
+    if ours is not None and (ours.data, ours.mode) == (rendered.content, rendered.mode):
+        return []
+    steps = []
+    if ours is not None and digest(ours.data) not in _digests(rendered.content, known):
+        steps.append(save_edited(rendered.path, ours))
+    like = ours or label
+    xattrs = () if like is None else label_of(like)
+    steps.append(Step(Action.WRITE, rendered.path, "", own(rendered.content, rendered.mode, xattrs)))
+    return steps
+
+
+def _plan_block(site: Site, block: Block) -> Tuple[List[Change], List[str]]:
+    """Plan a block in a script of the host; one that is not fit for an optional block is left alone with a warning."""
+    path, known = block.path, site.known(block.path)
+    wanted = observe_block(site.host, block)
+    if wanted is None:
+        changes = [] if known is None else [Change(known, None, None, ())]
+        return changes, ["{}: {}".format(block.loss, find_obstacle(site.host, block))]
+    seen = observe(site.host.root, path)
+    lines = render_block(block)
+    old = None if seen is None else read_block(seen.data)
+    if old is not None and known is not None:
+        entry = known._replace(ours=_digests(lines, known))
+    else:
+        entry = _with_original(Entry(path, Kind.BLOCK, None, _digests(lines, known)), seen)
+    steps = []
+    if seen is not None and old is not None and known is not None and digest(old) not in entry.ours:
+        steps.append(save_edited(path, seen))
+    if seen is None or seen.data != wanted.after:
+        content = own(wanted.after, wanted.mode, ()) if seen is None else seen._replace(data=wanted.after, mtime_ns=0)
+        steps.append(Step(Action.WRITE, path, "", content))
+    return [Change(entry, _data(seen), wanted.after, tuple(steps))], []
+
+
+def _plan_links(site: Site, record: Integration) -> List[Change]:
+    """Plan the links: by update-rc.d on the running host, by hand under another root."""
+    root = site.host.root
+    if record.debian_tools and root == Path("/") and process.find(root, "update-rc.d") is not None:
+        entry = Entry("/etc/rc6.d", Kind.LINKS, None, (record.service,))
+        complete = site.found is not None and site.found.state is State.INSTALLED
+        done = complete and is_linked(root, record.service) and is_ordered(root, record.service)
+        return [Change(entry, None, None, () if done else (Step(Action.ADD_LINKS, entry.path, record.service),))]
+    return [_plan_link(root, path, target) for path, target in record.links]
+
+
+def _plan_link(root: Path, path: str, target: str) -> Change:
+    place = locate(root, path)
+    entry = Entry(path, Kind.SYMLINK, None, (target,))
+    if place.is_symlink() and os.readlink(str(place)) == target:
+        return Change(entry, None, None, ())
+    if place.is_symlink() or place.exists():
+        raise Refused("{} exists and is not ours".format(path), "move it away first")
+    return Change(entry, None, None, (Step(Action.LINK, path, target),))
+
+
+def _new_directories(site: Site, entries: Tuple[Entry, ...]) -> Tuple[str, ...]:
+    """Return the directories that are ours to remove again: those written down before, and those to be made, parents first."""
+    names = set(() if site.found is None else site.found.directories)
+    for path in [STATE_DIR, ORIGINALS_DIR] + [entry.path.rsplit("/", 1)[0] for entry in entries]:
+        names.update(missing_directories(site.host.root, path))
+    return tuple(sorted(names))
+
+
+def _digests(content: bytes, known: Optional[Entry]) -> Tuple[str, ...]:
+    """Return the digest of `content` first, then those that an earlier run wrote."""
+    new = digest(content)
+    older = () if known is None else tuple(value for value in known.ours if value != new)
+    return (new,) + older[:OLDER_DIGESTS]
+
+
+def _with_original(entry: Entry, found: Optional[Observed]) -> Entry:
+    if found is None:
+        return entry
+    return entry._replace(
+        original=digest(found.data), mode=found.mode, uid=found.uid, gid=found.gid, mtime_ns=found.mtime_ns
+    )
+
+
+def _data(found: Optional[Observed]) -> Optional[bytes]:
+    return None if found is None else found.data

@@ -1,0 +1,1 @@
+"""The kernel that is loaded: by which call, from which files, with what record and which watchdog."""

@@ -1,0 +1,146 @@
+"""Load a boot entry: open, validate, load from the same descriptors, record.
+
+`kexec -l` accepts cut and corrupted files, so success there proves nothing: what is loaded was read and checked here.
+"""
+
+import contextlib
+import os
+from functools import partial
+from pathlib import Path
+from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
+
+from kexec_initd.bootloader import BootEntry, firmware_record
+from kexec_initd.bootloader.installed_kernels import below
+from kexec_initd.cmdline import words
+from kexec_initd.errors import Error, Refused
+from kexec_initd.history import attempts
+from kexec_initd.images.concat import as_one
+from kexec_initd.images.consistency import check_initrd_release, check_modules, check_name, named_release
+from kexec_initd.images.initrd import check_initrd
+from kexec_initd.images.kernel import KernelInfo, check_kernel
+from kexec_initd.kexec import program, stamp, watchdog
+from kexec_initd.settings.reader import Settings, path_for
+from kexec_initd.system.encoding import encode
+from kexec_initd.system.files import open_trusted, resolve
+from kexec_initd.system.host import Host
+
+T = TypeVar("T")
+
+
+class Checked(NamedTuple):
+    """An entry's files, open and validated; several initrds have become one. `release` is the best that is known."""
+
+    kernel_fd: int
+    initrd_fd: Optional[int]
+    info: KernelInfo
+    release: str
+
+
+@contextlib.contextmanager
+def checked(host: Host, entry: BootEntry) -> Iterator[Checked]:
+    """Open and validate the files of `entry`; they stay open inside the `with`. Raises Refused."""
+    with contextlib.ExitStack() as stack:
+        kernel_fd = _open(stack, host.root, entry.kernel)
+        info, release = _check_kernel(host, entry.kernel, kernel_fd)
+        initrd_fd = _open_initrd(stack, host, entry, release) if entry.initrds else None
+        yield Checked(kernel_fd, initrd_fd, info, release or "of unknown release")
+
+
+def _check_kernel(host: Host, path: Path, fd: int) -> Tuple[KernelInfo, Optional[str]]:
+    """Return what the kernel is, and its release as far as it is known. Raises Refused unless it is fit to be loaded."""
+    info = _named(path, partial(check_kernel, fd, host.machine, host.root))
+    place = resolve(below(host.root, path))
+    if info.version is not None:
+        _named(path, partial(check_name, place, info.version))
+    release = info.version or named_release(place)
+    if release is not None:
+        check_modules(host.root, release, host.kernel_release)
+    return info, release
+
+
+def _open_initrd(stack: contextlib.ExitStack, host: Host, entry: BootEntry, release: Optional[str]) -> int:
+    """Open and validate the initrds of `entry`, and return them as one file. Raises Refused."""
+    files = [(str(path), _open(stack, host.root, path)) for path in entry.initrds]
+    fd, parts = stack.enter_context(as_one(host.root, files))
+    found = check_initrd(fd, host.root, parts=parts)
+    if release is not None:
+        _named(", ".join(name for name, _ in files), partial(check_initrd_release, found, release))
+    return fd
+
+
+def load_entry(
+    host: Host, settings: Settings, entry: BootEntry, chosen: Optional[Sequence[str]] = None, config: Sequence[str] = ()
+) -> stamp.Loaded:
+    """Validate `entry`, load it in place of what is loaded, and record it; `chosen` as in stamp.Loaded.
+
+    `config` are the stamp's lines of what the entry was chosen by. Raises Error; then, and when it is interrupted, nothing of
+    ours is loaded, or what is has no record that would fit.
+    """
+    firmware_record.keep(host.root)  # the kernel that is loaded will not see it
+    try:
+        return _load(host, settings, entry, chosen, config)
+    except BaseException:
+        drop(host.root)
+        raise
+
+
+def drop(root: Path) -> None:
+    """Unload what we have loaded, and forget it; a kernel that the admin loaded by hand stays."""
+    if stamp.exists(root):
+        program.unload(root)
+        stamp.remove(root)
+        watchdog.forget(root)
+
+
+def watched(host: Host, entry: BootEntry) -> List[Path]:
+    """Return the files whose change makes a load of `entry` stale."""
+    settings = Path("/") / path_for(host.root, host.family).relative_to(host.root)
+    return [entry.kernel, *entry.initrds, settings, stamp.mark_file(host.root), attempts.PATH]
+
+
+def is_loaded_already(host: Host, settings: Settings, entry: BootEntry) -> bool:
+    """Tell whether what we have loaded is `entry`, from files that have not changed since."""
+    loaded = stamp.read_loaded(host.root)
+    return (
+        loaded is not None
+        and (loaded.kernel, loaded.initrds) == (str(entry.kernel), [str(path) for path in entry.initrds])
+        and loaded.cmdline == words.with_attempt(entry.cmdline, loaded.attempt, settings.panic)
+        and stamp.is_fresh(host.root, watched(host, entry))
+    )
+
+
+def _load(
+    host: Host, settings: Settings, entry: BootEntry, chosen: Optional[Sequence[str]], config: Sequence[str]
+) -> stamp.Loaded:
+    record = attempts.settle(host, settings.guard_boots)
+    attempt = words.new_attempt()
+    text = words.with_attempt(entry.cmdline, attempt, settings.panic)
+    seen = stamp.text_for(host.root, watched(host, entry), config)
+    with checked(host, entry) as files:
+        length = len(encode(text))
+        if length > files.info.cmdline_size:
+            raise Refused("the command line has {} bytes, the kernel takes {}".format(length, files.info.cmdline_size))
+        stamp.begin(host.root)
+        program.load(host.root, program.Image(files.kernel_fd, files.initrd_fd, text, settings.purgatory_checks))
+        initrds = [str(path) for path in entry.initrds]
+        loaded = stamp.Loaded(
+            files.release, str(entry.kernel), initrds, text, attempt, settings.purgatory_checks, chosen
+        )
+    with contextlib.suppress(Error):  # then the jump is not watched, and `watchdog.tell` says why
+        watchdog.make_ready(host.root, settings.watchdog)
+    stamp.write(host.root, seen, loaded, attempts.prepared(host, record, entry, attempt, loaded.release))
+    return loaded
+
+
+def _open(stack: contextlib.ExitStack, root: Path, path: Path) -> int:
+    fd = open_trusted(root, path)
+    stack.callback(os.close, fd)
+    return fd
+
+
+def _named(name: object, check: Callable[[], T]) -> T:
+    """Run `check`, and put the name of the file before what it refuses."""
+    try:
+        return check()
+    except Refused as error:
+        raise Refused("{}: {}".format(name, error.message), error.hint)

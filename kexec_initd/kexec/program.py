@@ -1,0 +1,212 @@
+"""The kernel's kexec: is it supported, is something loaded, load and unload; by kexec(8) of kexec-tools."""
+
+import contextlib
+import os
+import time
+import zlib
+from pathlib import Path
+from typing import FrozenSet, List, NamedTuple, Optional, Sequence
+
+from kexec_initd.errors import Error
+from kexec_initd.kexec.method import (
+    Rules,
+    Way,
+    explain,
+    find_appraising,
+    find_verified,
+    find_ways,
+    is_busy,
+    is_short_of_memory,
+    load_options,
+    telling_line,
+)
+from kexec_initd.system import process
+from kexec_initd.system.files import exists, read_bytes, read_text
+from kexec_initd.system.safe_path import below
+
+LOAD_TIMEOUT = 40.0  # for all tries together
+UNLOAD_TIMEOUT = 10.0
+HELP_TIMEOUT = 5.0
+CONFIG_LIMIT = 1 << 20
+GZIP = 16 + zlib.MAX_WBITS
+BUSY_TRIES = 5
+BUSY_PAUSE = 1.0
+SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+
+class Image(NamedTuple):
+    """What to load, as open descriptors, with the command line of the new kernel; `checks` asks for the purgatory's."""
+
+    kernel_fd: int
+    initrd_fd: Optional[int]
+    cmdline: str
+    checks: bool
+
+
+def is_loaded(root: Path) -> bool:
+    """Tell whether a kernel is loaded to be executed; a panic kernel does not count."""
+    return read_text(below(root, "sys/kernel/kexec_loaded")) == "1"
+
+
+def unsupported(root: Path, kernel_release: Optional[str]) -> Optional[str]:
+    """Say why this machine cannot kexec now: program, kernel configuration or sysctl; None when it can."""
+    if process.find(root, "kexec") is None:
+        return "the program kexec is missing (package kexec-tools)"
+    if configured(root, kernel_release) is False:
+        return "the kernel was built without CONFIG_KEXEC"
+    if not exists(below(root, "sys/kernel/kexec_loaded")):
+        return "the kernel has no kexec (/sys/kernel/kexec_loaded is missing)"
+    return None if is_loaded(root) else forbidden(root)
+
+
+def forbidden(root: Path) -> Optional[str]:
+    """Say by which sysctl loading is disabled, and unloading with it; None where it is not (the kernel's sysctl/kernel.rst)."""
+    if read_text(below(root, "proc/sys/kernel/kexec_load_disabled")) == "1":
+        return "loading is disabled until the next boot (sysctl kernel.kexec_load_disabled)"
+    if read_text(below(root, "proc/sys/kernel/kexec_load_limit_reboot")) == "0":
+        return "no more loads are allowed until the next boot (sysctl kernel.kexec_load_limit_reboot)"
+    return None
+
+
+def configured(root: Path, kernel_release: Optional[str]) -> Optional[bool]:
+    """Tell whether the running kernel's configuration has kexec; None where no configuration is to be found."""
+    lines = read_config(root, kernel_release)
+    return None if lines is None else "CONFIG_KEXEC=y" in lines or "CONFIG_KEXEC_FILE=y" in lines
+
+
+def read_config(root: Path, kernel_release: Optional[str]) -> Optional[FrozenSet[str]]:
+    """Return the lines of the running kernel's configuration; None where none is to be found."""
+    data = read_bytes(below(root, "boot/config-{}".format(kernel_release)), CONFIG_LIMIT)
+    if data is None:
+        packed = read_bytes(below(root, "proc/config.gz"), CONFIG_LIMIT) or b""
+        try:
+            data = zlib.decompressobj(GZIP).decompress(packed, CONFIG_LIMIT)
+        except zlib.error:
+            return None
+    return frozenset(data.decode("utf-8", "replace").splitlines()) if data else None
+
+
+def read_rules(root: Path) -> Rules:
+    """Return what decides how a kernel may be loaded (kernel_lockdown(7); the value of an EFI variable is its fifth byte)."""
+    config = read_config(root, read_text(below(root, "proc/sys/kernel/osrelease")))
+    lockdown = read_text(below(root, "sys/kernel/security/lockdown")) or ""
+    secure_boot = (read_text(below(root, SECURE_BOOT)) or "")[4:5] == "\x01"
+    cmdline = read_text(below(root, "proc/cmdline")) or ""
+    return Rules(find_verified(lockdown, config, secure_boot, find_appraising(read_ima_policy(root), cmdline)), config)
+
+
+def read_ima_policy(root: Path) -> str:
+    """Return the rules of IMA; none where the kernel does not show them, which takes CONFIG_IMA_READ_POLICY."""
+    try:
+        return read_text(below(root, "sys/kernel/security/ima/policy"), CONFIG_LIMIT) or ""
+    except OSError:
+        return ""
+
+
+def load_cmd(root: Path, image: Image, options: Sequence[str]) -> List[str]:
+    """Return the command that loads `image` with `options`."""
+    argv = [str(process.require(root, "kexec")), "-l", *options, "--command-line=" + image.cmdline]
+    if image.initrd_fd is not None:
+        argv.append("--initrd=/proc/self/fd/{}".format(image.initrd_fd))
+    return [*argv, "/proc/self/fd/{}".format(image.kernel_fd)]
+
+
+def load(root: Path, image: Image) -> None:
+    """Load `image` in place of what is loaded, and see that the kernel has it. Raises Error; then nothing may be loaded.
+
+    What is loaded goes first: otherwise a load that only reports success would leave it there and pass for it. Each way
+    that is allowed is tried; a lack of memory once more, after the kernel was asked to gather some.
+    """
+    problem = forbidden(root)
+    if problem is not None:
+        raise Error(problem)
+    was_loaded, rules, options = is_loaded(root), read_rules(root), _options(root)
+    if was_loaded:
+        _unload(root, rules, options)
+    deadline = time.monotonic() + LOAD_TIMEOUT
+    fds = [fd for fd in (image.kernel_fd, image.initrd_fd) if fd is not None]
+    failures = []  # type: List[str]
+    for way in find_ways(rules, options):
+        try:
+            _try(root, load_cmd(root, image, load_options(way, options, image.checks)), fds, deadline)
+            return
+        except process.CommandError as error:
+            if error.code is None:
+                raise
+            failures.append(_told(way, "load", error))
+            if is_short_of_memory(error.said):
+                break
+    raise Error(explain(failures, rules))
+
+
+def unload(root: Path) -> None:
+    """Unload the kernel that is loaded, if one is; a panic kernel stays. Raises Error."""
+    if not is_loaded(root):
+        return
+    problem = forbidden(root)
+    if problem is not None:
+        raise Error(problem)
+    _unload(root, read_rules(root), _options(root))
+
+
+def _unload(root: Path, rules: Rules, options: str) -> None:
+    deadline = time.monotonic() + UNLOAD_TIMEOUT
+    failures = []  # type: List[str]
+    for way in find_ways(rules, options):
+        argv = [str(process.require(root, "kexec")), "-u", *load_options(way, options, checks=True)]
+        try:
+            _try(root, argv, (), deadline, wanted=False)
+            return
+        except process.CommandError as error:
+            if error.code is None:
+                raise
+            failures.append(_told(way, "unload", error))
+    raise Error(explain(failures, rules))
+
+
+def gather_memory(root: Path) -> None:
+    """Ask the kernel to drop what it only caches, and to make free memory contiguous; as far as it can."""
+    for name in ("drop_caches", "compact_memory"):
+        with contextlib.suppress(OSError):
+            fd = os.open(str(root / "proc/sys/vm" / name), os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.write(fd, b"3" if name == "drop_caches" else b"1")
+            finally:
+                os.close(fd)
+
+
+def _options(root: Path) -> str:
+    """Return what kexec says of its options: versions differ in where they print it, and in the exit code."""
+    return process.ask([str(process.require(root, "kexec")), "--help"], HELP_TIMEOUT)
+
+
+def _try(root: Path, argv: Sequence[str], fds: Sequence[int], deadline: float, wanted: bool = True) -> None:
+    """Load in one way, or unload where nothing is `wanted` in the kernel, whose word counts and not the exit code.
+
+    Again while another load is under way, and once more with memory gathered. Raises CommandError.
+    """
+    gathered = False
+    for left in reversed(range(BUSY_TRIES)):
+        try:
+            process.run(argv, max(deadline - time.monotonic(), 0.1), pass_fds=fds)
+        except process.CommandError as error:
+            if is_busy(error.said) and left:
+                time.sleep(BUSY_PAUSE)
+            elif is_short_of_memory(error.said) and not gathered and left:
+                gathered = True
+                gather_memory(root)
+            else:
+                raise
+        else:
+            break
+    if is_loaded(root) != wanted:
+        has = "nothing loaded" if wanted else "still something loaded"
+        raise process.CommandError("kexec reported success, but the kernel has " + has, code=0)
+
+
+def _told(way: Way, what: str, error: process.CommandError) -> str:
+    if error.code == 0:
+        return error.message
+    call = "file " + what if way is Way.FILE else what
+    said = telling_line(error.said)
+    return "kexec: the {} failed with exit code {}{}".format(call, error.code, ": " + said if said else "")

@@ -1,0 +1,155 @@
+"""What we have loaded, in a directory that lasts until the next boot: for the early shutdown script, and for `status`.
+
+`stamp` has a line for every file that the choice was made from, so that plain shell can see that nothing has changed:
+"DEVICE INODE SIZE MTIME CTIME PATH", or "- PATH" for one that is not there; its last line is that of `sealing`. "? PATH"
+says that a change would not show there, so that the choice has to be made again. `loaded.json` says the rest, and `attempt`
+is what `attempts` keeps of a jump into this kernel, ready to be put in place by plain shell. All are gone with the next boot,
+as is the loaded kernel. While a load is under way the stamp says just that: what is loaded then is ours, and fits nothing.
+
+`changed` grows by a byte whenever a kernel package or an initramfs has changed (templates/common/kernel-changed). It is
+one of the files in the stamp, so that a stamp from before, even of a load that is under way, never matches again.
+"""
+
+from pathlib import Path
+from typing import List, NamedTuple, Optional, Sequence
+
+from kexec_initd.state import checksum, store
+from kexec_initd.state.store import Damaged, Volatile
+from kexec_initd.system.files import identity
+from kexec_initd.system.safe_path import below
+
+UNSEEN = "? /"
+LOADING = b"a load is under way"  # as plain shell writes it (templates/standalone/load.sh)
+RECORDS = (Volatile.STAMP, Volatile.LOADED, Volatile.ATTEMPT)
+
+
+class Loaded(NamedTuple):
+    """What was loaded: the kernel's release, its files, command line, attempt id.
+
+    `chosen` is None for what the loader would boot. What the admin has named himself is a kernel file, (), or an entry
+    of the loader's menu, with its title and its own command line.
+    """
+
+    release: str
+    kernel: str
+    initrds: List[str]
+    cmdline: str
+    attempt: str
+    checks: bool
+    chosen: Optional[Sequence[str]]
+
+
+def mark_file(root: Path) -> Path:
+    """Return the file, as the host sees it, that grows with each change of a kernel package or an initramfs."""
+    return store.path_of(root, Volatile.CHANGED)
+
+
+def is_overtaken(root: Path) -> bool:
+    """Tell whether a kernel package or an initramfs has changed since the recorded stamp was taken."""
+    path = mark_file(root)
+    (now,) = lines_for(root, [path])
+    known = [line for line in _read_lines(root) if line.endswith(" {}".format(path))]
+    return any(line != now for line in known) if known else not now.startswith("- ")
+
+
+def _read_lines(root: Path) -> List[str]:
+    """Return the lines of the recorded stamp; none where there is none, and for one that is not whole: it fits nothing."""
+    try:
+        data = store.read(root, Volatile.STAMP)
+        return [] if data is None else checksum.unseal(data).decode("utf-8", "surrogateescape").split("\n")
+    except (Damaged, ValueError):
+        return []
+
+
+def lines_for(root: Path, paths: Sequence[Path]) -> List[str]:
+    """Return the lines of the stamp for `paths` (absolute, on the host) as they are now."""
+    return ["{} {}".format(identity(below(root, str(path))), path) for path in paths]
+
+
+def text_for(root: Path, paths: Sequence[Path], config: Sequence[str] = ()) -> str:
+    """Return the stamp of `paths` as they are now, and of what they were chosen by, which has its lines already."""
+    body = "\n".join([*lines_for(root, paths), *config, ""])
+    return checksum.seal(body.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+
+def begin(root: Path) -> None:
+    """Say that whatever is loaded from now on is ours and not fit, until `write` says what it is: a load may be cut short."""
+    store.write(root, Volatile.STAMP, LOADING)
+    store.remove(root, Volatile.LOADED)
+    store.remove(root, Volatile.ATTEMPT)
+
+
+def is_cut_short(root: Path) -> bool:
+    """Tell whether the last load has neither come to its end nor taken back what it began."""
+    try:
+        return store.read(root, Volatile.STAMP) == LOADING
+    except Damaged:
+        return False
+
+
+def write(root: Path, text: str, loaded: Loaded, attempt: bytes) -> None:
+    """Record what was loaded, the record of its attempt, and the stamp `text` that was taken before it was read."""
+    store.write(root, Volatile.LOADED, checksum.dump(loaded._asdict()))
+    store.write(root, Volatile.ATTEMPT, attempt)
+    store.write(root, Volatile.STAMP, text.encode("utf-8", "surrogateescape"))
+
+
+def remove(root: Path) -> None:
+    """Forget what was loaded."""
+    for file in RECORDS:
+        store.remove(root, file)
+
+
+def exists(root: Path) -> bool:
+    """Tell whether what is loaded, if anything, was loaded by us: something of what we have recorded is there."""
+    return any(store.is_there(root, file) for file in RECORDS)
+
+
+def is_fresh(root: Path, paths: Sequence[Path]) -> bool:
+    """Tell whether the recorded stamp begins with that of `paths` now. By what they were chosen may have changed."""
+    return _read_lines(root)[: len(paths)] == lines_for(root, paths)
+
+
+def read_loaded(root: Path) -> Optional[Loaded]:
+    """Return what was loaded; None where nothing of ours is. Raises Damaged for a record that is not of exactly this form.
+
+    Without it, nobody knows what the admin may have chosen. A load that was cut short has chosen nothing.
+    """
+    if not exists(root) or is_cut_short(root):
+        return None
+    data = store.read(root, Volatile.LOADED)
+    try:
+        if data is None:
+            raise ValueError("it is missing")
+        fields = checksum.load(data)
+        if set(fields) != set(Loaded._fields):
+            raise ValueError(
+                "a {} version has written it".format("newer" if set(fields) - set(Loaded._fields) else "older")
+            )
+        loaded = Loaded(**fields)
+        if not _is_sound(loaded):
+            raise ValueError("it is of another version")
+    except ValueError as error:
+        path = store.path_of(root, Volatile.LOADED)
+        raise Damaged(
+            "{}, which says what is loaded, is damaged: {}".format(path, error), "kexec-initd load makes it anew"
+        )
+    return loaded
+
+
+def _is_sound(loaded: Loaded) -> bool:
+    """Tell whether every field has its type: the record may come from another version of us."""
+    texts = (loaded.release, loaded.kernel, loaded.cmdline, loaded.attempt)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(loaded.initrds, list)
+        and all(isinstance(path, str) for path in loaded.initrds)
+        and isinstance(loaded.checks, bool)
+        and _is_choice(loaded.chosen)
+    )
+
+
+def _is_choice(chosen: object) -> bool:
+    if chosen is None:
+        return True
+    return isinstance(chosen, list) and len(chosen) in (0, 2) and all(isinstance(text, str) for text in chosen)

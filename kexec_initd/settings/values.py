@@ -1,0 +1,113 @@
+"""The values of settings: for each key, what makes its value of a text, and what that text has to be.
+
+Each `parse_` returns None for a text that it does not understand. The standalone files read the same in plain shell
+(templates/standalone/settings.sh).
+"""
+
+import re
+from typing import Any, Callable, NamedTuple, Optional, Tuple
+
+from kexec_initd.cmdline.edit import LIMIT as LENGTH
+from kexec_initd.cmdline.edit import parse_words
+
+SHORTEST_WATCH = 30
+NO_WORDS = "no list of parameters in ASCII without `--` and an open quote, of at most {} bytes".format(LENGTH)
+NO_MODULES = "neither no nor a list of kernel modules with blanks between them, of at most {} bytes".format(LENGTH)
+
+_WORDS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+_MODULES = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_-]*(?:[ \t]+|\Z))*\Z")
+
+
+class Setting(NamedTuple):
+    """One setting: its field of Settings, what makes that field's value of a text, and what is wrong with any other."""
+
+    field: str
+    parse: Callable[[str], Any]  # each field has a type of its own
+    wrong: str
+
+
+def parse_switch(value: str) -> Optional[bool]:
+    """Return what yes, no and their like mean; None for any other word."""
+    return _WORDS.get(value.lower())
+
+
+def parse_count(value: str) -> Optional[int]:
+    """Return a number from 1 to 999; None for anything else."""
+    return int(value) if re.match(r"[1-9][0-9]{0,2}\Z", value) else None
+
+
+def parse_seconds(value: str) -> Optional[int]:
+    """Return a number from 1 to 999, 0 for no and its like; None for anything else."""
+    return 0 if parse_switch(value) is False else parse_count(value)
+
+
+def parse_limit(value: str) -> Optional[int]:
+    """Return a number from 10 to 99999, 0 for no and its like; None for anything else."""
+    if parse_switch(value) is False:
+        return 0
+    return int(value) if re.match(r"[1-9][0-9]{1,4}\Z", value) else None
+
+
+def parse_modules(value: str) -> Optional[Tuple[str, ...]]:
+    """Return names of kernel modules, none for no and its like; None where a word cannot be one, or means yes."""
+    value = value.strip(" \t")
+    if parse_switch(value) is not None:
+        return None if parse_switch(value) else ()
+    return tuple(value.split()) if len(value) <= LENGTH and _MODULES.match(value) else None
+
+
+def parse_watchdog(value: str) -> Optional[int]:
+    """Return a number from 30 to 999, which is what a boot may take, 0 for no and its like; None for anything else."""
+    seconds = parse_seconds(value)
+    return None if seconds is not None and 0 < seconds < SHORTEST_WATCH else seconds
+
+
+def parse_most(value: str) -> Optional[int]:
+    """Return a number from 1 to 9999, 0 for no and its like; None for anything else."""
+    if parse_switch(value) is False:
+        return 0
+    return int(value) if re.match(r"[1-9][0-9]{0,3}\Z", value) else None
+
+
+# Every setting there is, by its name in the file.
+SETTINGS = {
+    "KEXEC": Setting("kexec", parse_switch, "neither yes nor no"),
+    "PRELOAD": Setting("preload", parse_switch, "neither yes nor no"),
+    "PURGATORY_CHECKS": Setting("purgatory_checks", parse_switch, "neither yes nor no"),
+    "GUARD_BOOTS": Setting("guard_boots", parse_count, "no number from 1 to 999"),
+    "SHUTDOWN_LIMIT": Setting("shutdown_limit", parse_limit, "neither no nor a number from 10 to 99999"),
+    "REMOVE_MODULES": Setting("remove_modules", parse_modules, NO_MODULES),
+    "MAX_KEXECS": Setting("max_kexecs", parse_most, "neither no nor a number from 1 to 9999"),
+    "MAX_DAYS": Setting("max_days", parse_most, "neither no nor a number from 1 to 9999"),
+    "TRIAL": Setting("trial", parse_most, "neither no nor a number from 1 to 9999"),
+    "FORCE_PLATFORM": Setting("force_platform", parse_switch, "neither yes nor no"),
+    "CHECK_ROUTE": Setting("check_route", parse_switch, "neither yes nor no"),
+    "CHECK_SECONDS": Setting("check_seconds", parse_count, "no number from 1 to 999"),
+    "PANIC": Setting("panic", parse_seconds, "neither no nor a number from 1 to 999"),
+    "CMDLINE_APPEND": Setting("cmdline_append", parse_words, NO_WORDS),
+    "CMDLINE_REMOVE": Setting("cmdline_remove", parse_words, NO_WORDS),
+    "WATCHDOG": Setting("watchdog", parse_watchdog, "neither no nor a number from 30 to 999"),
+}
+
+
+def find_meant(key: str) -> Optional[str]:
+    """Return the setting that a key may have been meant for: it differs by its case, or by a letter or two.
+
+    A key of three letters has to begin like it, too: NIC is none for PANIC.
+    """
+    upper = key.upper()
+    return next(
+        (name for name in SETTINGS if (len(key) > 3 or upper[:1] == name[:1]) and _is_near(upper, name, 2)), None
+    )
+
+
+def _is_near(one: str, other: str, edits: int) -> bool:
+    """Tell whether so many letters put in, left out or replaced make one word of the other."""
+    if abs(len(one) - len(other)) > edits:
+        return False
+    same = next((at for at in range(len(one)) if one[at : at + 1] != other[at : at + 1]), len(one))
+    one, other = one[same:], other[same:]
+    if not one and not other:
+        return True
+    pairs = ((one[1:], other), (one, other[1:]), (one[1:], other[1:]))
+    return edits > 0 and any(_is_near(*pair, edits - 1) for pair in pairs)

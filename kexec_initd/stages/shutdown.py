@@ -1,0 +1,179 @@
+"""The two moments at which a kernel is loaded: at the end of the boot, and early in a shutdown when something changed.
+
+Both hold a lock, so that a reboot right after the boot waits for the preload and finds its work done.
+"""
+
+import contextlib
+from pathlib import Path
+from typing import Optional, Tuple
+
+from kexec_initd.bootloader import Change, firmware_record, writeback
+from kexec_initd.codes import Code
+from kexec_initd.decision.assess import assess
+from kexec_initd.decision.policy import Decision, cold
+from kexec_initd.errors import Error, Refused, one_line, tell
+from kexec_initd.history import attempts, guard, health, last_cold
+from kexec_initd.history.running_boot import read_uptime
+from kexec_initd.kexec import load, program, stamp, watchdog
+from kexec_initd.kexec.lock import lock, lock_to_load
+from kexec_initd.settings import for_shell
+from kexec_initd.settings.reader import Settings
+from kexec_initd.state import checksum, store
+from kexec_initd.state.store import Damaged, Volatile
+from kexec_initd.system.host import Host
+
+OVERTAKEN = "a kernel package or an initramfs has changed while the machine shuts down"
+
+
+def preload(host: Host, settings: Settings) -> str:
+    """Settle how this boot came, and load what a reboot would load, unless something is loaded already.
+
+    Returns a sentence. Raises Error.
+    """
+    failure = check_arrival(host, settings)
+    with lock_to_load(host.root):
+        firmware_record.keep(host.root)
+        record = guard.Record()
+        with contextlib.suppress(Damaged):  # what a damaged record means is the decision's to say
+            record = attempts.settle(host, settings.guard_boots, failure)
+        last_cold.take_over(host.root, record)
+        watchdog.take_over(host.root)
+        for_shell.write(host.root, settings)
+        if not settings.preload:
+            return "nothing is loaded at boot: PRELOAD=no in the settings"
+        found = assess(host, settings)
+        if found.decision.code is Code.INIT:
+            load.drop(host.root)  # an init system that is not hooked would execute what is loaded, with no look at it
+        if not found.decision.kexec:
+            return "nothing is loaded at boot, reboot will go through firmware: {}".format(found.decision.reason)
+        if found.needs_no_load:
+            return "already loaded: {}".format(found.decision.reason)
+        assert found.entry is not None
+        loaded = load.load_entry(host, settings, found.entry, found.chosen, found.config)
+        watched = watchdog.tell(host.root, settings.watchdog)
+        return "loaded kernel {}".format(loaded.release) + ("; " + watched if watched else "")
+
+
+def check_arrival(host: Host, settings: Settings) -> Optional[str]:
+    """Say why the boot that a kexec has led to is not good; None for a good one, and for any other boot.
+
+    It may take long, so it holds no lock: a shutdown meanwhile settles the boot without these checks.
+    """
+    with contextlib.suppress(Error):
+        if attempts.is_arrival(host):
+            return health.find_failure(host.root, settings, lambda text: print("kexec-initd: " + one_line(text)))
+    return None
+
+
+def attend(host: Host, settings: Settings) -> str:
+    """Make the next reboot go through kexec although the host is on trial, for an hour. Returns a sentence.
+
+    What the reboot will start is loaded now, so that an obstacle shows now. Raises Error; then nothing has changed.
+    """
+    with lock_to_load(host.root):
+        record = attempts.settle(host, settings.guard_boots)
+        if guard.trial_left(record, settings.trial) is None:
+            return "nothing to watch for: reboots go through kexec by themselves"
+        store.write(host.root, Volatile.ATTENDED, checksum.double(str(read_uptime(host.root))))
+        try:
+            found = assess(host, settings)
+            if not found.decision.kexec:
+                raise Refused(found.decision.reason)
+            if not found.needs_no_load:
+                assert found.entry is not None
+                load.load_entry(host, settings, found.entry, found.chosen, found.config)
+        except Error:
+            store.remove(host.root, Volatile.ATTENDED)
+            raise
+    return "a reboot within the next hour goes through kexec: {} ({} of {} have arrived)".format(
+        found.decision.reason, record.total, settings.trial
+    )
+
+
+def prepare(host: Host, settings: Settings) -> Decision:
+    """Decide the reboot that is under way, load or unload accordingly, and leave the decision for the last step.
+
+    What the boot loader would write is written last, when all else has succeeded. Raises Error, OSError without a decision.
+    """
+    changes: Tuple[Change, ...] = ()
+    try:
+        with lock(host.root):
+            decision, changes = _prepare(host, settings)
+    except (Error, OSError) as error:
+        decision = cold(error.cold_code if isinstance(error, Error) else Code.FAILED, tell(error))
+    try:
+        _write(host.root, decision)
+        if decision.code is Code.TARGET and stamp.is_overtaken(host.root):
+            writeback.restore(host.root, changes)
+            decision = _withdraw(host.root)
+    except (Error, OSError):
+        writeback.restore(host.root, changes)
+        _unload(host.root)
+        raise
+    if not decision.kexec:
+        _unload(host.root)
+    last_cold.keep(host.root, decision)
+    return decision
+
+
+def _withdraw(root: Path) -> Decision:
+    """Make the decision cold that a kernel package or an initramfs has overtaken; later ones do so by themselves."""
+    decision = cold(Code.CHANGED, OVERTAKEN)
+    _write(root, decision)
+    attempts.withdraw(root)
+    return decision
+
+
+def _prepare(host: Host, settings: Settings) -> Tuple[Decision, Tuple[Change, ...]]:
+    """Return the decision, and what was written in the boot loader's place; a kernel loaded by hand is no attempt of ours."""
+    firmware_record.keep(host.root)  # where nothing is called at the end of a boot
+    found = assess(host, settings)
+    problem = _settle(host, settings)
+    for_shell.write(host.root, settings)
+    if not found.decision.kexec or (found.is_loaded and not found.is_ours):
+        return found.decision, ()
+    if problem is not None:
+        return cold(Code.GUARD, problem), ()
+    if not found.needs_no_load:
+        assert found.entry is not None
+        load.load_entry(host, settings, found.entry, found.chosen, found.config)
+    writeback.consume(host.root, found.changes)
+    try:
+        attempts.begin(host.root)
+    except Error:
+        writeback.restore(host.root, found.changes)
+        raise
+    return found.decision, found.changes
+
+
+def _write(root: Path, decision: Decision) -> None:
+    word = "kexec" if decision.kexec else "cold {}".format(one_line(decision.reason))
+    store.write(root, Volatile.DECISION, (word + "\n").encode("utf-8", "backslashreplace"))
+
+
+def _settle(host: Host, settings: Settings) -> Optional[str]:
+    """Settle how this boot came, where nothing has done it before; say what stands in the way.
+
+    A damaged record, which has sent this reboot through firmware, goes: the next one begins anew.
+    """
+    try:
+        attempts.settle(host, settings.guard_boots)
+    except Damaged:
+        with contextlib.suppress(Error):
+            attempts.forget(host.root)
+    except Error as error:
+        return str(error)
+    return None
+
+
+def settle(host: Host, settings: Settings) -> None:
+    """Settle how this boot came before the machine goes off: it shall not count as lost. Raises Error."""
+    with lock(host.root):
+        attempts.settle(host, settings.guard_boots)
+
+
+def _unload(root: Path) -> None:
+    """Leave nothing loaded that a later script could execute; the decision stands even when that fails."""
+    with contextlib.suppress(Error, OSError):
+        program.unload(root)
+        stamp.remove(root)

@@ -1,0 +1,1 @@
+"""The machine below one root: files, processes, mounts, the console, and where we run."""

@@ -1,0 +1,87 @@
+"""The admin's programs: before the jump (pre-jump.d), and after the boot that it has led to (arrival.d).
+
+One rule for both, and templates/common/hooks.sh is the shell's part of it. A program runs when run-parts(8) would take its
+name, and when it is, links followed, a regular, executable file that only root can change, as the directories on the way.
+Anything else is left out, which `status` tells. Unless its name is one that editors and package managers leave behind, or
+switch a file off by, it may have been meant to run, and so to stop a jump: then nobody can know, and the reboot goes cold.
+The last step imports this.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import List, NamedTuple, Optional
+
+from kexec_initd.errors import Refused
+from kexec_initd.system.encoding import list_names, name_of
+from kexec_initd.system.files import distrust
+from kexec_initd.system.safe_path import locate
+
+PRE_JUMP = "etc/kexec-initd/pre-jump.d"
+ARRIVAL = "etc/kexec-initd/arrival.d"
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
+_LEFTOVER = re.compile(
+    r"""\. | README(?:\Z|\.) | .*(?: ~ | \.(?: bak | old | orig | swp | disabled | dpkg-(?:old|dist|new|tmp|bak) |
+        ucf-(?:old|dist|new) | rpm(?:save|new|orig) )) \Z""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+class Hooks(NamedTuple):
+    """The programs of a directory in the order of their names, what is left out, and why nobody can know what was meant."""
+
+    programs: List[Path]
+    left_out: List[str]
+    doubt: Optional[str]
+
+
+def find(root: Path, directory: str) -> Hooks:
+    """Return what is in a directory of programs; nothing where there is none."""
+    place = root / directory
+    if not is_there(place) and (not is_there(place.parent) or os.path.isdir(name_of(place.parent))):
+        return Hooks([], [], None)
+    try:
+        names = sorted(list_names(locate(root, "/{}/any".format(directory)).parent))
+    except Refused as error:
+        told = "/{}: {}, so its programs cannot run".format(directory, error.message)
+        return Hooks([], [told], told)
+    except OSError as error:
+        told = "/{} cannot be read, so its programs cannot run: {}".format(directory, error.strerror)
+        return Hooks([], [told], told)
+    programs, left_out, doubts = [], [], []  # type: List[Path], List[str], List[str]
+    for name in names:
+        flaw = _find_flaw(root, place / name)
+        if flaw is None:
+            programs.append(place / name)
+            continue
+        left_out.append("/{}/{} is left out: {}".format(directory, name, flaw))
+        if not _LEFTOVER.match(name):
+            doubts.append(left_out[-1])
+    return Hooks(programs, left_out, doubts[0] if doubts else None)
+
+
+def list_left_out(root: Path) -> List[str]:
+    """Return a sentence for each file of both directories that does not run."""
+    return [told for directory in (PRE_JUMP, ARRIVAL) for told in find(root, directory).left_out]
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether anything has that name, be it a link that leads nowhere."""
+    return os.path.lexists(name_of(path))
+
+
+def _find_flaw(root: Path, path: Path) -> Optional[str]:
+    """Return why a file is no program that runs; None for one that does."""
+    if _LEFTOVER.match(path.name):
+        return "its name is that of a file that is kept aside"
+    if not _NAME.match(path.name):
+        return "its name holds other than letters, digits, _ and -"
+    try:
+        found = os.lstat(name_of(locate(root, "/{}".format(path.relative_to(root)), follow=True)))
+    except Refused as error:
+        return "it is not root's alone: {}".format(error.message)
+    except OSError as error:
+        return "it leads nowhere: {}".format(error.strerror)
+    reason = distrust(found) or (None if found.st_mode & 0o111 else "is not executable")
+    return reason and "it {}".format(reason)

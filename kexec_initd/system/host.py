@@ -1,0 +1,223 @@
+"""The host: read-only facts about one machine, gathered once, every one of them below `root`.
+
+`distro` names the distribution from files alone: no lsb_release and no uname, which would ask the running machine.
+"""
+
+import enum
+import os
+import re
+import stat
+from pathlib import Path
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+import distro
+
+from kexec_initd.system.files import exists, read_text
+from kexec_initd.system.safe_path import below
+from kexec_initd.system.virt import (
+    find_container,
+    find_process_1,
+    find_runlevel,
+    find_state_directory,
+    find_told_runlevel,
+    is_chroot,
+)
+
+
+class Family(enum.Enum):
+    """Distributions that name boot files and lay out init scripts alike."""
+
+    DEBIAN = "debian"
+    RHEL = "rhel"
+    UNKNOWN = "unknown"
+
+
+class InitSystem(enum.Enum):
+    """The program that runs as process 1."""
+
+    SYSVINIT = "sysvinit"
+    UPSTART = "upstart"
+    SYSTEMD = "systemd"
+    OPENRC = "openrc"
+    UNKNOWN = "unknown"
+
+
+HOOKED = (InitSystem.SYSVINIT, InitSystem.UPSTART)
+
+
+class Host(NamedTuple):
+    """Facts about the machine below `root`; None where a fact is not to be had there."""
+
+    root: Path
+    family: Family
+    distribution: str
+    release: str
+    init: InitSystem
+    kernel_release: Optional[str]
+    cmdline: Optional[str]
+    container: Optional[str]
+    chroot: bool
+    runlevel: Optional[str]
+    state_dir: str
+    machine: str = "unknown"
+    """What uname(2) calls the architecture of the running kernel."""
+
+
+# distro matches in time that grows with the square of the length; they have some hundred bytes.
+RELEASE_LIMIT = 8192
+RELEASE_NAME = re.compile(r"\w+[-_](release|version)$")
+OS_RELEASES = ("etc/os-release", "usr/lib/os-release")
+DISTRO_RELEASES = tuple(
+    "etc/{}-release".format(name) for name in ("oracle", "enterprise", "centos", "redhat", "system")
+)
+FAMILIES = {
+    "debian": Family.DEBIAN,
+    "ubuntu": Family.DEBIAN,
+    "devuan": Family.DEBIAN,
+    "rhel": Family.RHEL,
+    "fedora": Family.RHEL,
+    "centos": Family.RHEL,
+    "ol": Family.RHEL,
+    "oracle": Family.RHEL,
+    "enterprise": Family.RHEL,  # Oracle's first releases
+    "scientific": Family.RHEL,
+    "amzn": Family.RHEL,
+    "amazon": Family.RHEL,
+    "system": Family.RHEL,  # /etc/system-release alone: Amazon Linux before it had os-release
+}
+
+
+def gather(root: Path) -> Host:
+    """Read all facts about the machine below `root`."""
+    identifier, like, release = identify(root)
+    return Host(
+        root=root,
+        family=find_family(identifier, like),
+        distribution=identifier or "unknown",
+        release=release,
+        init=find_init(root),
+        kernel_release=read_text(below(root, "proc/sys/kernel/osrelease")),
+        cmdline=read_text(below(root, "proc/cmdline")),
+        container=find_container(root),
+        chroot=is_chroot(root),
+        # A reboot that is under way is told to those who take part in it; its record may be lost with /var.
+        runlevel=find_told_runlevel(os.environ) or find_runlevel(root),
+        state_dir=find_state_directory(root),
+        machine=read_text(below(root, "proc/sys/kernel/arch")) or os.uname().machine,  # the file is there from 6.1 on
+    )
+
+
+def identify(root: Path) -> Tuple[str, str, str]:
+    """Return the distribution's ID, ID_LIKE and version; empty where the release files do not say, or are damaged."""
+    try:
+        if any(map(_is_unfit, find_release_files(root))):
+            return "", "", ""
+        found = read_distribution(root)
+        # Its version(), too, begins with that; before 1.6 it runs uname(1) in any case.
+        return found.id(), found.like(), found.os_release_attr("version_id") or found.version() or ""
+    except (ValueError, OSError):  # bytes that are no text, a quotation without its end; a file that cannot be read
+        return "", "", ""
+
+
+def find_release_files(root: Path) -> List[str]:
+    """Return every file below `root` that distro may open."""
+    try:
+        names = os.listdir(str(below(root, "etc")))
+    except OSError:
+        names = []
+    found = ["etc/" + name for name in names if RELEASE_NAME.match(name)]
+    return [str(below(root, name)) for name in (*OS_RELEASES, *found)]
+
+
+def _is_unfit(path: str) -> bool:
+    """Tell whether a file would keep a reader waiting or busy: a FIFO, a device, a release file of many pages."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return False
+    is_file = stat.S_ISREG(found.st_mode)
+    return found.st_size > RELEASE_LIMIT if is_file else not stat.S_ISDIR(found.st_mode)
+
+
+def read_distribution(root: Path) -> distro.LinuxDistribution:
+    """Return what the release files below `root`, and nothing else, say about the distribution.
+
+    distro itself would follow their links out of a root, and finds files by their names only below the running one.
+    """
+    if root != Path("/"):
+        return _read_named(root, OS_RELEASES, DISTRO_RELEASES)
+    try:
+        found = distro.LinuxDistribution(include_lsb=False, include_uname=False, root_dir=str(root))
+    except TypeError:  # distro before 1.6, as in Debian 11, knows no root_dir
+        return _read_named(root, OS_RELEASES, DISTRO_RELEASES)
+    return found if found.id() else _read_named(root, (), DISTRO_RELEASES)
+
+
+def _read_named(root: Path, os_releases: Sequence[str], distro_releases: Sequence[str]) -> distro.LinuxDistribution:
+    """Ask distro about the first that exists of each kind of file."""
+
+    def first(names: Sequence[str]) -> str:
+        places = [below(root, name) for name in names]
+        return next((str(place) for place in places if exists(place)), os.devnull)
+
+    return distro.LinuxDistribution(
+        include_lsb=False,
+        include_uname=False,
+        os_release_file=first(os_releases),
+        distro_release_file=first(distro_releases),
+    )
+
+
+def find_family(identifier: str, like: str) -> Family:
+    """Return the family by os-release(5)'s ID, or else by the first of its ID_LIKE that is known."""
+    for name in [identifier] + like.split():
+        if name in FAMILIES:
+            return FAMILIES[name]
+    return Family.UNKNOWN
+
+
+def find_init(root: Path) -> InitSystem:
+    """Return the init system that runs or, in a tree that is not running, that is installed as /sbin/init."""
+    running = find_process_1(root)
+    if below(root, "run/systemd/system").is_dir() or running == "systemd":
+        return InitSystem.SYSTEMD
+    if below(root, "run/openrc").is_dir() or running == "openrc-init":
+        return InitSystem.OPENRC
+    if running not in (None, "init"):
+        return InitSystem.UNKNOWN
+    installed = _find_installed(root)
+    # What was installed in place of the running one runs from the next boot on.
+    return InitSystem.SYSVINIT if running is not None and installed is InitSystem.SYSTEMD else installed
+
+
+def _find_installed(root: Path) -> InitSystem:
+    def has(path: str) -> bool:
+        return exists(below(root, path))
+
+    program = _linked_name(below(root, "sbin/init", follow=False))
+    if has("sbin/openrc-init"):
+        return InitSystem.OPENRC
+    if program is None:
+        return InitSystem.UNKNOWN
+    if program == "systemd":
+        return InitSystem.SYSTEMD
+    if has("etc/init/rc-sysinit.conf") or has("etc/init/rcS.conf"):
+        return InitSystem.UPSTART
+    if has("sbin/openrc"):
+        return InitSystem.OPENRC
+    return InitSystem.SYSVINIT if has("etc/inittab") else InitSystem.UNKNOWN
+
+
+def find_unhooked(host: Host) -> Optional[str]:
+    """Say that the init system that runs is none that calls us at a reboot; None for one that does."""
+    if host.init in HOOKED:
+        return None
+    name = host.init.value if host.init is not InitSystem.UNKNOWN else find_process_1(host.root) or "unknown"
+    return "the running init system is {}, in which kexec-initd is not hooked".format(name)
+
+
+def _linked_name(path: Path) -> Optional[str]:
+    """Return the file name that `path` has or links to; the link is not followed, it may lead out of a root."""
+    if path.is_symlink():
+        return os.path.basename(os.readlink(str(path)))
+    return path.name if exists(path) else None

@@ -1,0 +1,231 @@
+"""The host's files as a boot loader finds them: below one root, links resolved below it, only regular files read.
+
+A boot loader's configuration names files as they lie on their own partition; `locate` tells where the running host
+sees them, for instance below /boot.
+"""
+
+import errno
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Callable, Dict, FrozenSet, List, NamedTuple, Optional, Tuple, TypeVar, cast
+
+from kexec_initd.errors import Refused
+from kexec_initd.system.encoding import decode, encode, list_names
+from kexec_initd.system.safe_path import refuse_access
+
+MAX_BYTES = 4 * 1024 * 1024
+MAX_NAMES = 10000
+MAX_LINKS = 40
+MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+# What has the header of a Linux kernel, or is started in its place, but would find no BIOS behind a kexec.
+NOT_LINUX = (
+    (re.compile("memtest|mt86"), "it is a memory test"),
+    (re.compile("memdisk"), "it is memdisk, which starts the image of a disk"),
+    (re.compile(r"ipxe|undionly|.*\.lkrn\Z"), "it is a network boot program"),
+    (re.compile("xen"), "it is the Xen hypervisor"),
+)
+T = TypeVar("T")
+READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Located(NamedTuple):
+    """A file as the running host sees it; `obstacle` says why it cannot be taken, None when it can."""
+
+    path: Path
+    obstacle: Optional[str]
+
+
+class Tree:
+    """Files below a root directory. Paths are those of the host, absolute; what is not there is None, not an error.
+
+    `asked` holds, in order, each path that was read, listed or looked for: a change there may change the answer.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.asked: Dict[str, None] = {}
+        self._root = str(root).rstrip("/")
+        self._directories: Dict[str, Optional[str]] = {}
+        self._resolved: Dict[str, Optional[str]] = {}
+        self._mounts: Optional[Tuple[FrozenSet[str], bool]] = None
+        self._found: Dict[object, object] = {}
+
+    def once(self, find: Callable[["Tree"], T]) -> T:
+        """Return what `find` finds in this tree; it is called once, however many readers ask."""
+        if find not in self._found:
+            self._found[find] = find(self)
+        return cast(T, self._found[find])
+
+    def resolve(self, path: str) -> Optional[str]:
+        """Return the host's path without links and dots; None when a part of it is missing."""
+        if path not in self._resolved:
+            directory, _, name = path.rpartition("/")
+            if directory not in self._directories:
+                self._directories[directory] = self._walk("", directory)
+            start = self._directories[directory]
+            self._resolved[path] = None if start is None else self._walk(start, name)
+        found = self._resolved[path]
+        return None if found is None else found or "/"
+
+    def _walk(self, start: str, path: str) -> Optional[str]:
+        """Follow `path` from the directory `start`; the root is the empty string, above which nothing leads."""
+        current, links = start, MAX_LINKS
+        ahead = path.split("/")[::-1]
+        while ahead:
+            name = ahead.pop()
+            if name == "..":
+                current = current.rpartition("/")[0]
+            if name in ("", ".", ".."):
+                continue
+            target = self._link_target(current + "/" + name)
+            if target is None or links == 0:
+                return None
+            if target == "":
+                current += "/" + name
+                continue
+            links -= 1
+            current = "" if target.startswith("/") else current
+            ahead.extend(target.split("/")[::-1])
+        return current
+
+    def _link_target(self, path: str) -> Optional[str]:
+        """Return where a link leads, the empty string for what is no link, None for what is not there."""
+        try:
+            return decode(os.readlink(encode(self._root + path)))
+        except (OSError, ValueError) as error:
+            return "" if _tells(error, path, (errno.EINVAL,)) else None
+
+    def _stat(self, path: str) -> Optional[os.stat_result]:
+        self.asked[path] = None
+        real = self.resolve(path)
+        try:
+            return None if real is None else os.lstat(encode(self._root + real))
+        except (OSError, ValueError) as error:
+            _tells(error, path, ())
+            return None
+
+    def is_file(self, path: str) -> bool:
+        """Tell whether `path` leads to a regular file."""
+        found = self._stat(path)
+        return found is not None and stat.S_ISREG(found.st_mode)
+
+    def modified(self, path: str) -> Optional[int]:
+        """Return when a regular file was last written, in seconds since 1970; None for anything else."""
+        found = self._stat(path)
+        return int(found.st_mtime) if found is not None and stat.S_ISREG(found.st_mode) else None
+
+    def size(self, path: str) -> Optional[int]:
+        """Return the size of a regular file in bytes; None for anything else."""
+        found = self._stat(path)
+        return found.st_size if found is not None and stat.S_ISREG(found.st_mode) else None
+
+    def real(self, path: str) -> str:
+        """Return the name, on this machine, of what `path` leads to; for what can only open a file by its name."""
+        return self._root + (self.resolve(path) or path)
+
+    def is_directory(self, path: str) -> bool:
+        """Tell whether `path` leads to a directory."""
+        found = self._stat(path)
+        return found is not None and stat.S_ISDIR(found.st_mode)
+
+    def read_bytes(self, path: str, limit: int = MAX_BYTES) -> Optional[bytes]:
+        """Return the content of a regular file; None for anything else. Raises Refused for one over `limit` bytes."""
+        self.asked[path] = None
+        real = self.resolve(path)
+        if real is None:
+            return None
+        try:
+            descriptor = os.open(encode(self._root + real), READ)
+        except (OSError, ValueError) as error:
+            _tells(error, path, ())
+            return None
+        try:
+            data = _read(descriptor, limit + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+        except OSError as error:
+            raise refuse_access(path, error)
+        finally:
+            os.close(descriptor)
+        if data is not None and len(data) > limit:
+            raise Refused("{} is larger than {} bytes".format(path, limit))
+        return data
+
+    def read_text(self, path: str, limit: int = MAX_BYTES) -> Optional[str]:
+        """Return `read_bytes` as text; bytes that are not UTF-8 become surrogates, to be given back unchanged."""
+        data = self.read_bytes(path, limit)
+        return None if data is None else decode(data)
+
+    def names(self, directory: str) -> List[str]:
+        """Return the sorted names in a directory, none for no directory. Raises Refused for more than MAX_NAMES."""
+        self.asked[directory] = None
+        real = self.resolve(directory)
+        try:
+            found = [] if real is None else list_names(self._root + real)
+        except (OSError, ValueError) as error:
+            _tells(error, directory, ())
+            return []
+        if len(found) > MAX_NAMES:
+            raise Refused("{} holds more than {} files".format(directory, MAX_NAMES))
+        return sorted(found)
+
+    def is_mount_point(self, path: str) -> Optional[bool]:
+        """Tell whether a file system of its own is mounted at `path`; None when that cannot be known.
+
+        A host that runs tells by /proc/mounts; else fstab(5) may tell that it is, but never that it is not: what is
+        found by its partition type is mounted without a line there.
+        """
+        if self._mounts is None:
+            running = self.read_text("/proc/mounts")
+            lines = (running or self.read_text("/etc/fstab") or "").splitlines()
+            fields = [line.split() for line in lines if not line.lstrip().startswith("#")]
+            self._mounts = frozenset(line[1] for line in fields if len(line) > 1), bool(running)
+        mounted, known = self._mounts
+        return True if path in mounted else (False if known else None)
+
+    def locate(self, path: str, mount: str) -> Located:
+        """Return where the host sees the file that is `path` on the partition of `mount` ("/boot").
+
+        Where `mount` may or may not be a partition of its own, the file that exists decides; with two, neither.
+        """
+        inside, outside = Path(mount + "/" + path.lstrip("/")), Path("/" + path.lstrip("/"))
+        separate = self.is_mount_point(mount)
+        candidates = [found for found, fits in ((inside, separate is not False), (outside, not separate)) if fits]
+        existing: Dict[Optional[str], Path] = {}
+        for found in candidates:
+            real = self.resolve(str(found))
+            if self.is_file(str(found)) and (real not in existing or real == str(found)):
+                existing[real] = found
+        if len(existing) > 1:
+            return Located(inside, "{} and {} both exist".format(inside, outside))
+        if existing:
+            return Located(next(iter(existing.values())), None)
+        missing = outside if path.startswith(mount + "/") and separate is not True else candidates[0]
+        return Located(missing, "{} is missing".format(missing))
+
+
+def _read(descriptor: int, limit: int) -> bytes:
+    parts = []
+    while limit > 0:
+        part = os.read(descriptor, min(limit, 1 << 20))
+        if not part:
+            break
+        parts.append(part)
+        limit -= len(part)
+    return b"".join(parts)
+
+
+def not_linux(path: str) -> Optional[str]:
+    """Say what a file is that boot loaders start like a kernel, by its name; None for what may be a kernel."""
+    name = path.rpartition("/")[2].lower()
+    return next((what for pattern, what in NOT_LINUX if pattern.match(name)), None)
+
+
+def _tells(error: Exception, path: str, expected: Tuple[int, ...]) -> bool:
+    """Tell whether an error has an expected number. Raises Refused for one that does not mean a missing file."""
+    number = getattr(error, "errno", None)
+    if number in expected:
+        return True
+    if number is not None and number not in MISSING and number != errno.EINVAL:
+        raise refuse_access(path, OSError(number, os.strerror(number)))
+    return False
