@@ -211,7 +211,7 @@ def run_load(args: argparse.Namespace, host: Host) -> None:
     warn_of_cold(host, found, None)
 
 
-def warn_of_cold(host: Host, found: reader.Settings, wish: Optional[selection.Wish]) -> None:
+def warn_of_cold(host: Host, found: reader.Settings, wish: Optional[selection.Selection]) -> None:
     """Warn where a reboot would go through firmware all the same, with `wish` loaded, or with what is."""
     decision = assess(host, found, wish).decision
     if not is_installed(host.root):

@@ -40,7 +40,7 @@ class Offered(NamedTuple):
     source: Source
 
 
-class Change(NamedTuple):
+class LoaderWrite(NamedTuple):
     """What the loader would change of its own records while it boots the default; `text` says it in a few words.
 
     The file holds `before`; it gets `after`, of the same size, in place, or is deleted where that is None.
@@ -67,4 +67,4 @@ class Menu(NamedTuple):
     problem: Optional[str]
     source: Optional[Source]
     one_shot: bool
-    changes: Tuple[Change, ...] = ()
+    changes: Tuple[LoaderWrite, ...] = ()

@@ -17,7 +17,7 @@ MAX_ENTRIES = 16 * 1024 * 1024  # bytes of all of them
 TRIES = re.compile(r"\+([0-9]{1,9})(?:-([0-9]{1,9}))?$")
 
 
-class Found(NamedTuple):
+class EntryFile(NamedTuple):
     """An entry's file: the directory as the host sees it, the name with its .conf, and the fields."""
 
     directory: str
@@ -40,7 +40,7 @@ def last(fields: Fields, key: str) -> Optional[str]:
     return fields[key][-1] if key in fields else None
 
 
-def read_entries(tree: Tree, directory: str) -> List[Found]:
+def read_entries(tree: Tree, directory: str) -> List[EntryFile]:
     """Return the entries in a directory, by name. Raises Refused for what is too large for entries."""
     found, left = [], MAX_ENTRIES
     for name in tree.names(directory):
@@ -50,7 +50,7 @@ def read_entries(tree: Tree, directory: str) -> List[Found]:
             if left < 0:
                 raise Refused("the entries in {} are larger than {} bytes".format(directory, MAX_ENTRIES))
             if text is not None:
-                found.append(Found(directory, name, parse_entry(text)))
+                found.append(EntryFile(directory, name, parse_entry(text)))
     return found
 
 

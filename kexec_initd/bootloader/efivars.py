@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import List, Optional
 
-from kexec_initd.bootloader import Change
+from kexec_initd.bootloader import LoaderWrite
 from kexec_initd.system.sysroot import Tree
 
 DIRECTORY = "/sys/firmware/efi/efivars/"
@@ -41,7 +41,7 @@ def read_string(tree: Tree, name: str) -> Optional[str]:
     return next(iter(read_strings(tree, name)), None)
 
 
-def plan_deletion(tree: Tree, name: str) -> Optional[Change]:
+def plan_deletion(tree: Tree, name: str) -> Optional[LoaderWrite]:
     """Return the change that deletes a variable of the loader; None where there is no such variable."""
     data = tree.read_bytes(path_of(name), LIMIT)
-    return None if data is None else Change(Path(path_of(name)), data, None, "no EFI variable {}".format(name))
+    return None if data is None else LoaderWrite(Path(path_of(name)), data, None, "no EFI variable {}".format(name))

@@ -16,9 +16,9 @@ from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
 from kexec_initd.bootloader.extlinux_config import (
     KERNELS,
     MISSING,
-    Config,
+    ConfigLine,
     Label,
-    Line,
+    SyslinuxConfig,
     find_file,
     parse_config,
     read_lines,
@@ -44,7 +44,7 @@ OBSTACLES = {
 INITRD = re.compile(r"(?:^|(?<=\s))initrd=(\S*)")
 
 
-class Choice(NamedTuple):
+class LabelEntry(NamedTuple):
     """A label as an entry; `fails` when a file of it is missing."""
 
     label: Label
@@ -52,7 +52,7 @@ class Choice(NamedTuple):
     fails: bool
 
 
-class Found(NamedTuple):
+class DefaultLabel(NamedTuple):
     """The default: its number, or why there is none, and where it stands."""
 
     number: Optional[int]
@@ -86,7 +86,7 @@ def read_config(tree: Tree, path: str, program: str) -> Menu:
     return Menu(loader, offered, index, found.problem, found.source or Source(Path(path), 0), found.one_shot)
 
 
-def has_menu(config: Config) -> bool:
+def has_menu(config: SyslinuxConfig) -> bool:
     """Tell whether a menu program shows the labels, for which a label is the whole line: a `ui`, or a default that is none."""
     words = [line.rest.split()[:1] for line in [config.settings.get("default")] if line]
     return "ui" in config.settings or any(
@@ -94,7 +94,7 @@ def has_menu(config: Config) -> bool:
     )
 
 
-def with_titles(choices: List[Choice]) -> List[Choice]:
+def with_titles(choices: List[LabelEntry]) -> List[LabelEntry]:
     """Return the entries with their label, or place, behind a title that another one has, too."""
     for place in (False, True):
         count = Counter(choice.offered.title for choice in choices)
@@ -107,7 +107,7 @@ def with_titles(choices: List[Choice]) -> List[Choice]:
     return choices
 
 
-def retitle(choice: Choice, name: str) -> Choice:
+def retitle(choice: LabelEntry, name: str) -> LabelEntry:
     """Return an entry with `name` behind its title."""
     title = "{} ({})".format(choice.offered.title, name)
     entry = choice.offered.entry
@@ -116,7 +116,9 @@ def retitle(choice: Choice, name: str) -> Choice:
     )
 
 
-def offer(tree: Tree, config: Config, label: Label, base: str, mount: str, uboot: bool, whole: bool) -> Choice:
+def offer(
+    tree: Tree, config: SyslinuxConfig, label: Label, base: str, mount: str, uboot: bool, whole: bool
+) -> LabelEntry:
     """Find the files of a label, which is `whole` its line or its first word."""
     name = label.name if whole else label.name.split(" ")[0]
     title = label.said.get("menu label", [label.name])[-1].replace("^", "", 1).strip() or name
@@ -129,7 +131,7 @@ def offer(tree: Tree, config: Config, label: Label, base: str, mount: str, uboot
         gone = [path for path in files if not tree.is_file(path)]
         obstacle, fails = ("{} is missing".format(gone[0]), True) if gone else (None, False)
         entry = None if gone else BootEntry(title, name, Path(files[0]), tuple(map(Path, files[1:])), cmdline)
-    return Choice(label, Offered(title, name, label.place, entry, obstacle, label.source), fails)
+    return LabelEntry(label, Offered(title, name, label.place, entry, obstacle, label.source), fails)
 
 
 def kernel_of(label: Label, uboot: bool) -> Tuple[str, str]:
@@ -156,7 +158,7 @@ def initrds_of(label: Label, cmdline: str, uboot: bool) -> Tuple[List[str], Opti
     return (paths, None) if len(paths) <= MAX_INITRDS else ([], "it has more than {} initrds".format(MAX_INITRDS))
 
 
-def obstacle_of(config: Config, label: Label, kernel: str, cmdline: str, uboot: bool) -> Optional[str]:
+def obstacle_of(config: SyslinuxConfig, label: Label, kernel: str, cmdline: str, uboot: bool) -> Optional[str]:
     """Say why a label is not a kernel that can be loaded as the loader would."""
     for word in label.said:
         if word in OBSTACLES:
@@ -177,16 +179,18 @@ def obstacle_of(config: Config, label: Label, kernel: str, cmdline: str, uboot: 
     return None
 
 
-def find_label(choices: List[Choice], text: str) -> Optional[int]:
+def find_label(choices: List[LabelEntry], text: str) -> Optional[int]:
     """Return the first label that a command line starts with."""
     words = text.split()
     return next((number for number, choice in enumerate(choices) if [choice.offered.id] == words[:1]), None)
 
 
-def find_uboot(config: Config, choices: List[Choice]) -> Found:
+def find_uboot(config: SyslinuxConfig, choices: List[LabelEntry]) -> DefaultLabel:
     """Take the default as U-Boot does."""
     if MISSING in config.settings:
-        return Found(None, "{} is missing".format(config.settings[MISSING].rest), config.settings[MISSING].source)
+        return DefaultLabel(
+            None, "{} is missing".format(config.settings[MISSING].rest), config.settings[MISSING].source
+        )
     lines = [config.settings[word] for word in ("default", "ontimeout") if word in config.settings]
     marked = [number for number, choice in enumerate(choices) if "menu default" in choice.label.said]
     if len(lines) == 2 and lines[0].rest != lines[1].rest:
@@ -195,60 +199,67 @@ def find_uboot(config: Config, choices: List[Choice]) -> Found:
     order = (wanted or ([] if lines else marked))[:1] + list(range(len(choices)))
     index = next((number for number in order if not choices[number].fails), None)
     if index is None:
-        return Found(None, "no label has a kernel that is there", None)
-    return Found(index, None, lines[-1].source if wanted and index == wanted[0] else choices[index].label.source)
+        return DefaultLabel(None, "no label has a kernel that is there", None)
+    return DefaultLabel(index, None, lines[-1].source if wanted and index == wanted[0] else choices[index].label.source)
 
 
-def find_syslinux(config: Config, choices: List[Choice], adv: Dict[int, str]) -> Found:
+def find_syslinux(config: SyslinuxConfig, choices: List[LabelEntry], adv: Dict[int, str]) -> DefaultLabel:
     """Take the default as SYSLINUX does."""
     settings = config.settings
     if BOOT_ONCE in adv:
-        return named(choices, Line("boot-once", adv[BOOT_ONCE], Source(Path("/"), 0)), one_shot=True)
+        return named(choices, ConfigLine("boot-once", adv[BOOT_ONCE], Source(Path("/"), 0)), one_shot=True)
     default, program = settings.get("default"), settings.get("ui")
     if program is None and default is not None and find_label(choices, default.rest) is None:
         program, default = default, None
     if program is not None:
         return find_in_menu(config, choices, program, default, adv)
-    if "ontimeout" in settings and settings.get("prompt", Line("", "0", Source(Path("/"), 0))).rest.strip() != "0":
+    if (
+        "ontimeout" in settings
+        and settings.get("prompt", ConfigLine("", "0", Source(Path("/"), 0))).rest.strip() != "0"
+    ):
         default = settings["ontimeout"]
     if default is None:
-        return Found(None, "there is no default: the loader waits for a label", None)
+        return DefaultLabel(None, "there is no default: the loader waits for a label", None)
     return named(choices, default)
 
 
 def find_in_menu(
-    config: Config, choices: List[Choice], program: Line, default: Optional[Line], adv: Dict[int, str]
-) -> Found:
+    config: SyslinuxConfig,
+    choices: List[LabelEntry],
+    program: ConfigLine,
+    default: Optional[ConfigLine],
+    adv: Dict[int, str],
+) -> DefaultLabel:
     """Take the default of the menu program."""
     settings = config.settings
     if program.rest.split(" ")[0].rpartition("/")[2].lower() not in MENU_PROGRAMS:
-        return Found(None, "{} is started, which is no label and no menu".format(program.rest), program.source)
+        return DefaultLabel(None, "{} is started, which is no label and no menu".format(program.rest), program.source)
     if "menu start" in settings:
-        return Found(None, "the menu starts in a submenu", settings["menu start"].source)
+        return DefaultLabel(None, "the menu starts in a submenu", settings["menu start"].source)
     if "ontimeout" in settings:
         return named(choices, settings["ontimeout"])
     if "menu save" in settings and MENU_SAVE in adv and find_label(choices, adv[MENU_SAVE]) is not None:
-        return named(choices, Line("", adv[MENU_SAVE].split()[0], settings["menu save"].source))
+        return named(choices, ConfigLine("", adv[MENU_SAVE].split()[0], settings["menu save"].source))
     number = find_label(choices, default.rest) if default else None
     if default is not None and number is not None and choices[number].offered.path:
-        return Found(number, None, default.source)
+        return DefaultLabel(number, None, default.source)
     if "submenu default" in settings:
-        return Found(None, "the default is a submenu", settings["submenu default"].source)
+        return DefaultLabel(None, "the default is a submenu", settings["submenu default"].source)
     top = [number for number, choice in enumerate(choices) if choice.offered.path.isdigit()]
     marked = [number for number in top if "menu default" in choices[number].label.said]
     first = [number for number in top if choices[number].offered.path == "0"]
     if not marked and not first:
-        return Found(None, "the menu does not begin with a label", program.source)
+        return DefaultLabel(None, "the menu does not begin with a label", program.source)
     index = (marked[-1:] or first)[0]
-    return Found(index, None, choices[index].label.source)
+    return DefaultLabel(index, None, choices[index].label.source)
 
 
-def named(choices: List[Choice], line: Line, one_shot: bool = False) -> Found:
+def named(choices: List[LabelEntry], line: ConfigLine, one_shot: bool = False) -> DefaultLabel:
     """Take the label that a line names; what follows the name would be added to its command line."""
     index = find_label(choices, line.rest)
     source = line.source if line.source.line else None
     if index is None:
-        return Found(None, "the default {} is no label".format(line.rest), source, one_shot)
+        return DefaultLabel(None, "the default {} is no label".format(line.rest), source, one_shot)
     if len(line.rest.split()) > 1:
-        return Found(None, "the default adds parameters to its label: {}".format(line.rest), source, one_shot)
-    return Found(index, None, source, one_shot)
+        return DefaultLabel(None, "the default adds parameters to its label: {}".format(line.rest), source, one_shot)
+    return DefaultLabel(index, None, source, one_shot)

@@ -25,7 +25,7 @@ SETTINGS = ("default", "ontimeout", "prompt", "timeout", "ui", "menu save", "men
 EITHER = ("sysappend", "ipappend")  # before the first label for all labels
 
 
-class Line(NamedTuple):
+class ConfigLine(NamedTuple):
     """A line that says something: its first word in lower case, the rest, and where it stands."""
 
     word: str
@@ -43,16 +43,16 @@ class Label(NamedTuple):
     source: Source
 
 
-class Config(NamedTuple):
+class SyslinuxConfig(NamedTuple):
     """All labels in order, and the settings by their word; a setting holds as it was given last."""
 
     labels: Tuple[Label, ...]
-    settings: Dict[str, Line]
+    settings: Dict[str, ConfigLine]
 
 
-def read_lines(tree: Tree, path: str, mount: str) -> List[Line]:
+def read_lines(tree: Tree, path: str, mount: str) -> List[ConfigLine]:
     """Return the lines of a file and of what it includes. Raises Refused for too many, or too deep."""
-    lines: List[Line] = []
+    lines: List[ConfigLine] = []
     for line in _Files(tree, path.rpartition("/")[0], mount).lines(path, 0):
         lines.append(line)
         if len(lines) > MAX_LINES:
@@ -67,7 +67,7 @@ class _Files:
         self._tree, self._base, self._mount = tree, base, mount
         self._count = self._bytes = 0
 
-    def lines(self, path: str, depth: int) -> Iterator[Line]:
+    def lines(self, path: str, depth: int) -> Iterator[ConfigLine]:
         """Return the lines of a file, with those of the files that it includes in their place."""
         self._count += 1
         if depth > MAX_DEPTH or self._count > MAX_FILES:
@@ -77,7 +77,7 @@ class _Files:
         if self._bytes > MAX_BYTES:
             raise Refused("{}: files that include each other are larger than {} bytes".format(path, MAX_BYTES))
         if text is None:
-            yield Line(MISSING, path, Source(Path(path), 0))
+            yield ConfigLine(MISSING, path, Source(Path(path), 0))
         helping = False
         for number, raw in enumerate((text or "").split("\n"), 1):
             line = _parse(raw.split("\r")[0].split("\0")[0], Source(Path(path), number)) if raw else None
@@ -89,7 +89,7 @@ class _Files:
                 helping = line.word == "text"
                 yield line
 
-    def _included(self, line: Line, depth: int) -> Iterator[Line]:
+    def _included(self, line: ConfigLine, depth: int) -> Iterator[ConfigLine]:
         """Return the lines of an included file; with a title after its name they are a submenu."""
         name, _, title = line.rest.partition(" ")
         submenu = line.word == "menu include" and title.strip(BLANKS)
@@ -100,13 +100,13 @@ class _Files:
             yield line._replace(word="menu end", rest="")
 
 
-def _parse(text: str, source: Source) -> Optional[Line]:
+def _parse(text: str, source: Source) -> Optional[ConfigLine]:
     """Return what a line says; the two words of a `menu` line count as one."""
     word, rest = _split(text)
     if word == "menu":
         second, rest = _split(rest)
         word += " " + second
-    return Line(word, rest, source) if word and not word.startswith("#") else None
+    return ConfigLine(word, rest, source) if word and not word.startswith("#") else None
 
 
 def _split(text: str) -> Tuple[str, str]:
@@ -126,12 +126,12 @@ class _Reader:
 
     def __init__(self) -> None:
         self.labels: List[Label] = []
-        self.settings: Dict[str, Line] = {}
+        self.settings: Dict[str, ConfigLine] = {}
         self._menus: List[int] = [0]
         self._append: Optional[str] = None
         self._label: Optional[Label] = None
 
-    def take(self, line: Line) -> None:
+    def take(self, line: ConfigLine) -> None:
         """Take one line."""
         word = line.word
         if word == "label":
@@ -147,7 +147,7 @@ class _Reader:
         elif word == "menu default" and len(self._menus) > 1:
             self.settings["submenu default"] = line
 
-    def _turn(self, line: Line) -> None:
+    def _turn(self, line: ConfigLine) -> None:
         """Go into a submenu or out of it, or past a separator, which has a place of its own."""
         self._close()
         if line.word != "menu end":
@@ -160,14 +160,14 @@ class _Reader:
             raise Refused("{}: menus are more than {} deep".format(line.source.path, MAX_DEPTH))
 
     @staticmethod
-    def _say(said: Dict[str, List[str]], line: Line) -> None:
+    def _say(said: Dict[str, List[str]], line: ConfigLine) -> None:
         """Note what a label says; of the ways to name its kernel the last one holds."""
         if line.word in KERNELS:
             for word in KERNELS:
                 said.pop(word, None)
         said.setdefault(line.word, []).append(line.rest)
 
-    def _open(self, line: Line) -> None:
+    def _open(self, line: ConfigLine) -> None:
         self._close()
         place = ">".join(str(count - 1) for count in self._menus[:-1]) + (">" if len(self._menus) > 1 else "")
         self._label = Label(line.rest, place + str(self._menus[-1]), {}, None, line.source)
@@ -183,12 +183,12 @@ class _Reader:
         self._menus[-1] += not hidden
 
 
-def parse_config(lines: List[Line]) -> Config:
+def parse_config(lines: List[ConfigLine]) -> SyslinuxConfig:
     """Collect labels and settings."""
     reader = _Reader()
     for line in lines:
         reader.take(line)
-    reader.take(Line("menu end", "", Source(Path("/"), 0)))
+    reader.take(ConfigLine("menu end", "", Source(Path("/"), 0)))
     if len(reader.labels) > MAX_LABELS:
         raise Refused("{} has more than {} labels".format(lines[0].source.path, MAX_LABELS))
-    return Config(tuple(reader.labels), reader.settings)
+    return SyslinuxConfig(tuple(reader.labels), reader.settings)

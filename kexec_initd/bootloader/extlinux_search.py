@@ -20,20 +20,20 @@ EFI_PROGRAMS = ("syslinux.efi", "ldlinux.e64", "ldlinux.e32")
 OTHERS = ("ldlinux.c32", "menu.c32", "vesamenu.c32")
 
 
-class Config(NamedTuple):
+class ConfigFile(NamedTuple):
     """A configuration, and the directory of the program that reads it; that of the configuration where none is in sight."""
 
     path: str
     program: str
 
 
-def find_configs(tree: Tree) -> List[Config]:
+def find_configs(tree: Tree) -> List[ConfigFile]:
     """Return the configurations that a loader on the host may read, each once; one where it is known which."""
     found = [config for config in _beside_programs(tree) if config is not None]
     if not found:
         paths = [_first(tree, place, NAMES) for place in _places(tree)]
-        found = [Config(path, path.rpartition("/")[0]) for path in paths if path]
-    once: Dict[Optional[str], Config] = {tree.resolve(config.path): config for config in reversed(found)}
+        found = [ConfigFile(path, path.rpartition("/")[0]) for path in paths if path]
+    once: Dict[Optional[str], ConfigFile] = {tree.resolve(config.path): config for config in reversed(found)}
     return sorted(once.values())
 
 
@@ -54,7 +54,7 @@ def _places(tree: Tree) -> List[str]:
     return [top + name for top in tops for name in DIRECTORIES if not name or tree.is_directory(top + name)]
 
 
-def _beside_programs(tree: Tree) -> List[Optional[Config]]:
+def _beside_programs(tree: Tree) -> List[Optional[ConfigFile]]:
     """Return what each program that is in sight reads; None for one without a configuration."""
     efi = _on_efi(tree)
     if efi and tree.is_directory("/sys/firmware/efi"):
@@ -66,7 +66,7 @@ def _beside_programs(tree: Tree) -> List[Optional[Config]]:
     found = [(place, _first(tree, place, EFI_NAMES.get(size, NAMES[1:]))) for place in efi]
     if not efi:
         found = [(place, _search(tree, place)) for place in _on_disk(tree)]
-    return [Config(path, place) if path else None for place, path in found]
+    return [ConfigFile(path, place) if path else None for place, path in found]
 
 
 def _on_efi(tree: Tree) -> List[str]:

@@ -41,7 +41,7 @@ OBSTACLES = {
 }
 
 
-class Command(NamedTuple):
+class MenuCommand(NamedTuple):
     """One line: what it says, and where."""
 
     name: str
@@ -59,7 +59,7 @@ class Wanted(NamedTuple):
     obstacle: Optional[str]
 
 
-class Choice(NamedTuple):
+class MenuEntry(NamedTuple):
     """An entry of the menu; `fails` when the loader cannot boot it either, and goes on to the fallback."""
 
     offered: Offered
@@ -90,7 +90,7 @@ def read_menu(tree: Tree) -> Optional[Menu]:
     return choose(tree, Path(paths[0]), head, choices, bodies)
 
 
-def commands(text: str) -> Iterator[Command]:
+def commands(text: str) -> Iterator[MenuCommand]:
     """Return the lines that say something; a backslash at the end of one joins it to the next."""
     parts: List[str] = []
     first = 0
@@ -103,13 +103,13 @@ def commands(text: str) -> Iterator[Command]:
         parts = []
         found = COMMAND.match(stripped)
         if found and stripped and not stripped.startswith("#"):
-            yield Command(found.group(1), found.group(2), first)
+            yield MenuCommand(found.group(1), found.group(2), first)
 
 
-def split_entries(lines: List[Command]) -> Tuple[List[Command], List[Tuple[Command, List[Command]]]]:
+def split_entries(lines: List[MenuCommand]) -> Tuple[List[MenuCommand], List[Tuple[MenuCommand, List[MenuCommand]]]]:
     """Return what stands before the first title, and each title with its commands; a title without any is none."""
-    head: List[Command] = []
-    entries: List[Tuple[Command, List[Command]]] = []
+    head: List[MenuCommand] = []
+    entries: List[Tuple[MenuCommand, List[MenuCommand]]] = []
     for command in lines:
         if command.name == "title":
             entries.append((command, []))
@@ -120,7 +120,7 @@ def split_entries(lines: List[Command]) -> Tuple[List[Command], List[Tuple[Comma
     return head, [entry for entry in entries if entry[1]]
 
 
-def gather(body: List[Command]) -> Wanted:
+def gather(body: List[MenuCommand]) -> Wanted:
     """Run an entry's commands, as far as they name files."""
     partition, kernel, cmdline, obstacle = "", "", "", None
     initrds: List[str] = []
@@ -156,7 +156,7 @@ def parse_kernel(argument: str) -> Tuple[str, str, Optional[str]]:
     return path, rest.lstrip(" "), obstacle
 
 
-def what_is_odd(kernel: str, initrds: List[str], partitions: Set[str], body: List[Command]) -> Optional[str]:
+def what_is_odd(kernel: str, initrds: List[str], partitions: Set[str], body: List[MenuCommand]) -> Optional[str]:
     """Say what in an entry the loader takes in a way that is not followed here."""
     if not kernel:
         return "it starts no kernel"
@@ -171,7 +171,9 @@ def what_is_odd(kernel: str, initrds: List[str], partitions: Set[str], body: Lis
     return None
 
 
-def offer(tree: Tree, source: Source, number: int, title: Command, wanted: Wanted, strange: Optional[str]) -> Choice:
+def offer(
+    tree: Tree, source: Source, number: int, title: MenuCommand, wanted: Wanted, strange: Optional[str]
+) -> MenuEntry:
     """Find an entry's files on the host; `strange` says why they are not this system's."""
     name, place = title.argument.strip(" "), str(number)
     obstacle, fails = wanted.obstacle or strange, False
@@ -181,10 +183,12 @@ def offer(tree: Tree, source: Source, number: int, title: Command, wanted: Wante
         obstacle = next((file.obstacle for file in located if file.obstacle), None)
         fails = obstacle is not None
         entry = BootEntry(name, place, located[0].path, tuple(file.path for file in located[1:]), wanted.cmdline)
-    return Choice(Offered(name, place, place, None if obstacle else entry, obstacle, source), wanted, fails)
+    return MenuEntry(Offered(name, place, place, None if obstacle else entry, obstacle, source), wanted, fails)
 
 
-def choose(tree: Tree, config: Path, head: List[Command], choices: List[Choice], bodies: List[List[Command]]) -> Menu:
+def choose(
+    tree: Tree, config: Path, head: List[MenuCommand], choices: List[MenuEntry], bodies: List[List[MenuCommand]]
+) -> Menu:
     """Take the default as the loader does: it, or a fallback for one that is not there or does not boot."""
     offered = tuple(choice.offered for choice in choices)
     index, problem, source = find_default(tree, config, head)
@@ -207,7 +211,7 @@ def choose(tree: Tree, config: Path, head: List[Command], choices: List[Choice],
     return Menu(LOADER, offered, None if problem else index, problem, source, False)
 
 
-def find_default(tree: Tree, config: Path, head: List[Command]) -> Tuple[Optional[int], Optional[str], Source]:
+def find_default(tree: Tree, config: Path, head: List[MenuCommand]) -> Tuple[Optional[int], Optional[str], Source]:
     """Return the number of the default entry, or why it is unknown, and where that stands."""
     given = [command for command in head if command.name == "default"]
     if not given:
@@ -228,7 +232,7 @@ def to_number(text: str) -> int:
     return int(text, 16 if text[1:2] in ("x", "X") else 10)
 
 
-def find_fallbacks(head: List[Command]) -> List[Tuple[int, int]]:
+def find_fallbacks(head: List[MenuCommand]) -> List[Tuple[int, int]]:
     """Return the entries of the last fallback command, as numbers with the line that they stand in."""
     given = [command for command in head if command.name == "fallback"]
     words = given[-1].argument.split() if given else []

@@ -20,7 +20,7 @@ class Claim(NamedTuple):
     root: Optional[str]
 
 
-class Facts(NamedTuple):
+class PartitionFacts(NamedTuple):
     """What the host knows: names of the device of /boot and of the root, and the disks of device.map."""
 
     boot: Tuple[str, ...]
@@ -38,7 +38,7 @@ def find_obstacles(tree: Tree, own: Optional[str], claims: List[Claim]) -> List[
 
 
 def _judge(
-    tree: Tree, claim: Claim, same: Optional[bool], facts: Facts, own: Optional[str], known: Optional[str]
+    tree: Tree, claim: Claim, same: Optional[bool], facts: PartitionFacts, own: Optional[str], known: Optional[str]
 ) -> Optional[str]:
     placed = claim.partition == own if own is not None else is_boot(tree, claim.partition, facts)
     if claim.partition and placed is False:
@@ -52,7 +52,7 @@ def _judge(
     return "whether its partition, ({}), is this system's cannot be known".format(claim.partition)
 
 
-def read_facts(tree: Tree) -> Facts:
+def read_facts(tree: Tree) -> PartitionFacts:
     """Gather what the host knows of its own places."""
     boot: List[str] = []
     roots: List[str] = []
@@ -63,7 +63,7 @@ def read_facts(tree: Tree) -> Facts:
         roots += [points["/"]] if "/" in points else []
     running = find_root(tree.read_text("/proc/cmdline") or "")
     known = tuple(name for name in [*roots, running or ""] if name not in ("", "/dev/root", "rootfs", "none"))
-    return Facts(tuple(boot), known, tuple(read_device_map(tree).items()))
+    return PartitionFacts(tuple(boot), known, tuple(read_device_map(tree).items()))
 
 
 def find_root(cmdline: str) -> Optional[str]:
@@ -72,7 +72,7 @@ def find_root(cmdline: str) -> Optional[str]:
     return values[-1] if values else None
 
 
-def is_same_root(tree: Tree, root: Optional[str], facts: Facts) -> Optional[bool]:
+def is_same_root(tree: Tree, root: Optional[str], facts: PartitionFacts) -> Optional[bool]:
     """Tell whether a root= is this host's root; None where the names do not tell."""
     answers = [_is_same(tree, root, known) for known in facts.roots] if root else []
     return True if True in answers else False if False in answers else None
@@ -100,7 +100,7 @@ def _device(tree: Tree, name: str) -> Optional[str]:
     return tree.resolve(name) or name
 
 
-def is_boot(tree: Tree, partition: str, facts: Facts) -> Optional[bool]:
+def is_boot(tree: Tree, partition: str, facts: PartitionFacts) -> Optional[bool]:
     """Tell whether a partition, as the loader names it, is where /boot is; None where nothing tells."""
     disk, comma, number = partition.partition(",")
     if not comma and not disk.startswith("hd"):

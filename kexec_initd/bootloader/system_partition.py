@@ -9,7 +9,7 @@ BY_PARTITION = "/dev/disk/by-partuuid"
 MAX_POINTS = 20
 
 
-class Seen(NamedTuple):
+class PartitionFile(NamedTuple):
     """What was found at the path of a file: where it is on the host, and whether it could be looked for at all."""
 
     path: Optional[str]
@@ -37,13 +37,13 @@ def points_of(tree: Tree, partition: Optional[str]) -> Optional[List[str]]:
     return None if tree.names(BY_PARTITION) else points
 
 
-def find_program(tree: Tree, file: str, partition: Optional[str]) -> Seen:
+def find_program(tree: Tree, file: str, partition: Optional[str]) -> PartitionFile:
     """Look for the file of an EFI program, on the partition with that id where the host knows it."""
     points = points_of(tree, partition)
     if points is None:
-        return Seen(None, True)
+        return PartitionFile(None, True)
     found = [path for path in (find_path(tree, point, file) for point in points) if path is not None]
-    return Seen(found[0] if found else None, bool(points))
+    return PartitionFile(found[0] if found else None, bool(points))
 
 
 def _mounted(tree: Tree, device: str, points: List[str]) -> List[str]:

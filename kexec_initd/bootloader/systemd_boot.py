@@ -10,10 +10,17 @@ import re
 from pathlib import Path
 from typing import List, Optional, Tuple
 
-from kexec_initd.bootloader import BootEntry, Change, Menu, Offered, Source
-from kexec_initd.bootloader.bls import Fields, Found, last, read_entries, tries
+from kexec_initd.bootloader import BootEntry, LoaderWrite, Menu, Offered, Source
+from kexec_initd.bootloader.bls import EntryFile, Fields, last, read_entries, tries
 from kexec_initd.bootloader.efivars import LIMIT, plan_deletion, read_string
-from kexec_initd.bootloader.systemd_boot_default import Entry, choose, find_id, read_configured, read_wishes, unquoted
+from kexec_initd.bootloader.systemd_boot_default import (
+    ListedEntry,
+    choose,
+    find_id,
+    read_configured,
+    read_wishes,
+    unquoted,
+)
 from kexec_initd.bootloader.versions import uapi_key
 from kexec_initd.system.sysroot import Tree
 
@@ -54,7 +61,7 @@ def read_menu(tree: Tree) -> Optional[Menu]:
     return Menu(LOADER, offered, None if problem else index, problem, source, one_shot, changes)
 
 
-def plan_changes(tree: Tree, places: List[str], booted: str) -> Tuple[Tuple[Change, ...], Optional[str]]:
+def plan_changes(tree: Tree, places: List[str], booted: str) -> Tuple[Tuple[LoaderWrite, ...], Optional[str]]:
     """Return the variables that the loader would delete when it boots an entry, or what it would write instead.
 
     See config_load_defaults and save_selected_entry in systemd's src/boot/boot.c: a wish for one boot is deleted in any
@@ -109,7 +116,7 @@ def find_places(tree: Tree) -> List[str]:
     return [place for place in PLACES if place in places.values() and tree.is_directory(place)]
 
 
-def read_place(tree: Tree, place: str, release: Optional[int]) -> List[Entry]:
+def read_place(tree: Tree, place: str, release: Optional[int]) -> List[ListedEntry]:
     """Return the type 1 entries of one partition that the loader would not pass over."""
     architectures = {
         found.group(1).lower() for found in map(PROGRAM.match, tree.names(place + "/EFI/systemd")) if found
@@ -123,7 +130,7 @@ def read_place(tree: Tree, place: str, release: Optional[int]) -> List[Entry]:
     return entries
 
 
-def make_entry(tree: Tree, place: str, found: Found, release: Optional[int]) -> Entry:
+def make_entry(tree: Tree, place: str, found: EntryFile, release: Optional[int]) -> ListedEntry:
     """Find the files of an entry."""
     fields = {key: tuple(map(unquoted, values)) for key, values in found.fields.items()}
     source = Source(Path(found.directory + "/" + found.name), 0)
@@ -141,7 +148,7 @@ def make_entry(tree: Tree, place: str, found: Found, release: Optional[int]) -> 
     else:
         obstacle = OBSTACLES[kinds[0]] if len(kinds) == 1 else "it is of several kinds: " + ", ".join(kinds)
         entry = None
-    return Entry(name, Offered(title, name, "", entry, obstacle, source), fields, not missing, False)
+    return ListedEntry(name, Offered(title, name, "", entry, obstacle, source), fields, not missing, False)
 
 
 def on_partition(place: str, value: str) -> str:
@@ -167,7 +174,7 @@ def find_release(tree: Tree) -> Optional[int]:
     return int(found.group(1)) if found else None
 
 
-def read_images(tree: Tree, place: str) -> List[Entry]:
+def read_images(tree: Tree, place: str) -> List[ListedEntry]:
     """Return the unified kernel images of one partition."""
     entries = []
     for name in tree.names(place + "/EFI/Linux"):
@@ -175,22 +182,22 @@ def read_images(tree: Tree, place: str) -> List[Entry]:
         if name.lower().endswith(".efi") and not name.lower().startswith((".", "auto-")) and tree.is_file(path):
             lower = name.lower()
             offered = Offered(lower, lower, "", None, OBSTACLES["uki"], Source(Path(path), 0))
-            entries.append(Entry(lower, offered, {}, True, True))
+            entries.append(ListedEntry(lower, offered, {}, True, True))
     return entries
 
 
-def sort(tree: Tree, entries: List[Entry]) -> List[Entry]:
+def sort(tree: Tree, entries: List[ListedEntry]) -> List[ListedEntry]:
     """Sort as the loader does: without tries left last; by sort-key, machine and version; the others by name."""
     release = find_release(tree)
     keyed = release is None or release >= SORT_KEY_SINCE
 
-    def sort_key(entry: Entry) -> Optional[str]:
+    def sort_key(entry: ListedEntry) -> Optional[str]:
         return last(entry.fields, "sort-key") if keyed else None
 
-    def version(entry: Entry) -> Tuple[object, ...]:
+    def version(entry: ListedEntry) -> Tuple[object, ...]:
         return uapi_key(last(entry.fields, "version") or "") if sort_key(entry) is not None else ()
 
-    def group(entry: Entry) -> Tuple[bool, bool, str, str]:
+    def group(entry: ListedEntry) -> Tuple[bool, bool, str, str]:
         key = sort_key(entry)
         machine = (last(entry.fields, "machine-id") or "") if key is not None else ""
         return tries(entry.id)[0] == 0, key is None, key or "", machine

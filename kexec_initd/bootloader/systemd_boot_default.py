@@ -29,7 +29,7 @@ AUTOMATIC = tuple(
 ) + ("secure-boot-keys-auto",)
 
 
-class Entry(NamedTuple):
+class ListedEntry(NamedTuple):
     """An entry with what sorts and finds it. One whose kernel is missing is listed, but not there for the loader."""
 
     id: str
@@ -39,7 +39,7 @@ class Entry(NamedTuple):
     unified: bool
 
 
-class Wish(NamedTuple):
+class DefaultPattern(NamedTuple):
     """A pattern for the entry to boot, and who says so; a `preferred` one is no wish for an entry without tries left."""
 
     pattern: str
@@ -48,7 +48,7 @@ class Wish(NamedTuple):
     preferred: bool = False
 
 
-class Choice(NamedTuple):
+class DefaultEntry(NamedTuple):
     """The number of the entry to boot, who says so, whether for once, or why that is unclear."""
 
     number: Optional[int]
@@ -57,17 +57,17 @@ class Choice(NamedTuple):
     problem: Optional[str] = None
 
 
-def read_wishes(tree: Tree, places: List[str], release: Optional[int]) -> Tuple[List[Wish], Optional[str]]:
+def read_wishes(tree: Tree, places: List[str], release: Optional[int]) -> Tuple[List[DefaultPattern], Optional[str]]:
     """Return what is to be booted, the strongest wish first, and what makes them unclear."""
     names = [("LoaderEntryOneShot", ""), ("LoaderEntryPreferred", "preferred"), ("LoaderEntryDefault", "default")]
-    wishes: List[Wish] = []
+    wishes: List[DefaultPattern] = []
     for name, key in names:
         if key == "preferred" and release is not None and release < PREFERRED_SINCE:
             continue
         pattern = read_string(tree, name)
         if pattern is not None:
             source = Source(Path(path_of(name)), 0)
-            wishes.append(Wish(pattern.lower(), source, name == "LoaderEntryOneShot", key == "preferred"))
+            wishes.append(DefaultPattern(pattern.lower(), source, name == "LoaderEntryOneShot", key == "preferred"))
         configured = read_configured(tree, places, key) if key else None
         wishes += [configured] if configured else []
     if any(len(wish.pattern) > LONGEST for wish in wishes):
@@ -100,7 +100,7 @@ def read_settings(tree: Tree, places: List[str]) -> Tuple[str, str]:
     return "", ""
 
 
-def read_configured(tree: Tree, places: List[str], key: str) -> Optional[Wish]:
+def read_configured(tree: Tree, places: List[str], key: str) -> Optional[DefaultPattern]:
     """Return what loader.conf says for `key`, "default" or "preferred"."""
     path, text = read_settings(tree, places)
     value = last(parse_entry(text), key)
@@ -108,7 +108,7 @@ def read_configured(tree: Tree, places: List[str], key: str) -> Optional[Wish]:
         return None
     lines = enumerate(re.split(r"\n|\r\n?", text), 1)
     line = max((number for number, line in lines if line.split()[:1] == [key]), default=0)
-    return Wish(unquoted(value).lower(), Source(Path(path), line), preferred=key == "preferred")
+    return DefaultPattern(unquoted(value).lower(), Source(Path(path), line), preferred=key == "preferred")
 
 
 def unquoted(value: str) -> str:
@@ -121,7 +121,7 @@ def find_id(name: str, release: Optional[int]) -> str:
     return name[: -len(".conf")] if release is not None and release < SUFFIX_SINCE else name
 
 
-def choose(entries: List[Entry], wishes: List[Wish], release: Optional[int]) -> Choice:
+def choose(entries: List[ListedEntry], wishes: List[DefaultPattern], release: Optional[int]) -> DefaultEntry:
     """Return the entry to boot. Where only the release of the loader tells, and is not known, that is unclear."""
     choice = _follow(entries, wishes, release)
     if release is None and any(wish.preferred for wish in wishes):
@@ -131,7 +131,7 @@ def choose(entries: List[Entry], wishes: List[Wish], release: Optional[int]) -> 
     return choice
 
 
-def _follow(entries: List[Entry], wishes: List[Wish], release: Optional[int]) -> Choice:
+def _follow(entries: List[ListedEntry], wishes: List[DefaultPattern], release: Optional[int]) -> DefaultEntry:
     there = [number for number, entry in enumerate(entries) if entry.there]
     ids = [entries[number].id for number in there]
     for wish in wishes:
@@ -140,13 +140,13 @@ def _follow(entries: List[Entry], wishes: List[Wish], release: Optional[int]) ->
             return _decide(entries, found, wish.source, wish.one_shot)
         problem = _missed(wish.pattern, ids, release)
         if problem is not None:
-            return Choice(None, wish.source, wish.one_shot, problem)
+            return DefaultEntry(None, wish.source, wish.one_shot, problem)
     if release is not None and release < BAD_ONES_LAST_SINCE and any(tries(name)[0] == 0 for name in ids):
-        return Choice(None, problem="this release of systemd-boot prefers entries without tries left")
+        return DefaultEntry(None, problem="this release of systemd-boot prefers entries without tries left")
     return _decide(entries, there, None, False)
 
 
-def _fits(wish: Wish, name: str) -> bool:
+def _fits(wish: DefaultPattern, name: str) -> bool:
     return matches(wish.pattern, name) and not (wish.preferred and tries(name)[0] == 0)
 
 
@@ -163,7 +163,7 @@ def _missed(pattern: str, ids: List[str], release: Optional[int]) -> Optional[st
     return None
 
 
-def _decide(entries: List[Entry], found: List[int], source: Optional[Source], one_shot: bool) -> Choice:
+def _decide(entries: List[ListedEntry], found: List[int], source: Optional[Source], one_shot: bool) -> DefaultEntry:
     """Take the first of the entries that fit, unless the loader alone knows which that is or counts its tries."""
     problem = None
     if not found:
@@ -172,4 +172,4 @@ def _decide(entries: List[Entry], found: List[int], source: Optional[Source], on
         problem = "unified kernel images stand among the entries, and their order is not read"
     elif tries(entries[found[0]].id)[0]:
         problem = "the loader counts the tries of {}".format(entries[found[0]].id)
-    return Choice(found[0] if problem is None else None, source, one_shot, problem)
+    return DefaultEntry(found[0] if problem is None else None, source, one_shot, problem)

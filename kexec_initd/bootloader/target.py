@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
-from kexec_initd.bootloader import BootEntry, Change, Menu, Source
+from kexec_initd.bootloader import BootEntry, LoaderWrite, Menu, Source
 from kexec_initd.bootloader.ab_slots import find_trial
 from kexec_initd.bootloader.efivars import DIRECTORY as EFI_VARIABLES
 from kexec_initd.bootloader.efivars import OLD_DIRECTORY as OLD_EFI_VARIABLES
@@ -39,7 +39,7 @@ class Target(NamedTuple):
     problem: Optional[str]
     source: Optional[Source]
     one_shot: bool
-    changes: Tuple[Change, ...] = ()
+    changes: Tuple[LoaderWrite, ...] = ()
 
     @property
     def name(self) -> str:
@@ -52,7 +52,7 @@ class Target(NamedTuple):
         return self.loader + (", for one boot only" if self.one_shot else "")
 
 
-class Reading(NamedTuple):
+class LoaderReading(NamedTuple):
     """The menu, the target in it and what they were found from: `files` that show by their identity when they change.
 
     With `hidden` there is also something whose change does not show, an EFI variable, and only another reading tells.
@@ -72,7 +72,7 @@ def find_target(root: Path, since: int = 0) -> Target:
     return read_target(root, since).target
 
 
-def read_target(root: Path, since: int = 0) -> Reading:
+def read_target(root: Path, since: int = 0) -> LoaderReading:
     """Return the target of the host below `root`, and what decides. Raises Error for what cannot be read at all.
 
     `since` is when the last boot through firmware began, 0 where nobody knows.
@@ -89,7 +89,7 @@ def read_target(root: Path, since: int = 0) -> Reading:
     showing = partial(_shows, shows_writes(tree))
     old = [path for path in tree.asked if path.startswith(OLD_EFI_VARIABLES) and tree.is_file(path)]
     hidden = bool(old) or any(not showing(path[len(EFI_VARIABLES) :]) and tree.is_file(path) for path in variables)
-    return Reading(menu, target, tuple(map(Path, files)), hidden, pending)
+    return LoaderReading(menu, target, tuple(map(Path, files)), hidden, pending)
 
 
 def shows_writes(tree: Tree) -> bool:

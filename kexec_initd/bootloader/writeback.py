@@ -15,7 +15,7 @@ import os
 from pathlib import Path
 from typing import Iterator, List, Sequence
 
-from kexec_initd.bootloader import Change
+from kexec_initd.bootloader import LoaderWrite
 from kexec_initd.errors import Error
 from kexec_initd.system.encoding import name_of
 from kexec_initd.system.files import distrust
@@ -26,9 +26,9 @@ WITHOUT_FLAGS = (errno.ENOTTY, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 OPEN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def consume(root: Path, changes: Sequence[Change]) -> None:
+def consume(root: Path, changes: Sequence[LoaderWrite]) -> None:
     """Carry out `changes` on the host below `root`. Raises Error when one fails; then all is as it was."""
-    done: List[Change] = []
+    done: List[LoaderWrite] = []
     for change in changes:
         try:
             _apply(root, change)
@@ -39,7 +39,7 @@ def consume(root: Path, changes: Sequence[Change]) -> None:
         done.append(change)
 
 
-def restore(root: Path, changes: Sequence[Change]) -> None:
+def restore(root: Path, changes: Sequence[LoaderWrite]) -> None:
     """Undo `changes` as far as that is possible."""
     for change in changes:
         path = below(root, str(change.path), follow=False)
@@ -48,7 +48,7 @@ def restore(root: Path, changes: Sequence[Change]) -> None:
             _overwrite(fd, change.before)
 
 
-def _apply(root: Path, change: Change) -> None:
+def _apply(root: Path, change: LoaderWrite) -> None:
     path = below(root, str(change.path), follow=False)
     with _opened(path, os.O_RDONLY if change.after is None else os.O_RDWR) as fd:
         reason = distrust(os.fstat(fd))

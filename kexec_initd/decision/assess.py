@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
-from kexec_initd.bootloader import BootEntry, Change
+from kexec_initd.bootloader import BootEntry, LoaderWrite
 from kexec_initd.decision.policy import Decision, Facts, cold, decide
-from kexec_initd.decision.selection import Wish, find_again, find_next
+from kexec_initd.decision.selection import Selection, find_again, find_next
 from kexec_initd.errors import Error
 from kexec_initd.history import attempts, guard
 from kexec_initd.history.running_boot import read_uptime
@@ -40,7 +40,7 @@ class Assessment(NamedTuple):
     is_loaded: bool
     is_ours: bool
     is_fresh: bool
-    changes: Tuple[Change, ...]
+    changes: Tuple[LoaderWrite, ...]
     guard: Optional[str]
     chosen: Optional[Tuple[str, ...]]
     record: guard.Record
@@ -51,7 +51,7 @@ class Assessment(NamedTuple):
         return self.is_loaded and (self.is_fresh or not self.is_ours)
 
 
-def assess(host: Host, settings: Settings, named: Optional[Wish] = None) -> Assessment:
+def assess(host: Host, settings: Settings, named: Optional[Selection] = None) -> Assessment:
     """Gather the facts about `host` and decide, for what is `named` now in place of all that was loaded before.
 
     The entry's files are not read: loading does, or `with_files_read`.
@@ -123,10 +123,10 @@ def with_files_read(host: Host, assessment: Assessment) -> Assessment:
         return assessment._replace(decision=cold(error.cold_code, str(error)))
 
 
-def _find_wish(host: Host, settings: Settings, is_ours: bool) -> Wish:
+def _find_wish(host: Host, settings: Settings, is_ours: bool) -> Selection:
     """Return what is to be loaded: what the admin has named, else what the boot loader would boot."""
     try:
         loaded = stamp.read_loaded(host.root) if is_ours else None
         return find_next(host, settings) if loaded is None else find_again(host, settings, loaded)
     except Error as error:
-        return Wish(None, (), "", str(error))
+        return Selection(None, (), "", str(error))

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
 
-from kexec_initd.bootloader import BootEntry, Change
+from kexec_initd.bootloader import BootEntry, LoaderWrite
 from kexec_initd.bootloader.find_entry import HINT, find_same, select
 from kexec_initd.bootloader.installed_kernels import entry_for
 from kexec_initd.bootloader.menu import find_menu
-from kexec_initd.bootloader.target import Reading, read_target
+from kexec_initd.bootloader.target import LoaderReading, read_target
 from kexec_initd.cmdline.edit import check_one_off, edited
 from kexec_initd.cmdline.words import has_own_words
 from kexec_initd.codes import Code
@@ -23,7 +23,7 @@ MOST_WATCHED = 300  # files whose identity the early step compares; with more it
 CHANGING = "the boot loader's configuration is being changed just now"
 
 
-class Wish(NamedTuple):
+class Selection(NamedTuple):
     """What is to be loaded, the stamp's lines of what it was chosen by, its name; or why there is nothing.
 
     `changes` are what the boot loader would write on its way. `chosen` says what the admin named, as in stamp.Loaded.
@@ -35,32 +35,32 @@ class Wish(NamedTuple):
     config: Tuple[str, ...]
     name: str
     problem: Optional[str]
-    changes: Tuple[Change, ...] = ()
+    changes: Tuple[LoaderWrite, ...] = ()
     chosen: Optional[Tuple[str, ...]] = None
     pending: Optional[Tuple[Code, str]] = None
 
 
-def find_next(host: Host, settings: Settings) -> Wish:
+def find_next(host: Host, settings: Settings) -> Selection:
     """Return what the boot loader would boot; where it would write something, the stamp never fits, so that Python does.
 
     Raises Error for what cannot be read at all.
     """
     reading, config = _read(host)
     if reading is None:
-        return Wish(None, (), "", CHANGING)
+        return Selection(None, (), "", CHANGING)
     target = reading.target
     if target.entry is None:
-        return Wish(None, config, target.name, target.problem, pending=reading.pending)
+        return Selection(None, config, target.name, target.problem, pending=reading.pending)
     if target.changes:
         config = (stamp.UNSEEN,)
     try:
         entry = _edited(target.entry, settings, "")
     except Error as error:
-        return Wish(None, config, target.name, str(error))
-    return Wish(entry, config, target.name, None, target.changes)
+        return Selection(None, config, target.name, str(error))
+    return Selection(entry, config, target.name, None, target.changes)
 
 
-def find_named(host: Host, settings: Settings, name: str, file: bool = False) -> Wish:
+def find_named(host: Host, settings: Settings, name: str, file: bool = False) -> Selection:
     """Return the entry of the boot loader that is called `name`, or with `file` the kernel of that path, too.
 
     Nothing of the loader's records is to be written: its own choice is still to come. Raises UsageError, Error.
@@ -78,7 +78,7 @@ def find_named(host: Host, settings: Settings, name: str, file: bool = False) ->
     return _chosen(entry, settings, config, reading)
 
 
-def find_again(host: Host, settings: Settings, loaded: stamp.Loaded) -> Wish:
+def find_again(host: Host, settings: Settings, loaded: stamp.Loaded) -> Selection:
     """Return what `loaded` is, as it is now; what the loader would boot, where the admin had named nothing.
 
     Raises Error where what he had named is gone or is something else now.
@@ -89,7 +89,7 @@ def find_again(host: Host, settings: Settings, loaded: stamp.Loaded) -> Wish:
         return _find_file(host, settings, loaded.kernel)
     reading, config = _read(host)
     if reading is None:
-        return Wish(None, (), "", CHANGING)
+        return Selection(None, (), "", CHANGING)
     title, cmdline = loaded.chosen
     return _chosen(find_same(reading.menu, title, loaded.kernel, loaded.initrds, cmdline), settings, config, reading)
 
@@ -105,7 +105,7 @@ def find_copied(host: Host) -> List[str]:
     return [told.format(title) for title in copied]
 
 
-def _read(host: Host) -> Tuple[Optional[Reading], Tuple[str, ...]]:
+def _read(host: Host) -> Tuple[Optional[LoaderReading], Tuple[str, ...]]:
     """Read the boot loader's files, twice, so that the stamp's lines belong to what was read; None where it changes."""
     mark = stamp.lines_for(host.root, [stamp.mark_file(host.root)])  # as it was before anything was read
     since = attempts.firmware_began(host)
@@ -116,23 +116,23 @@ def _read(host: Host) -> Tuple[Optional[Reading], Tuple[str, ...]]:
     return reading if read_target(host.root, since) == reading else None, tuple(config)
 
 
-def _find_file(host: Host, settings: Settings, path: str) -> Wish:
+def _find_file(host: Host, settings: Settings, path: str) -> Selection:
     entry = entry_for(host, Path(decode(os.path.abspath(name_of(path)))))
     reading = read_target(host.root, attempts.firmware_began(host))
     default = reading.target.entry
     vouched = default.cmdline if default is not None and not default.running else ""
     return _unless_pending(
-        Wish(_edited(entry, settings, vouched), (), "the kernel that was named", None, (), ()), reading
+        Selection(_edited(entry, settings, vouched), (), "the kernel that was named", None, (), ()), reading
     )
 
 
-def _chosen(entry: BootEntry, settings: Settings, config: Tuple[str, ...], reading: Reading) -> Wish:
+def _chosen(entry: BootEntry, settings: Settings, config: Tuple[str, ...], reading: LoaderReading) -> Selection:
     name = "{} (chosen for one boot)".format(entry.title)
-    wish = Wish(_edited(entry, settings, ""), config, name, None, (), (entry.title, entry.cmdline))
+    wish = Selection(_edited(entry, settings, ""), config, name, None, (), (entry.title, entry.cmdline))
     return _unless_pending(wish, reading)
 
 
-def _unless_pending(wish: Wish, reading: Reading) -> Wish:
+def _unless_pending(wish: Selection, reading: LoaderReading) -> Selection:
     if reading.pending is None:
         return wish
     return wish._replace(entry=None, problem=reading.pending[1], pending=reading.pending)

@@ -18,7 +18,7 @@ _NOT_ZERO = re.compile(rb"[^\0]")
 _OF_MODULES = re.compile(rb"(?:\.?/)?(?:usr/)?lib/modules/([^/]+)/.")
 
 
-class Seen:
+class CpioContents:
     """What the archives of an initrd hold: how much, a program /init, and modules of which kernel releases."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Seen:
 class Walker:
     """Walks over archives and the zero bytes between them."""
 
-    def __init__(self, seen: Seen, offset: int = 0) -> None:
+    def __init__(self, seen: CpioContents, offset: int = 0) -> None:
         """Start `offset` bytes into a file: headers are aligned to four bytes from its beginning."""
         self._seen = seen
         self._offset = offset

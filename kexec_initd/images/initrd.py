@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import FrozenSet, NamedTuple, Sequence
 
-from kexec_initd.images.cpio import Seen, Walker
+from kexec_initd.images.cpio import CpioContents, Walker
 from kexec_initd.images.decompress import MAGIC_SIZE, Archive, find_format
 from kexec_initd.images.reader import ImageFile, InvalidImage
 
@@ -41,7 +41,7 @@ def check_initrd(
     is not used. A decompression program that Python does not bring is looked for below `root`.
     """
     image = ImageFile(fd, LARGEST, timeout)
-    seen, left = Seen(), largest_content
+    seen, left = CpioContents(), largest_content
     for part in parts or [Part("", 0, image.size)]:
         try:
             left -= _walk(image.part(part.start, part.size), seen, left, root)
@@ -57,7 +57,7 @@ def _after(name: str, message: str) -> str:
     return "{}: {}".format(name, message) if name else message
 
 
-def _walk(image: ImageFile, seen: Seen, limit: int, root: Path) -> int:
+def _walk(image: ImageFile, seen: CpioContents, limit: int, root: Path) -> int:
     """Walk over all archives of `image` and return how much was unpacked; raise InvalidImage beyond `limit` bytes."""
     content, offset, before = 0, 0, seen.entries
     while offset < image.size:

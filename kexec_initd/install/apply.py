@@ -18,7 +18,7 @@ from kexec_initd.install import dpkg, rc_links
 from kexec_initd.install.file_copy import Observed, make_directory, observe, put, remove, remove_directory, stage
 from kexec_initd.install.layout import BACKUP_DIR, CONFIG_DIR, ORIGINALS_DIR, STAGING_DIR, STATE_DIR
 from kexec_initd.install.manifest import PATH as MANIFEST
-from kexec_initd.install.manifest import Manifest, State, find_unfinished, read_manifest, write_manifest
+from kexec_initd.install.manifest import InstallState, Manifest, find_unfinished, read_manifest, write_manifest
 from kexec_initd.install.originals import is_ours
 from kexec_initd.install.plan_uninstall import plan_removal
 from kexec_initd.install.steps import Action, Plan, Step
@@ -54,7 +54,7 @@ def execute(plan: Plan) -> None:
 
 def _install(plan: Plan) -> None:
     """Install; where it was not installed before, a failure takes everything back."""
-    fresh = plan.found is None or plan.found.state is not State.INSTALLED
+    fresh = plan.found is None or plan.found.state is not InstallState.INSTALLED
     try:
         write_manifest(plan.root, plan.wanted)
         _make_directories(plan)
@@ -97,7 +97,7 @@ def _remove(plan: Plan, announce: bool = True) -> None:
 def _completed(manifest: Manifest) -> Manifest:
     """Return the manifest of a finished install: only the newest digest of each file of ours counts from now on."""
     entries = tuple(entry._replace(ours=entry.ours[:1]) for entry in manifest.entries)
-    return manifest._replace(state=State.INSTALLED, entries=entries)
+    return manifest._replace(state=InstallState.INSTALLED, entries=entries)
 
 
 def _check_unchanged(plan: Plan) -> None:

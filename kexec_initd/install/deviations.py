@@ -14,7 +14,7 @@ from kexec_initd.install.conffiles import DIVERSIONS, is_diverted
 from kexec_initd.install.file_copy import Observed, observe
 from kexec_initd.install.layout import DEBIAN_HOOKS, INITTAB, INTEGRATIONS, NAME, RHEL_HOOKS
 from kexec_initd.install.managed_block import read_block
-from kexec_initd.install.manifest import Entry, Kind, Manifest, State, read_manifest
+from kexec_initd.install.manifest import ChangeKind, InstallState, Manifest, ManifestEntry, read_manifest
 from kexec_initd.install.originals import find_loss, is_ours, kept_path
 from kexec_initd.install.rc_links import find_links
 from kexec_initd.system.files import digest, exists, read_bytes
@@ -51,13 +51,13 @@ def find_deviations(root: Path) -> List[Deviation]:
     if found is None:
         return []
     deviations = []
-    if found.state is not State.INSTALLED:
-        what = "removal" if found.state is State.REMOVING else "install"
+    if found.state is not InstallState.INSTALLED:
+        what = "removal" if found.state is InstallState.REMOVING else "install"
         deviations.append(Deviation("/", "the last {} was interrupted".format(what), True))
     for entry in found.entries:
-        decides = entry.path not in OPTIONAL and (entry.kind is not Kind.SYMLINK or "/rc6.d/" in entry.path)
+        decides = entry.path not in OPTIONAL and (entry.kind is not ChangeKind.SYMLINK or "/rc6.d/" in entry.path)
         deviations.extend(Deviation(entry.path, text, decides) for text in _describe(root, entry))
-        loss = find_loss(root, entry) if entry.kind is Kind.REPLACED else None
+        loss = find_loss(root, entry) if entry.kind is ChangeKind.REPLACED else None
         if loss is not None:
             # One that somebody has edited stands in the way of a removal only.
             deviations.append(Deviation(kept_path(entry.path), loss.text, decides and not loss.edited, ""))
@@ -78,23 +78,25 @@ def find_obstacle(root: Path) -> Optional[str]:
 def watched(root: Path) -> List[Path]:
     """Return the files, as the host sees them, by which `find_obstacle` may say something else when they change."""
     try:
-        found = read_manifest(root) or Manifest(State.INSTALLED, (), ())
+        found = read_manifest(root) or Manifest(InstallState.INSTALLED, (), ())
     except Refused:
         return []
-    scripts = [entry for entry in found.entries if entry.kind in (Kind.CREATED, Kind.REPLACED, Kind.BLOCK)]
+    scripts = [
+        entry for entry in found.entries if entry.kind in (ChangeKind.CREATED, ChangeKind.REPLACED, ChangeKind.BLOCK)
+    ]
     paths = [entry.path for entry in scripts if entry.path not in OPTIONAL]
-    kept = [kept_path(entry.path) for entry in scripts if entry.kind is Kind.REPLACED]
+    kept = [kept_path(entry.path) for entry in scripts if entry.kind is ChangeKind.REPLACED]
     records = [DIVERSIONS] if any(entry.diverted for entry in scripts) else []
     return [Path(path) for path in paths + kept + records]
 
 
-def _describe(root: Path, entry: Entry) -> Iterator[str]:
+def _describe(root: Path, entry: ManifestEntry) -> Iterator[str]:
     """Yield what is wrong with one thing that was installed."""
-    if entry.kind is Kind.SYMLINK:
+    if entry.kind is ChangeKind.SYMLINK:
         place = locate(root, entry.path)
         if not place.is_symlink() or os.readlink(str(place)) not in entry.ours:
             yield "the link {} is gone".format(entry.path)
-    elif entry.kind is not Kind.LINKS:
+    elif entry.kind is not ChangeKind.LINKS:
         try:
             yield from _describe_file(root, entry, observe(root, entry.path))
         except Refused as error:
@@ -103,10 +105,10 @@ def _describe(root: Path, entry: Entry) -> Iterator[str]:
         yield "dpkg has no diversion of {} any more: an upgrade of its package would overwrite ours".format(entry.path)
 
 
-def _describe_file(root: Path, entry: Entry, seen: Optional[Observed]) -> Iterator[str]:
+def _describe_file(root: Path, entry: ManifestEntry, seen: Optional[Observed]) -> Iterator[str]:
     if seen is None:
         yield "{} is gone".format(entry.path)
-    elif entry.kind is Kind.BLOCK:
+    elif entry.kind is ChangeKind.BLOCK:
         block = read_block(seen.data)
         if block is None:
             yield "{} has no block of ours any more".format(entry.path)

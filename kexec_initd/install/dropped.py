@@ -9,15 +9,15 @@ from typing import List, Optional
 
 from kexec_initd.install.conffiles import find_conffile, find_digest
 from kexec_initd.install.file_copy import observe
-from kexec_initd.install.manifest import Entry, Kind
+from kexec_initd.install.manifest import ChangeKind, ManifestEntry
 from kexec_initd.install.originals import is_ours, kept_path
-from kexec_initd.install.steps import Action, Change, Step, save_edited
+from kexec_initd.install.steps import Action, PathChange, Step, save_edited
 from kexec_initd.system.host import Host
 
 SET_ASIDE = (".dpkg-backup", ".dpkg-remove", ".dpkg-bak")
 
 
-def plan_dropped(host: Host, path: str) -> Optional[Change]:
+def plan_dropped(host: Host, path: str) -> Optional[PathChange]:
     """Return what is left to do for `path` once its package has dropped it: no stub, no original, no diversion; else None.
 
     The manifest forgets the path at once. What shows that it was dropped goes last, so that a run that was killed is
@@ -29,7 +29,7 @@ def plan_dropped(host: Host, path: str) -> Optional[Change]:
     if not aside:
         return None
     steps = [*_remove_original(host, path), Step(Action.UNDIVERT, path), *(Step(Action.UNLINK, name) for name in aside)]
-    return Change(Entry(path, Kind.REPLACED, None, ()), None, None, tuple(steps))
+    return PathChange(ManifestEntry(path, ChangeKind.REPLACED, None, ()), None, None, tuple(steps))
 
 
 def _remove_original(host: Host, path: str) -> List[Step]:

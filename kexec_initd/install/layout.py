@@ -33,7 +33,7 @@ class Presence(enum.Enum):
     OURS = "ours"
 
 
-class Script(NamedTuple):
+class OwnScript(NamedTuple):
     """One script of ours: its path, the template that makes it, and the LSB header where the host's own is unusable.
 
     Where `caller` is given, a script of the host, ours is left out unless that names the directory of ours.
@@ -74,7 +74,7 @@ class Integration(NamedTuple):
     With `debian_tools` dpkg-divert and update-rc.d have their say on the running host, else `links` are made by hand.
     """
 
-    scripts: Tuple[Script, ...]
+    scripts: Tuple[OwnScript, ...]
     blocks: Tuple[Block, ...]
     service: str
     links: Tuple[Tuple[str, str], ...]
@@ -111,10 +111,10 @@ KEXEC_LOAD_HEADER = _header(
 )
 
 
-def _hooks(directories: Tuple[str, ...], caller: str = "") -> Tuple[Script, ...]:
+def _hooks(directories: Tuple[str, ...], caller: str = "") -> Tuple[OwnScript, ...]:
     """Return the hooks that make a stamp stale. run-parts(8) takes their name, and sorts it after zz-update-grub."""
     return tuple(
-        Script(directory + "/zzz-kexec-initd", "common/kernel-changed", Presence.OURS, caller=caller)
+        OwnScript(directory + "/zzz-kexec-initd", "common/kernel-changed", Presence.OURS, caller=caller)
         for directory in directories
     )
 
@@ -134,11 +134,11 @@ NO_PRELOAD = "no preload at boot"
 # The distribution's reboot comes last in place: until then a reboot is the distribution's own, cold.
 DEBIAN_SYSVINIT = Integration(
     scripts=(
-        Script("/etc/init.d/kexec-initd", "debian/kexec-initd", Presence.OURS),
+        OwnScript("/etc/init.d/kexec-initd", "debian/kexec-initd", Presence.OURS),
         *DEBIAN_HOOKS,
-        Script("/etc/init.d/kexec", "debian/set-aside", Presence.REPLACED_IF_THERE, KEXEC_HEADER),
-        Script("/etc/init.d/kexec-load", "debian/set-aside", Presence.REPLACED_IF_THERE, KEXEC_LOAD_HEADER),
-        Script("/etc/init.d/reboot", "debian/reboot", Presence.REQUIRED, REBOOT_HEADER),
+        OwnScript("/etc/init.d/kexec", "debian/set-aside", Presence.REPLACED_IF_THERE, KEXEC_HEADER),
+        OwnScript("/etc/init.d/kexec-load", "debian/set-aside", Presence.REPLACED_IF_THERE, KEXEC_LOAD_HEADER),
+        OwnScript("/etc/init.d/reboot", "debian/reboot", Presence.REQUIRED, REBOOT_HEADER),
     ),
     blocks=(Block("/etc/rc.local", "common/rc.local", Purpose.PRELOAD, NO_PRELOAD), DEAD_MAN),
     service=NAME,
@@ -146,7 +146,7 @@ DEBIAN_SYSVINIT = Integration(
     debian_tools=True,
 )
 
-RHEL_SCRIPT = Script("/etc/rc.d/init.d/kexec-initd", "rhel/kexec-initd", Presence.OURS)
+RHEL_SCRIPT = OwnScript("/etc/rc.d/init.d/kexec-initd", "rhel/kexec-initd", Presence.OURS)
 RHEL_PRELOAD = Block("/etc/rc.d/rc.local", "common/rc.local", Purpose.PRELOAD, NO_PRELOAD)
 RHEL_LINKS = tuple(
     ("/etc/rc.d/rc{}.d/{}kexec-initd".format(level, place), "../init.d/kexec-initd")
@@ -154,7 +154,7 @@ RHEL_LINKS = tuple(
 )
 
 RHEL_HALT_EXECUTES = Integration(
-    scripts=(RHEL_SCRIPT, *RHEL_HOOKS, Script("/sbin/halt.local", "rhel/halt.local", Presence.WRAPPED)),
+    scripts=(RHEL_SCRIPT, *RHEL_HOOKS, OwnScript("/sbin/halt.local", "rhel/halt.local", Presence.WRAPPED)),
     blocks=(RHEL_PRELOAD, DEAD_MAN),
     service=NAME,
     links=RHEL_LINKS,

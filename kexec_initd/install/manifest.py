@@ -25,7 +25,7 @@ STAGED = ".kexec-initd-*"  # as files.write_atomic names them
 DAMAGED_HINT = "restore it from a backup, or remove it and run this again, which then looks for what is ours"
 
 
-class State(enum.Enum):
+class InstallState(enum.Enum):
     """How far a run came. INSTALLING and REMOVING are left behind by a run that was killed."""
 
     INSTALLING = "installing"
@@ -33,7 +33,7 @@ class State(enum.Enum):
     REMOVING = "removing"
 
 
-class Kind(enum.Enum):
+class ChangeKind(enum.Enum):
     """How a path is changed, which decides how it is undone."""
 
     REPLACED = "replaced"
@@ -43,7 +43,7 @@ class Kind(enum.Enum):
     LINKS = "links"
 
 
-class Entry(NamedTuple):
+class ManifestEntry(NamedTuple):
     """One changed path. `original` is the SHA-256 of what was there, None where nothing was.
 
     `ours` are the digests (for a symbolic link: the target) of what we put there, the newest first; the older one
@@ -51,7 +51,7 @@ class Entry(NamedTuple):
     """
 
     path: str
-    kind: Kind
+    kind: ChangeKind
     original: Optional[str]
     ours: Tuple[str, ...]
     mode: int = 0
@@ -64,11 +64,11 @@ class Entry(NamedTuple):
 class Manifest(NamedTuple):
     """The whole record. `directories` are those that did not exist before, parents first."""
 
-    state: State
-    entries: Tuple[Entry, ...]
+    state: InstallState
+    entries: Tuple[ManifestEntry, ...]
     directories: Tuple[str, ...]
 
-    def find(self, path: str) -> Optional[Entry]:
+    def find(self, path: str) -> Optional[ManifestEntry]:
         """Return the entry of `path`, or None."""
         return next((entry for entry in self.entries if entry.path == path), None)
 
@@ -76,7 +76,7 @@ class Manifest(NamedTuple):
 def is_installed(root: Path) -> bool:
     """Say whether an installation is complete below `root`."""
     found = read_manifest(root)
-    return found is not None and found.state is State.INSTALLED
+    return found is not None and found.state is InstallState.INSTALLED
 
 
 def refuse_standalone(root: Path) -> None:
@@ -134,16 +134,16 @@ def parse_manifest(data: bytes) -> Manifest:
     if fields["version"] != VERSION:
         raise ValueError("version {} is not {}".format(fields["version"], VERSION))
     return Manifest(
-        state=State(fields["state"]),
+        state=InstallState(fields["state"]),
         entries=tuple(_parse_entry(change) for change in fields["changes"]),
         directories=tuple(check_path(path) for path in fields["directories"]),
     )
 
 
-def _parse_entry(fields: Any) -> Entry:
-    return Entry(
+def _parse_entry(fields: Any) -> ManifestEntry:
+    return ManifestEntry(
         path=check_path(fields["path"]),
-        kind=Kind(fields["kind"]),
+        kind=ChangeKind(fields["kind"]),
         original=None if fields["original"] is None else _text(fields["original"]),
         ours=tuple(_text(value) for value in fields["ours"]),
         mode=_number(fields["mode"]),

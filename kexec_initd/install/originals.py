@@ -14,7 +14,7 @@ from kexec_initd.errors import Refused
 from kexec_initd.install.conffiles import Conffile, find_conffile, has_records, is_diverted
 from kexec_initd.install.file_copy import Observed, observe
 from kexec_initd.install.layout import INTEGRATIONS, MARK, NAME, ORIGINALS_DIR, Presence
-from kexec_initd.install.manifest import Entry
+from kexec_initd.install.manifest import ManifestEntry
 from kexec_initd.system.files import digest
 from kexec_initd.system.safe_path import locate
 
@@ -51,7 +51,7 @@ def find_original(root: Path, path: str) -> Optional[Observed]:
     return kept if is_foreign(kept) else seen if is_foreign(seen) else None
 
 
-def find_damage(root: Path, entry: Entry, kept: Optional[Observed]) -> Optional[str]:
+def find_damage(root: Path, entry: ManifestEntry, kept: Optional[Observed]) -> Optional[str]:
     """Say why `kept` must not be restored as the original of `entry`, as "is empty"; None where it may be."""
     if kept is None:
         return "is missing"
@@ -69,7 +69,7 @@ def find_damage(root: Path, entry: Entry, kept: Optional[Observed]) -> Optional[
     return "is not what was kept" + ("" if brought is None else ", and not what {} brings".format(brought.package))
 
 
-def is_missed(root: Path, entry: Entry, kept: Optional[Observed]) -> bool:
+def is_missed(root: Path, entry: ManifestEntry, kept: Optional[Observed]) -> bool:
     """Say whether something has to be in the place of `entry` once ours is gone: not when its package was purged meanwhile."""
     if is_foreign(kept) or find_conffile(root, entry.path) is not None:
         return True
@@ -84,7 +84,7 @@ def _may_be_new(path: str) -> bool:
     return all(script.presence is Presence.WRAPPED for script in scripts)
 
 
-def as_restored(entry: Entry, kept: Observed) -> Observed:
+def as_restored(entry: ManifestEntry, kept: Observed) -> Observed:
     """Return a kept original with the mode and owner that it had, where somebody has changed them since."""
     if entry.original == digest(kept.data):
         return kept._replace(mode=entry.mode, uid=entry.uid, gid=entry.gid)
@@ -98,7 +98,7 @@ def as_restored(entry: Entry, kept: Observed) -> Observed:
     )
 
 
-def find_loss(root: Path, entry: Entry) -> Optional[Loss]:
+def find_loss(root: Path, entry: ManifestEntry) -> Optional[Loss]:
     """Return what is wrong with the original of `entry` where it will be missed; None where all is well."""
     try:
         kept = observe(root, kept_path(entry.path))
@@ -110,13 +110,13 @@ def find_loss(root: Path, entry: Entry) -> Optional[Loss]:
     return Loss(str(refuse_loss(root, entry, kept, damage)), is_foreign(kept))
 
 
-def refuse_loss(root: Path, entry: Entry, kept: Optional[Observed], damage: str) -> Refused:
+def refuse_loss(root: Path, entry: ManifestEntry, kept: Optional[Observed], damage: str) -> Refused:
     """Return the refusal to remove ours where the original cannot be restored, with what to do."""
     what = "{} {}: {} cannot be restored".format(kept_path(entry.path), damage, entry.path)
     return Refused(what, describe_repair(root, entry, kept))
 
 
-def describe_repair(root: Path, entry: Entry, kept: Optional[Observed]) -> str:
+def describe_repair(root: Path, entry: ManifestEntry, kept: Optional[Observed]) -> str:
     """Return how the admin gets a lost original back: from the package that brings it, else from a backup."""
     target = kept_path(entry.path)
     brought = find_conffile(root, entry.path)
@@ -131,7 +131,7 @@ def describe_repair(root: Path, entry: Entry, kept: Optional[Observed]) -> str:
     return hint
 
 
-def _repair_commands(root: Path, entry: Entry, kept: Optional[Observed], brought: Conffile) -> List[str]:
+def _repair_commands(root: Path, entry: ManifestEntry, kept: Optional[Observed], brought: Conffile) -> List[str]:
     target = kept_path(entry.path)
     commands = []
     if not is_diverted(root, entry.path, target, NAME):

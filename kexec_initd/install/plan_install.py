@@ -14,9 +14,17 @@ from kexec_initd.install import dpkg
 from kexec_initd.install.deviations import is_linked, is_ordered
 from kexec_initd.install.dropped import plan_dropped
 from kexec_initd.install.file_copy import Observed, label_of, missing_directories, observe, own
-from kexec_initd.install.layout import ORIGINALS_DIR, STATE_DIR, Block, Integration, Presence, Script
+from kexec_initd.install.layout import ORIGINALS_DIR, STATE_DIR, Block, Integration, OwnScript, Presence
 from kexec_initd.install.managed_block import read_block
-from kexec_initd.install.manifest import Entry, Kind, Manifest, State, find_unfinished, read_manifest, refuse_standalone
+from kexec_initd.install.manifest import (
+    ChangeKind,
+    InstallState,
+    Manifest,
+    ManifestEntry,
+    find_unfinished,
+    read_manifest,
+    refuse_standalone,
+)
 from kexec_initd.install.originals import find_damage, find_loss, is_foreign, is_ours, kept_path
 from kexec_initd.install.plan_uninstall import plan_uninstall
 from kexec_initd.install.render import (
@@ -28,7 +36,7 @@ from kexec_initd.install.render import (
     render_block,
     render_script,
 )
-from kexec_initd.install.steps import Action, Change, Plan, Step, describe, save_edited
+from kexec_initd.install.steps import Action, PathChange, Plan, Step, describe, save_edited
 from kexec_initd.system import process
 from kexec_initd.system.files import digest
 from kexec_initd.system.host import Host
@@ -46,7 +54,7 @@ class Site(NamedTuple):
     found: Optional[Manifest]
     dpkg_divert: Optional[Path]
 
-    def known(self, path: str) -> Optional[Entry]:
+    def known(self, path: str) -> Optional[ManifestEntry]:
         """Return what an earlier run wrote down about `path`."""
         return None if self.found is None else self.found.find(path)
 
@@ -69,30 +77,30 @@ def plan_install(host: Host) -> Plan:
     changes.extend(_plan_links(site, record))
     warnings.extend(_find_losses(host.root, changes))
     changes.extend(_carry_over(site, gone.union(change.entry.path for change in changes)))
-    pending = site.found is None or site.found.state is not State.INSTALLED or bool(find_unfinished(host.root))
+    pending = site.found is None or site.found.state is not InstallState.INSTALLED or bool(find_unfinished(host.root))
     entries = tuple(change.entry for change in changes)
-    wanted = Manifest(State.INSTALLING, entries, _new_directories(site, entries))
+    wanted = Manifest(InstallState.INSTALLING, entries, _new_directories(site, entries))
     return Plan(host.root, (*changes, *dropped), tuple(warnings), site.found, wanted, pending)
 
 
-def _plan_dropped(host: Host, record: Integration) -> List[Change]:
+def _plan_dropped(host: Host, record: Integration) -> List[PathChange]:
     """Return what is left to do for scripts that their package has dropped; the manifest forgets them."""
     paths = [script.path for script in record.scripts if script.presence is Presence.REPLACED_IF_THERE]
     return [change for change in (plan_dropped(host, path) for path in paths) if change]
 
 
-def _carry_over(site: Site, planned: Set[str]) -> List[Change]:
+def _carry_over(site: Site, planned: Set[str]) -> List[PathChange]:
     """Keep in mind what an earlier run put where this one puts nothing: the host's init scripts were others then."""
     entries = () if site.found is None else site.found.entries
-    return [Change(entry, None, None, ()) for entry in entries if entry.path not in planned]
+    return [PathChange(entry, None, None, ()) for entry in entries if entry.path not in planned]
 
 
-def _plan_script(site: Site, script: Script) -> Optional[Change]:
+def _plan_script(site: Site, script: OwnScript) -> Optional[PathChange]:
     """Plan one init script; None where the host has none to replace, but what was replaced stays written down."""
     known = site.known(script.path)
     rendered = render_script(site.host, script)
     if rendered is None:
-        return None if known is None else Change(known, None, None, ())
+        return None if known is None else PathChange(known, None, None, ())
     seen = observe(site.host.root, script.path)
     if script.presence is Presence.OURS:
         return _plan_created(rendered, seen, known)
@@ -101,7 +109,7 @@ def _plan_script(site: Site, script: Script) -> Optional[Change]:
     return _plan_replaced(site, rendered, seen, known)
 
 
-def _require_original(root: Path, script: Script, seen: Optional[Observed], known: Optional[Entry]) -> None:
+def _require_original(root: Path, script: OwnScript, seen: Optional[Observed], known: Optional[ManifestEntry]) -> None:
     """Raise Refused where ours would be all that is left of a script of the host."""
     if known is not None or is_foreign(observe(root, kept_path(script.path))):
         return
@@ -111,14 +119,16 @@ def _require_original(root: Path, script: Script, seen: Optional[Observed], know
         raise Refused("{} is empty, or no script".format(script.path), "reinstall the package that brings it")
 
 
-def _plan_created(rendered: RenderedFile, seen: Optional[Observed], known: Optional[Entry]) -> Change:
+def _plan_created(rendered: RenderedFile, seen: Optional[Observed], known: Optional[ManifestEntry]) -> PathChange:
     if seen is not None and known is None and not is_ours(seen):
         raise Refused("{} exists and is not ours".format(rendered.path), "move it away first")
-    entry = Entry(rendered.path, Kind.CREATED, None, _digests(rendered.content, known))
-    return Change(entry, _data(seen), rendered.content, tuple(_write(rendered, seen, known)))
+    entry = ManifestEntry(rendered.path, ChangeKind.CREATED, None, _digests(rendered.content, known))
+    return PathChange(entry, _data(seen), rendered.content, tuple(_write(rendered, seen, known)))
 
 
-def _plan_replaced(site: Site, rendered: RenderedFile, seen: Optional[Observed], known: Optional[Entry]) -> Change:
+def _plan_replaced(
+    site: Site, rendered: RenderedFile, seen: Optional[Observed], known: Optional[ManifestEntry]
+) -> PathChange:
     """Plan a script in place of the host's own: keep that first, divert, then one rename."""
     path, target = rendered.path, kept_path(rendered.path)
     kept = observe(site.host.root, target)
@@ -131,22 +141,24 @@ def _plan_replaced(site: Site, rendered: RenderedFile, seen: Optional[Observed],
     if tool is not None and not diverted:
         steps.append(Step(Action.DIVERT, path, target))
     steps.extend(_write(rendered, seen if is_ours(seen) else None, known, label=seen))
-    entry = Entry(path, Kind.REPLACED, None, _digests(rendered.content, known), diverted=tool is not None)
+    entry = ManifestEntry(path, ChangeKind.REPLACED, None, _digests(rendered.content, known), diverted=tool is not None)
     if not keeps and known is not None and find_damage(site.host.root, known, kept) is not None:
         entry = known._replace(ours=entry.ours, diverted=entry.diverted)  # what it has to be is still known
     else:
         entry = _with_original(entry, seen if keeps else kept)
-    return Change(entry, _data(seen), rendered.content, tuple(steps))
+    return PathChange(entry, _data(seen), rendered.content, tuple(steps))
 
 
-def _find_losses(root: Path, changes: Sequence[Change]) -> List[str]:
+def _find_losses(root: Path, changes: Sequence[PathChange]) -> List[str]:
     """Return, for each original that could not be restored as things are, what is wrong and what to do."""
-    replaced = [change for change in changes if change.entry.kind is Kind.REPLACED]
+    replaced = [change for change in changes if change.entry.kind is ChangeKind.REPLACED]
     settled = [change for change in replaced if not any(step.action is Action.KEEP for step in change.steps)]
     return [loss.text for loss in (find_loss(root, change.entry) for change in settled) if loss is not None]
 
 
-def _keep(path: str, seen: Observed, kept: Optional[Observed], diverted: bool, known: Optional[Entry]) -> List[Step]:
+def _keep(
+    path: str, seen: Observed, kept: Optional[Observed], diverted: bool, known: Optional[ManifestEntry]
+) -> List[Step]:
     """Return the steps that keep the host's own script aside.
 
     Once it is diverted, dpkg writes the kept one, which is then the newer; what is in the place is an older
@@ -159,7 +171,7 @@ def _keep(path: str, seen: Observed, kept: Optional[Observed], diverted: bool, k
 
 
 def _write(
-    rendered: RenderedFile, ours: Optional[Observed], known: Optional[Entry], label: Optional[Observed] = None
+    rendered: RenderedFile, ours: Optional[Observed], known: Optional[ManifestEntry], label: Optional[Observed] = None
 ) -> List[Step]:
     """Return the steps that put our script in place: none where it is there, a saved copy first where it was edited."""
     if ours is not None and (ours.data, ours.mode) == (rendered.content, rendered.mode):
@@ -173,12 +185,12 @@ def _write(
     return steps
 
 
-def _plan_block(site: Site, block: Block) -> Tuple[List[Change], List[str]]:
+def _plan_block(site: Site, block: Block) -> Tuple[List[PathChange], List[str]]:
     """Plan a block in a script of the host; one that is not fit for an optional block is left alone with a warning."""
     path, known = block.path, site.known(block.path)
     wanted = observe_block(site.host, block)
     if wanted is None:
-        changes = [] if known is None else [Change(known, None, None, ())]
+        changes = [] if known is None else [PathChange(known, None, None, ())]
         return changes, ["{}: {}".format(block.loss, find_obstacle(site.host, block))]
     seen = observe(site.host.root, path)
     lines = render_block(block)
@@ -186,38 +198,38 @@ def _plan_block(site: Site, block: Block) -> Tuple[List[Change], List[str]]:
     if old is not None and known is not None:
         entry = known._replace(ours=_digests(lines, known))
     else:
-        entry = _with_original(Entry(path, Kind.BLOCK, None, _digests(lines, known)), seen)
+        entry = _with_original(ManifestEntry(path, ChangeKind.BLOCK, None, _digests(lines, known)), seen)
     steps = []
     if seen is not None and old is not None and known is not None and digest(old) not in entry.ours:
         steps.append(save_edited(path, seen))
     if seen is None or seen.data != wanted.after:
         content = own(wanted.after, wanted.mode, ()) if seen is None else seen._replace(data=wanted.after, mtime_ns=0)
         steps.append(Step(Action.WRITE, path, "", content))
-    return [Change(entry, _data(seen), wanted.after, tuple(steps))], []
+    return [PathChange(entry, _data(seen), wanted.after, tuple(steps))], []
 
 
-def _plan_links(site: Site, record: Integration) -> List[Change]:
+def _plan_links(site: Site, record: Integration) -> List[PathChange]:
     """Plan the links: by update-rc.d on the running host, by hand under another root."""
     root = site.host.root
     if record.debian_tools and root == Path("/") and process.find(root, "update-rc.d") is not None:
-        entry = Entry("/etc/rc6.d", Kind.LINKS, None, (record.service,))
-        complete = site.found is not None and site.found.state is State.INSTALLED
+        entry = ManifestEntry("/etc/rc6.d", ChangeKind.LINKS, None, (record.service,))
+        complete = site.found is not None and site.found.state is InstallState.INSTALLED
         done = complete and is_linked(root, record.service) and is_ordered(root, record.service)
-        return [Change(entry, None, None, () if done else (Step(Action.ADD_LINKS, entry.path, record.service),))]
+        return [PathChange(entry, None, None, () if done else (Step(Action.ADD_LINKS, entry.path, record.service),))]
     return [_plan_link(root, path, target) for path, target in record.links]
 
 
-def _plan_link(root: Path, path: str, target: str) -> Change:
+def _plan_link(root: Path, path: str, target: str) -> PathChange:
     place = locate(root, path)
-    entry = Entry(path, Kind.SYMLINK, None, (target,))
+    entry = ManifestEntry(path, ChangeKind.SYMLINK, None, (target,))
     if place.is_symlink() and os.readlink(str(place)) == target:
-        return Change(entry, None, None, ())
+        return PathChange(entry, None, None, ())
     if place.is_symlink() or place.exists():
         raise Refused("{} exists and is not ours".format(path), "move it away first")
-    return Change(entry, None, None, (Step(Action.LINK, path, target),))
+    return PathChange(entry, None, None, (Step(Action.LINK, path, target),))
 
 
-def _new_directories(site: Site, entries: Tuple[Entry, ...]) -> Tuple[str, ...]:
+def _new_directories(site: Site, entries: Tuple[ManifestEntry, ...]) -> Tuple[str, ...]:
     """Return the directories that are ours to remove again: those written down before, and those to be made, parents first."""
     names = set(() if site.found is None else site.found.directories)
     for path in [STATE_DIR, ORIGINALS_DIR] + [entry.path.rsplit("/", 1)[0] for entry in entries]:
@@ -225,14 +237,14 @@ def _new_directories(site: Site, entries: Tuple[Entry, ...]) -> Tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def _digests(content: bytes, known: Optional[Entry]) -> Tuple[str, ...]:
+def _digests(content: bytes, known: Optional[ManifestEntry]) -> Tuple[str, ...]:
     """Return the digest of `content` first, then those that an earlier run wrote."""
     new = digest(content)
     older = () if known is None else tuple(value for value in known.ours if value != new)
     return (new,) + older[:OLDER_DIGESTS]
 
 
-def _with_original(entry: Entry, found: Optional[Observed]) -> Entry:
+def _with_original(entry: ManifestEntry, found: Optional[Observed]) -> ManifestEntry:
     if found is None:
         return entry
     return entry._replace(

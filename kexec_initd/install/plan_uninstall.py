@@ -13,7 +13,14 @@ from kexec_initd.install import dpkg, rc_local
 from kexec_initd.install.file_copy import Observed, observe
 from kexec_initd.install.layout import INTEGRATIONS, ORIGINALS_DIR, STATE_DIR, Block, Integration, Presence
 from kexec_initd.install.managed_block import read_block, remove_block
-from kexec_initd.install.manifest import Entry, Kind, Manifest, State, read_manifest, refuse_standalone
+from kexec_initd.install.manifest import (
+    ChangeKind,
+    InstallState,
+    Manifest,
+    ManifestEntry,
+    read_manifest,
+    refuse_standalone,
+)
 from kexec_initd.install.originals import (
     as_restored,
     find_damage,
@@ -24,7 +31,7 @@ from kexec_initd.install.originals import (
     refuse_loss,
 )
 from kexec_initd.install.rc_links import find_links
-from kexec_initd.install.steps import Action, Change, Plan, Step, save_edited
+from kexec_initd.install.steps import Action, PathChange, Plan, Step, save_edited
 from kexec_initd.system.files import digest
 from kexec_initd.system.host import Host
 from kexec_initd.system.safe_path import locate
@@ -43,40 +50,40 @@ def plan_removal(root: Path, found: Optional[Manifest]) -> Plan:
     """
     entries = _find_entries(root) if found is None else found.entries
     ordered = list(reversed(entries))
-    ordered.sort(key=lambda entry: entry.kind in (Kind.LINKS, Kind.SYMLINK))
-    changes: List[Change] = []
+    ordered.sort(key=lambda entry: entry.kind in (ChangeKind.LINKS, ChangeKind.SYMLINK))
+    changes: List[PathChange] = []
     warnings: List[str] = []
     for entry in ordered:
         try:
             changes.append(_plan_entry(root, entry))
         except Refused as error:
-            if entry.kind is not Kind.BLOCK:
+            if entry.kind is not ChangeKind.BLOCK:
                 raise
             # A damaged block does nothing once our script is gone: no reason to keep everything else.
             warnings.append("{} is left as it is: {}".format(entry.path, error))
     directories = (STATE_DIR, ORIGINALS_DIR) if found is None else found.directories
-    wanted = Manifest(State.REMOVING, entries, directories)
+    wanted = Manifest(InstallState.REMOVING, entries, directories)
     pending = found is not None or locate(root, STATE_DIR).is_dir()
     return Plan(root, tuple(changes), tuple(warnings), found, wanted, pending)
 
 
-def _plan_entry(root: Path, entry: Entry) -> Change:
-    if entry.kind is Kind.LINKS:
-        return Change(entry, None, None, (Step(Action.REMOVE_LINKS, entry.path, entry.ours[0]),))
-    if entry.kind is Kind.SYMLINK:
+def _plan_entry(root: Path, entry: ManifestEntry) -> PathChange:
+    if entry.kind is ChangeKind.LINKS:
+        return PathChange(entry, None, None, (Step(Action.REMOVE_LINKS, entry.path, entry.ours[0]),))
+    if entry.kind is ChangeKind.SYMLINK:
         place = locate(root, entry.path)
         there = place.is_symlink() and os.readlink(str(place)) in entry.ours
-        return Change(entry, None, None, (Step(Action.UNLINK, entry.path),) if there else ())
+        return PathChange(entry, None, None, (Step(Action.UNLINK, entry.path),) if there else ())
     seen = observe(root, entry.path)
-    if entry.kind is Kind.BLOCK:
+    if entry.kind is ChangeKind.BLOCK:
         return _plan_block(entry, seen)
-    if entry.kind is Kind.CREATED:
+    if entry.kind is ChangeKind.CREATED:
         steps = _unlink(entry, seen)
-        return Change(entry, None if seen is None else seen.data, None, tuple(steps))
+        return PathChange(entry, None if seen is None else seen.data, None, tuple(steps))
     return _plan_replaced(root, entry, seen)
 
 
-def _plan_replaced(root: Path, entry: Entry, seen: Optional[Observed]) -> Change:
+def _plan_replaced(root: Path, entry: ManifestEntry, seen: Optional[Observed]) -> PathChange:
     """Restore the original; then dpkg may write the path itself again.
 
     Where ours was never put in place, or somebody replaced it without dpkg's diversion, what is there stays. Where
@@ -103,10 +110,10 @@ def _plan_replaced(root: Path, entry: Entry, seen: Optional[Observed]) -> Change
     if diverted:
         steps.append(Step(Action.UNDIVERT, entry.path))
     data = [None if found is None else found.data for found in (seen, after)]
-    return Change(entry, data[0], data[1], tuple(steps))
+    return PathChange(entry, data[0], data[1], tuple(steps))
 
 
-def _restore(entry: Entry, seen: Optional[Observed], kept: Observed) -> List[Step]:
+def _restore(entry: ManifestEntry, seen: Optional[Observed], kept: Observed) -> List[Step]:
     """Return the steps that restore the original: one rename, which needs no space, where it is as it was in all else, too."""
     steps = [save_edited(entry.path, seen)] if seen is not None and _is_edited(entry, seen, kept) else []
     target, wanted = kept_path(entry.path), as_restored(entry, kept)
@@ -115,7 +122,7 @@ def _restore(entry: Entry, seen: Optional[Observed], kept: Observed) -> List[Ste
     return [*steps, Step(Action.WRITE, entry.path, "", wanted), Step(Action.UNLINK, target)]
 
 
-def _drop_kept(entry: Entry, seen: Optional[Observed], kept: Optional[Observed]) -> List[Step]:
+def _drop_kept(entry: ManifestEntry, seen: Optional[Observed], kept: Optional[Observed]) -> List[Step]:
     """Return the steps that remove a kept original that is not needed; one that nobody else has is saved."""
     if kept is None:
         return []
@@ -125,12 +132,12 @@ def _drop_kept(entry: Entry, seen: Optional[Observed], kept: Optional[Observed])
     return [*saved, Step(Action.UNLINK, target)]
 
 
-def _is_edited(entry: Entry, seen: Observed, kept: Observed) -> bool:
+def _is_edited(entry: ManifestEntry, seen: Observed, kept: Observed) -> bool:
     """Say whether what is in the place is neither ours as written nor the original."""
     return seen.data != kept.data and digest(seen.data) not in entry.ours + (entry.original or "",)
 
 
-def _unlink(entry: Entry, seen: Optional[Observed]) -> List[Step]:
+def _unlink(entry: ManifestEntry, seen: Optional[Observed]) -> List[Step]:
     """Return the steps that remove a file of ours, a copy saved first where it was edited."""
     if seen is None:
         return []
@@ -138,24 +145,24 @@ def _unlink(entry: Entry, seen: Optional[Observed]) -> List[Step]:
     return ([save_edited(entry.path, seen)] if edited else []) + [Step(Action.UNLINK, entry.path)]
 
 
-def _plan_block(entry: Entry, seen: Optional[Observed]) -> Change:
+def _plan_block(entry: ManifestEntry, seen: Optional[Observed]) -> PathChange:
     """Take the block out; the file goes if it was made for the block and holds nothing else."""
     block = None if seen is None else read_block(seen.data)
     if seen is None or block is None:
         data = None if seen is None else seen.data
-        return Change(entry, data, data, ())
+        return PathChange(entry, data, data, ())
     steps = [save_edited(entry.path, seen)] if digest(block) not in entry.ours else []
     rest = remove_block(seen.data)
     if entry.original is None and rest == rc_local.EMPTY:
-        return Change(entry, seen.data, None, tuple(steps + [Step(Action.UNLINK, entry.path)]))
+        return PathChange(entry, seen.data, None, tuple(steps + [Step(Action.UNLINK, entry.path)]))
     mtime = entry.mtime_ns if digest(rest) == entry.original else 0
     steps.append(Step(Action.WRITE, entry.path, "", seen._replace(data=rest, mtime_ns=mtime)))
-    return Change(entry, seen.data, rest, tuple(steps))
+    return PathChange(entry, seen.data, rest, tuple(steps))
 
 
-def _find_entries(root: Path) -> Tuple[Entry, ...]:
+def _find_entries(root: Path) -> Tuple[ManifestEntry, ...]:
     """Return what is recognisably ours where the manifest is lost, as if it had been written down."""
-    found: List[Entry] = []
+    found: List[ManifestEntry] = []
     for record in INTEGRATIONS:
         found.extend(_find_scripts(root, record))
         for block in record.blocks:
@@ -163,28 +170,28 @@ def _find_entries(root: Path) -> Tuple[Entry, ...]:
         for path, target in record.links:
             place = locate(root, path)
             if place.is_symlink() and os.readlink(str(place)) == target:
-                found.append(Entry(path, Kind.SYMLINK, None, (target,)))
+                found.append(ManifestEntry(path, ChangeKind.SYMLINK, None, (target,)))
         if record.debian_tools and root == Path("/") and find_links(root, record.service):
-            found.append(Entry("/etc/rc6.d", Kind.LINKS, None, (record.service,)))
+            found.append(ManifestEntry("/etc/rc6.d", ChangeKind.LINKS, None, (record.service,)))
     return tuple(dict.fromkeys(found))  # records share files
 
 
-def _find_scripts(root: Path, record: Integration) -> List[Entry]:
+def _find_scripts(root: Path, record: Integration) -> List[ManifestEntry]:
     found = []
     for script in record.scripts:
         seen = observe(root, script.path)
         kept = None if script.presence is Presence.OURS else observe(root, kept_path(script.path))
         ours = (digest(seen.data),) if seen is not None and is_ours(seen) else ()
         if ours or kept is not None:
-            kind = Kind.CREATED if script.presence is Presence.OURS else Kind.REPLACED
-            found.append(Entry(script.path, kind, None, ours))
+            kind = ChangeKind.CREATED if script.presence is Presence.OURS else ChangeKind.REPLACED
+            found.append(ManifestEntry(script.path, kind, None, ours))
     return found
 
 
-def _find_block(root: Path, block: Block) -> List[Entry]:
+def _find_block(root: Path, block: Block) -> List[ManifestEntry]:
     try:
         seen = observe(root, block.path)
         lines = None if seen is None else read_block(seen.data)
     except Refused:
         return []
-    return [] if lines is None else [Entry(block.path, Kind.BLOCK, None, (digest(lines),))]
+    return [] if lines is None else [ManifestEntry(block.path, ChangeKind.BLOCK, None, (digest(lines),))]

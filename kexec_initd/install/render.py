@@ -27,9 +27,9 @@ from kexec_initd.install.layout import (
     PYTHON,
     Block,
     Integration,
+    OwnScript,
     Presence,
     Purpose,
-    Script,
 )
 from kexec_initd.install.managed_block import add_block
 from kexec_initd.install.originals import find_original, kept_path
@@ -109,7 +109,7 @@ def write_tree(files: Sequence[RenderedFile], out: Path) -> None:
         write_atomic(place, file.content, file.mode)
 
 
-def render_script(host: Host, script: Script) -> Optional[RenderedFile]:
+def render_script(host: Host, script: OwnScript) -> Optional[RenderedFile]:
     """Return our script for one record; None where the host has none that it would replace, or none that would call it.
 
     Raises Refused where a script that every such host has is missing.
@@ -128,12 +128,12 @@ def render_script(host: Host, script: Script) -> Optional[RenderedFile]:
     return fill_script(host, script, header)
 
 
-def _is_called(host: Host, script: Script) -> bool:
+def _is_called(host: Host, script: OwnScript) -> bool:
     caller = read_text(locate(host.root, script.caller, follow=True)) or ""
     return script.path.rsplit("/", 1)[0] + "/" in caller
 
 
-def fill_script(host: Host, script: Script, header: str, standalone: Optional[Integration] = None) -> RenderedFile:
+def fill_script(host: Host, script: OwnScript, header: str, standalone: Optional[Integration] = None) -> RenderedFile:
     """Return our script with `header`; one of a `standalone` installation needs no Python on its host."""
     text = _render(script.template, dict(_values(host, standalone), lsb_header=header, kept=kept_path(script.path)))
     if MARK not in text:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import List
 
 from kexec_initd.errors import Error
-from kexec_initd.install.layout import RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC, Presence, Script
+from kexec_initd.install.layout import RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC, OwnScript, Presence
 from kexec_initd.install.offline import Rendition, write_rendition
 from kexec_initd.install.render import find_blocks, render_plain
 from kexec_initd.state import checksum
@@ -57,7 +57,7 @@ def format_list(rendition: Rendition) -> bytes:
     return checksum.seal("".join(line + "\n" for line in lines).encode("ascii"))
 
 
-def _script_line(script: Script) -> str:
+def _script_line(script: OwnScript) -> str:
     words = [WORDS[script.presence], _plain(script.path)]
     return " ".join(words + [_plain(script.caller)] if script.caller else words)
 

@@ -8,7 +8,7 @@ from typing import List, NamedTuple, Optional, Tuple
 from kexec_initd.errors import one_line
 from kexec_initd.install.file_copy import Observed
 from kexec_initd.install.layout import BACKUP_DIR, NAME
-from kexec_initd.install.manifest import Entry, Manifest, State
+from kexec_initd.install.manifest import InstallState, Manifest, ManifestEntry
 from kexec_initd.system.files import digest
 
 
@@ -36,10 +36,10 @@ class Step(NamedTuple):
     content: Optional[Observed] = None
 
 
-class Change(NamedTuple):
+class PathChange(NamedTuple):
     """One path before and after; None: no file. Without steps it is already as it should be."""
 
-    entry: Entry
+    entry: ManifestEntry
     before: Optional[bytes]
     after: Optional[bytes]
     steps: Tuple[Step, ...]
@@ -49,7 +49,7 @@ class Plan(NamedTuple):
     """All changes of one run, in order. `found` is the manifest that was there, `wanted` the one while the run goes on."""
 
     root: Path
-    changes: Tuple[Change, ...]
+    changes: Tuple[PathChange, ...]
     warnings: Tuple[str, ...]
     found: Optional[Manifest]
     wanted: Manifest
@@ -58,7 +58,7 @@ class Plan(NamedTuple):
     @property
     def is_removal(self) -> bool:
         """Say whether this plan takes an installation away."""
-        return self.wanted.state is State.REMOVING
+        return self.wanted.state is InstallState.REMOVING
 
     @property
     def steps(self) -> List[Step]:
@@ -98,14 +98,14 @@ def _nothing(plan: Plan) -> str:
         return "nothing to do: {} is not installed".format(NAME)
     if not plan.pending:
         return "nothing to do: {} is installed".format(NAME)
-    if plan.found is not None and (plan.found.state is not State.INSTALLED or not plan.is_removal):
+    if plan.found is not None and (plan.found.state is not InstallState.INSTALLED or not plan.is_removal):
         return "an interrupted run is brought to its end; every file is as it should be"
     return "every file is as it should be; only the record of it is {}".format(
         "removed" if plan.is_removal else "made anew"
     )
 
 
-def _diff(change: Change) -> List[str]:
+def _diff(change: PathChange) -> List[str]:
     """Return a unified diff; what is not printable is shown escaped."""
     names = ["/dev/null" if data is None else change.entry.path for data in (change.before, change.after)]
     return list(difflib.unified_diff(_lines(change.before), _lines(change.after), names[0], names[1], lineterm=""))

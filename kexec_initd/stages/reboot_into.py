@@ -21,7 +21,7 @@ from kexec_initd.system.host import Host
 REBOOT_TIMEOUT = 60.0
 
 
-class Plan(NamedTuple):
+class RebootPlan(NamedTuple):
     """What to load, what it was chosen by and how it was named, as in wishes.Wish; the program that reboots then."""
 
     entry: BootEntry
@@ -30,7 +30,7 @@ class Plan(NamedTuple):
     program: Path
 
 
-def plan(host: Host, settings: Settings, name: str) -> Plan:
+def plan(host: Host, settings: Settings, name: str) -> RebootPlan:
     """Return how to reboot into the entry that is called `name`.
 
     Raises UsageError where none or several are, Refused where that reboot would not go through kexec, Error.
@@ -42,10 +42,10 @@ def plan(host: Host, settings: Settings, name: str) -> Plan:
     if not found.decision.kexec:
         raise Refused("a reboot would go through firmware: {}".format(found.decision.reason))
     assert found.entry is not None and found.chosen is not None
-    return Plan(found.entry, found.config, found.chosen, process.require(host.root, "reboot"))
+    return RebootPlan(found.entry, found.config, found.chosen, process.require(host.root, "reboot"))
 
 
-def execute(host: Host, settings: Settings, plan: Plan) -> None:
+def execute(host: Host, settings: Settings, plan: RebootPlan) -> None:
     """Load what was planned and reboot. Raises Error; then nothing of ours is loaded, and no reboot was started by us."""
     with lock_to_load(host.root):
         load.load_entry(host, settings, plan.entry, plan.chosen, plan.config)

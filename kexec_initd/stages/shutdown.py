@@ -7,7 +7,7 @@ import contextlib
 from pathlib import Path
 from typing import Optional, Tuple
 
-from kexec_initd.bootloader import Change, firmware_record, writeback
+from kexec_initd.bootloader import LoaderWrite, firmware_record, writeback
 from kexec_initd.codes import Code
 from kexec_initd.decision.assess import assess
 from kexec_initd.decision.policy import Decision, cold
@@ -95,7 +95,7 @@ def prepare(host: Host, settings: Settings) -> Decision:
 
     What the boot loader would write is written last, when all else has succeeded. Raises Error, OSError without a decision.
     """
-    changes: Tuple[Change, ...] = ()
+    changes: Tuple[LoaderWrite, ...] = ()
     try:
         with lock(host.root):
             decision, changes = _prepare(host, settings)
@@ -124,7 +124,7 @@ def _withdraw(root: Path) -> Decision:
     return decision
 
 
-def _prepare(host: Host, settings: Settings) -> Tuple[Decision, Tuple[Change, ...]]:
+def _prepare(host: Host, settings: Settings) -> Tuple[Decision, Tuple[LoaderWrite, ...]]:
     """Return the decision, and what was written in the boot loader's place; a kernel loaded by hand is no attempt of ours."""
     firmware_record.keep(host.root)  # where nothing is called at the end of a boot
     found = assess(host, settings)

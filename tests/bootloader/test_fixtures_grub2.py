@@ -10,7 +10,7 @@ from typing import Dict
 
 import pytest
 
-from kexec_initd.bootloader.grub2 import Reading, read
+from kexec_initd.bootloader.grub2 import GrubReading, read
 from kexec_initd.bootloader.output import as_json
 from kexec_initd.system.sysroot import Tree
 
@@ -18,7 +18,7 @@ HERE = Path(__file__).parent / "grub2"
 HOSTS = sorted(path.parent.name for path in HERE.glob("*/root"))
 
 
-def summary(reading: Reading) -> Dict[str, object]:
+def summary(reading: GrubReading) -> Dict[str, object]:
     """Return all that a reading says, as JSON has it."""
     menu = reading.menu
     return {

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kexec_initd.bootloader import Change, writeback
+from kexec_initd.bootloader import LoaderWrite, writeback
 from kexec_initd.bootloader.efivars import path_of
 from kexec_initd.bootloader.grub2 import grubenv
 from kexec_initd.bootloader.installed_kernels import entry_for
@@ -135,7 +135,7 @@ def test_variables_that_systemd_boot_deletes(
     assert not any((fake.root / path_of(name)[1:]).exists() for name in deleted)
 
 
-CHANGE = Change(Path("/boot/grub/grubenv"), b"a" * 1024, b"b" * 1024, "text")
+CHANGE = LoaderWrite(Path("/boot/grub/grubenv"), b"a" * 1024, b"b" * 1024, "text")
 
 
 def replaced_by_a_link(path: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_block_that_cannot_be_written_stays_as_it_is(
         spoil(fake.root / ENVIRONMENT)
         files = contents(fake.root)
         with pytest.raises(Error, match=words):
-            writeback.consume(fake.root, [Change(Path("/boot/first"), b"1", b"2", ""), CHANGE])
+            writeback.consume(fake.root, [LoaderWrite(Path("/boot/first"), b"1", b"2", ""), CHANGE])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert contents(fake.root) == files
@@ -175,7 +175,7 @@ def test_a_block_that_cannot_be_written_stays_as_it_is(
 
 def test_a_deleted_variable_comes_back_when_a_later_change_fails(fake: FakeHost) -> None:
     path = fake.write("sys/firmware/one", "value")
-    changes = [Change(Path("/sys/firmware/one"), b"value", None, ""), CHANGE]
+    changes = [LoaderWrite(Path("/sys/firmware/one"), b"value", None, ""), CHANGE]
     with pytest.raises(Error, match="No such file"):
         writeback.consume(fake.root, changes)
     assert path.read_text() == "value"
@@ -209,7 +209,7 @@ def test_an_immutable_variable_is_deleted_or_immutable_again(
     fake: FakeHost, monkeypatch: pytest.MonkeyPatch, refuses: bool
 ) -> None:
     path = fake.write("sys/firmware/one", "value")
-    change = Change(Path("/sys/firmware/one"), b"value", None, "")
+    change = LoaderWrite(Path("/sys/firmware/one"), b"value", None, "")
     with monkeypatch.context() as patch:
         flags = FakeFlags(patch, refuses)
         if refuses:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kexec_initd.bootloader.grub2 import read, read_menu
 from kexec_initd.bootloader.grub2.blscfg import parse as parse_fragment
 from kexec_initd.bootloader.grub2.blsuki import parse as parse_upstream
-from kexec_initd.bootloader.grub2.defaults import Level, Line, choose
+from kexec_initd.bootloader.grub2.defaults import Level, MenuLine, choose
 from kexec_initd.bootloader.grub2.fragments import expand
 from kexec_initd.bootloader.grub2.grubenv import SIGNATURE, SIZE, parse, with_changes
 from kexec_initd.bootloader.grub2.images import command_line
@@ -152,16 +152,16 @@ def test_fedoras_grub_keeps_the_escape_of_a_hexadecimal_number() -> None:
 
 
 def level() -> Level:
-    inner = Level((Line("in a", "ia", True, 1, None), Line("in > b", "i>b", True, 2, None)), None)
-    bad = Level((Line("x", "x", True, 3, None),), "no idea")
+    inner = Level((MenuLine("in a", "ia", True, 1, None), MenuLine("in > b", "i>b", True, 2, None)), None)
+    bad = Level((MenuLine("x", "x", True, 3, None),), "no idea")
     return Level(
         (
-            Line("first", "f", True, 0, None),
-            Line("sub", "s", True, -1, inner),
-            Line("bad", "bad", True, -1, bad),
-            Line("7 dwarfs", "7", True, 4, None),
-            Line("maybe", "m", False, 5, None),
-            Line("last", "l", True, 6, None),
+            MenuLine("first", "f", True, 0, None),
+            MenuLine("sub", "s", True, -1, inner),
+            MenuLine("bad", "bad", True, -1, bad),
+            MenuLine("7 dwarfs", "7", True, 4, None),
+            MenuLine("maybe", "m", False, 5, None),
+            MenuLine("last", "l", True, 6, None),
         ),
         None,
     )

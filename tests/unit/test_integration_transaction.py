@@ -11,7 +11,14 @@ import pytest
 
 from kexec_initd.errors import Error, Refused
 from kexec_initd.install.apply import execute
-from kexec_initd.install.manifest import Manifest, State, format_manifest, is_installed, parse_manifest, read_manifest
+from kexec_initd.install.manifest import (
+    InstallState,
+    Manifest,
+    format_manifest,
+    is_installed,
+    parse_manifest,
+    read_manifest,
+)
 from kexec_initd.install.plan_install import plan_install, plan_uninstall
 from kexec_initd.install.steps import describe
 from kexec_initd.state import checksum
@@ -445,7 +452,7 @@ def test_the_manifest_parser_is_strict(root: Path, field: str, value: object) ->
 
 
 def test_a_manifest_of_another_version_is_refused(root: Path) -> None:
-    fields = checksum.load(format_manifest(Manifest(State.INSTALLED, (), ())))
+    fields = checksum.load(format_manifest(Manifest(InstallState.INSTALLED, (), ())))
     put(root / MANIFEST, checksum.dump(dict(fields, version=2)), 0o600)
     (root / MANIFEST).parent.chmod(0o700)
     with pytest.raises(Refused, match="was written by a newer version of kexec-initd"):

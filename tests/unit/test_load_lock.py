@@ -244,7 +244,7 @@ def test_an_interrupted_reboot_into_leaves_nothing_chosen(ready: FakeHost) -> No
         def __str__(self) -> str:
             raise KeyboardInterrupt
 
-    plan = reboot_into.Plan(running_entry(host), (), ("x", "y"), Interrupted())  # type: ignore[arg-type]
+    plan = reboot_into.RebootPlan(running_entry(host), (), ("x", "y"), Interrupted())  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
         reboot_into.execute(host, Settings(), plan)
     assert not program.is_loaded(ready.root)

@@ -24,7 +24,14 @@ from kexec_initd.errors import Error, tell
 from kexec_initd.history import attempts, last_cold
 from kexec_initd.history.attempts import format_record
 from kexec_initd.history.guard import Attempt, Guard, Last, Outcome, Record
-from kexec_initd.install.manifest import Entry, Kind, Manifest, State, format_manifest, read_manifest
+from kexec_initd.install.manifest import (
+    ChangeKind,
+    InstallState,
+    Manifest,
+    ManifestEntry,
+    format_manifest,
+    read_manifest,
+)
 from kexec_initd.kexec import stamp, watchdog
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages.shutdown import attend, preload, prepare, settle
@@ -39,9 +46,9 @@ PEAK = 4 << 20
 BEGUN = Attempt("0123456789abcdef", 1700000000, "0123abcd", "6.1.0-test")
 RECORD = Record("boot", 3, 9, 1700000000, Last(Outcome.ARRIVED, BEGUN), Guard(1, BEGUN, "no route"))
 LOADED = stamp.Loaded("6.1", "/boot/vmlinuz", ["/boot/initrd"], "root=/dev/vda", "0123", False, ["title", "root=x"])
-ENTRY = Entry("/etc/init.d/reboot", Kind.REPLACED, "00" * 32, ("11" * 32,), 0o755, 0, 0, 1, True)
+ENTRY = ManifestEntry("/etc/init.d/reboot", ChangeKind.REPLACED, "00" * 32, ("11" * 32,), 0o755, 0, 0, 1, True)
 EVIDENCE = Evidence(0x72, "GRUB 2.12", "/EFI/debian/shimx64.efi", False, "/boot/vmlinuz", True, False, True)
-MANIFEST = Manifest(State.INSTALLED, (ENTRY,), ("/var/lib/kexec-initd",))
+MANIFEST = Manifest(InstallState.INSTALLED, (ENTRY,), ("/var/lib/kexec-initd",))
 
 
 class Row(NamedTuple):
@@ -174,7 +181,7 @@ def loaded(fake: FakeHost) -> FakeHost:
     host = gather(with_kernel(fake).root)
     preload(host, Settings())
     root = fake.root
-    store.write(root, Lasting.MANIFEST, format_manifest(Manifest(State.INSTALLED, (), ())))
+    store.write(root, Lasting.MANIFEST, format_manifest(Manifest(InstallState.INSTALLED, (), ())))
     for file in (Lasting.WATCHDOG, Volatile.WATCHDOG, Volatile.ATTENDED):
         store.write(root, file, ROWS[file].good)
     for other in set(HARMLESS) - MARKS - {Volatile.CHANGED}:
@@ -228,7 +235,7 @@ class Site:
         store.write(self.root, Lasting.ATTEMPTS, format_record(Record("boot", 3, 9, 1700000000, None, Guard(0, BEGUN))))
         preload(gather(self.root), Settings())
         self.target = target(fake)
-        store.write(self.root, Lasting.MANIFEST, format_manifest(Manifest(State.INSTALLED, (), ())))
+        store.write(self.root, Lasting.MANIFEST, format_manifest(Manifest(InstallState.INSTALLED, (), ())))
         for file in (Lasting.WATCHDOG, Volatile.WATCHDOG, Volatile.ATTENDED):
             store.write(self.root, file, ROWS[file].good)
         for other in set(HARMLESS) - MARKS:

@@ -14,7 +14,7 @@ from kexec_initd.decision.assess import assess
 from kexec_initd.decision.policy import Decision
 from kexec_initd.decision.selection import find_named, find_next
 from kexec_initd.errors import Error, Refused, UsageError
-from kexec_initd.install.manifest import Manifest, State, format_manifest
+from kexec_initd.install.manifest import InstallState, Manifest, format_manifest
 from kexec_initd.kexec import load, stamp
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import reboot_into, shutdown
@@ -50,7 +50,7 @@ def ready(bare: FakeHost) -> FakeHost:
     bare.write("boot/grub/grub.cfg", CONFIG)
     wish(bare, "")
     bare.program("reboot")
-    installed = format_manifest(Manifest(State.INSTALLED, (), ()))
+    installed = format_manifest(Manifest(InstallState.INSTALLED, (), ()))
     bare.write("var/lib/kexec-initd/manifest.json", installed.decode()).chmod(0o600)
     return bare
 

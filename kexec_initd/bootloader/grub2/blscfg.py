@@ -10,7 +10,7 @@ GRUB 2.14 has a command of the same name of its own, see `blsuki`. Which of them
 from typing import Dict, List, Optional, Tuple
 
 from kexec_initd.bootloader.grub2 import blsuki
-from kexec_initd.bootloader.grub2.disk import Kind, Spot
+from kexec_initd.bootloader.grub2.disk import FileKind, Spot
 from kexec_initd.bootloader.grub2.fragments import DIRECTORY, Fragment, expand, identity, item, newest_first, read_text
 from kexec_initd.bootloader.grub2.interpreter import Interpreter, Status
 from kexec_initd.bootloader.grub2.start import FEDORA, distribution
@@ -61,15 +61,15 @@ def _is_upstream(run: Interpreter) -> bool:
 
 def _has_module(run: Interpreter, prefix: str, platforms: List[str], name: str) -> bool:
     paths = ["{}/{}/{}.mod".format(prefix, platform, name) for platform in platforms]
-    return any(run.machine.look(path).kind is Kind.FILE for path in paths)
+    return any(run.machine.look(path).kind is FileKind.FILE for path in paths)
 
 
 def _find(run: Interpreter, named: Optional[str]) -> Optional[Spot]:
     for directory in [named] if named else [DIRECTORY, "/boot" + DIRECTORY]:
         spot = run.machine.look(directory)
-        if spot.kind is Kind.UNKNOWN:
+        if spot.kind is FileKind.UNKNOWN:
             raise Undecidable("blscfg: {}".format(spot.obstacle))
-        if spot.kind is Kind.DIRECTORY:
+        if spot.kind is FileKind.DIRECTORY:
             return spot
     return None
 

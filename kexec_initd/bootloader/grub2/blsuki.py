@@ -7,7 +7,7 @@ name, kernels are named without a device, an entry without options gets none, an
 
 from typing import Dict, List, Optional, Tuple
 
-from kexec_initd.bootloader.grub2.disk import Kind, Spot, split_path
+from kexec_initd.bootloader.grub2.disk import FileKind, Spot, split_path
 from kexec_initd.bootloader.grub2.fragments import DIRECTORY, Fragment, expand, identity, item, newest_first, read_text
 from kexec_initd.bootloader.grub2.interpreter import Interpreter, Status
 from kexec_initd.bootloader.grub2.options import split_options
@@ -55,17 +55,17 @@ def _fragments(run: Interpreter, directory: str) -> List[str]:
     on the disk.
     """
     spot = _look(run, directory)
-    names = run.machine.disk.names(spot) if spot.kind is Kind.DIRECTORY else []
+    names = run.machine.disk.names(spot) if spot.kind is FileKind.DIRECTORY else []
     found = [name for name in names if name.endswith(".conf")]
     for name in found:
-        if _look(run, directory + "/" + name).kind is not Kind.FILE:
+        if _look(run, directory + "/" + name).kind is not FileKind.FILE:
             raise Undecidable("blscfg: {}/{} is no regular file".format(spot.path, name))
     return [spot.path + "/" + name for name in found]
 
 
 def _look(run: Interpreter, path: str) -> Spot:
     spot = run.machine.look(path)
-    if spot.kind is Kind.UNKNOWN:
+    if spot.kind is FileKind.UNKNOWN:
         raise Undecidable("blscfg: {}".format(spot.obstacle))
     return spot
 

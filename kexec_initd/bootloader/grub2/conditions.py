@@ -7,7 +7,7 @@ less, and what looks like a comparison is one before anything else is tried.
 import re
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from kexec_initd.bootloader.grub2.disk import Kind, Spot, split_path
+from kexec_initd.bootloader.grub2.disk import FileKind, Spot, split_path
 from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown
 from kexec_initd.system.encoding import encode
 
@@ -134,10 +134,10 @@ class _Expression:
             size = self._sight.size(term)
             return None if size is None else size > 0
         spot = self._sight.look(term)
-        if spot.kind is Kind.UNKNOWN:
+        if spot.kind is FileKind.UNKNOWN:
             return False if what == "-f" and not split_path(term)[1].strip("/") else None  # a device is no file
-        wanted = {"-d": (Kind.DIRECTORY,), "-f": (Kind.FILE, Kind.OTHER)}
-        return spot.kind in wanted.get(what, (Kind.DIRECTORY, Kind.FILE, Kind.OTHER))
+        wanted = {"-d": (FileKind.DIRECTORY,), "-f": (FileKind.FILE, FileKind.OTHER)}
+        return spot.kind in wanted.get(what, (FileKind.DIRECTORY, FileKind.FILE, FileKind.OTHER))
 
 
 def _compare(first: str, operator: str, second: str) -> Optional[bool]:

@@ -15,7 +15,7 @@ _POSITION = re.compile(r"0\Z|[1-9][0-9]{0,8}\Z")
 _NUMERIC = re.compile(r"\s*[-+]?[0-9]")
 
 
-class Line(NamedTuple):
+class MenuLine(NamedTuple):
     """A line of a menu: an entry by its `number` in the flattened menu, or a submenu with its own level."""
 
     title: str
@@ -28,7 +28,7 @@ class Line(NamedTuple):
 class Level(NamedTuple):
     """A menu or submenu; `problem` says why its lines may be others."""
 
-    lines: Tuple[Line, ...]
+    lines: Tuple[MenuLine, ...]
     problem: Optional[str]
 
 
@@ -62,7 +62,7 @@ def _split(wish: Optional[str]) -> Tuple[Optional[str], Optional[str]]:
     return (match.group(1), match.group(2)) if match else (wish, None)
 
 
-def find(lines: Tuple[Line, ...], first: Optional[str], fedora: bool, alone: bool) -> int:
+def find(lines: Tuple[MenuLine, ...], first: Optional[str], fedora: bool, alone: bool) -> int:
     """Return the position that the first part of `default` names, 0 where it names none.
 
     `alone`: there is no part behind it. Raises Undecidable where versions of GRUB differ.
@@ -80,7 +80,7 @@ def find(lines: Tuple[Line, ...], first: Optional[str], fedora: bool, alone: boo
     return _by_number(lines, first) if numeric else 0
 
 
-def _by_name(lines: Tuple[Line, ...], name: str) -> Optional[int]:
+def _by_name(lines: Tuple[MenuLine, ...], name: str) -> Optional[int]:
     if any(is_unknown(line.id + line.title) for line in lines):
         raise Undecidable("the name of an entry depends on {}".format(_unknown_name(lines)))
     named = [position for position, line in enumerate(lines) if name in (line.id, line.title)]
@@ -90,7 +90,7 @@ def _by_name(lines: Tuple[Line, ...], name: str) -> Optional[int]:
     return named[0] if named else None
 
 
-def _by_number(lines: Tuple[Line, ...], first: str) -> int:
+def _by_number(lines: Tuple[MenuLine, ...], first: str) -> int:
     if not _POSITION.match(first):
         raise Undecidable("versions of GRUB differ in what the default {!r} means".format(first))
     if any(first in (line.id, line.title) and int(first) != position for position, line in enumerate(lines)):
@@ -102,7 +102,7 @@ def _by_number(lines: Tuple[Line, ...], first: str) -> int:
     return 0
 
 
-def _unknown_name(lines: Tuple[Line, ...]) -> str:
+def _unknown_name(lines: Tuple[MenuLine, ...]) -> str:
     return next(why_unknown(line.id + line.title) for line in lines if is_unknown(line.id + line.title))
 
 

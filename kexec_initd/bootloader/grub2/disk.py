@@ -12,7 +12,7 @@ from kexec_initd.system.sysroot import Tree
 _BLOCKS = re.compile(r"(?:(?:\A|,)(?:0x[0-9a-fA-F]+|[0-9]*)\+(?:0x[0-9a-fA-F]+|[0-9]+))+\Z")
 
 
-class Kind(enum.Enum):
+class FileKind(enum.Enum):
     """What is found at a path."""
 
     FILE = "a regular file"
@@ -25,7 +25,7 @@ class Kind(enum.Enum):
 class Spot(NamedTuple):
     """What is at one of GRUB's paths: the host's path where that is known, else `obstacle` says why it is not."""
 
-    kind: Kind
+    kind: FileKind
     path: str
     obstacle: str = ""
 
@@ -51,29 +51,29 @@ class Disk:
         if device is None:
             device = root or ""
         if is_unknown(inside) or is_block_list(inside):
-            return Spot(Kind.UNKNOWN, "", "the path {} is not known".format(shown(path)))
+            return Spot(FileKind.UNKNOWN, "", "the path {} is not known".format(shown(path)))
         if not inside.startswith("/"):
-            return Spot(Kind.MISSING, inside)
+            return Spot(FileKind.MISSING, inside)
         volume = self.volumes.by_device(device)
         if volume is None:
-            return Spot(Kind.UNKNOWN, "", _unseen(device))
+            return Spot(FileKind.UNKNOWN, "", _unseen(device))
         found = self.volumes.host_path(volume, inside, relative)
         if found is None:
             what = "dataset of ZFS" if volume.kind == "zfs" else "btrfs subvolume"
-            return Spot(Kind.UNKNOWN, "", "{} lies in a {} that is not mounted".format(shown(inside), what))
+            return Spot(FileKind.UNKNOWN, "", "{} lies in a {} that is not mounted".format(shown(inside), what))
         return self._look_on_host(found[1], found[0])
 
     def _look_on_host(self, host: str, volume: Volume) -> Spot:
         is_file = self.tree.is_file(host)  # asked first, so that the tree knows that a missing file matters
         real = self.tree.resolve(host)
         if real is None:
-            return Spot(Kind.MISSING, host)
+            return Spot(FileKind.MISSING, host)
         holder = self.volumes.of(real)
         if (holder.device, holder.subvolume) != (volume.device, volume.subvolume):
-            return Spot(Kind.UNKNOWN, host, "{} leads to another file system".format(host))
+            return Spot(FileKind.UNKNOWN, host, "{} leads to another file system".format(host))
         if is_file:
-            return Spot(Kind.FILE, host)
-        return Spot(Kind.DIRECTORY if self.tree.is_directory(real) else Kind.OTHER, host)
+            return Spot(FileKind.FILE, host)
+        return Spot(FileKind.DIRECTORY if self.tree.is_directory(real) else FileKind.OTHER, host)
 
     def names(self, spot: Spot) -> List[str]:
         """Return the sorted names in a directory."""
@@ -106,7 +106,7 @@ def expand_glob(disk: Disk, pattern: str, root: Optional[str], relative: bool) -
     if "*" in directory or "?" in directory or is_unknown(last):
         raise Undecidable("the pattern {}".format(shown(pattern)))
     spot = disk.look(directory or "/", root, relative)
-    if spot.kind is Kind.UNKNOWN:
+    if spot.kind is FileKind.UNKNOWN:
         raise Undecidable("the pattern {}: {}".format(shown(pattern), spot.obstacle))
     wanted = last.replace("[", "[[]")
     found = [name for name in disk.names(spot) if fnmatch.fnmatchcase(name, wanted)]

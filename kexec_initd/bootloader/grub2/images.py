@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 from typing import List, Match, Optional
 
-from kexec_initd.bootloader.grub2.disk import Kind
+from kexec_initd.bootloader.grub2.disk import FileKind
 from kexec_initd.bootloader.grub2.interpreter import Action, Interpreter, Leave, Status
-from kexec_initd.bootloader.grub2.machine import Boot
+from kexec_initd.bootloader.grub2.machine import BootState
 from kexec_initd.bootloader.grub2.modules import is_x86
 from kexec_initd.bootloader.grub2.options import split_options
 from kexec_initd.bootloader.grub2.statements import Command
@@ -42,14 +42,16 @@ def load_linux(run: Interpreter, arguments: List[str], node: Command) -> Status:
     name = arguments[0] if arguments else ""
     spot = machine.look(name)
     # A kernel takes the place of the one before, with its initrds.
-    machine.boot = Boot(obstacle=machine.boot.obstacle, gone=machine.boot.gone)
+    machine.boot = BootState(obstacle=machine.boot.obstacle, gone=machine.boot.gone)
     stranger = not_linux(name)
     if stranger:
         machine.fail(stranger)
-    if spot.kind is not Kind.FILE:
+    if spot.kind is not FileKind.FILE:
         path = spot.path or shown(name)
-        machine.fail(spot.obstacle or "the kernel {} is {}".format(path, spot.kind.value), spot.kind is Kind.MISSING)
-        return None if spot.kind is Kind.UNKNOWN else False
+        machine.fail(
+            spot.obstacle or "the kernel {} is {}".format(path, spot.kind.value), spot.kind is FileKind.MISSING
+        )
+        return None if spot.kind is FileKind.UNKNOWN else False
     cmdline = "BOOT_IMAGE=" + command_line(arguments, machine.lexer.hexadecimal)
     if is_unknown(cmdline):
         machine.fail(_unknown_cmdline(cmdline))
@@ -74,7 +76,7 @@ def load_initrd(run: Interpreter, arguments: List[str], node: Command) -> Status
         spot = machine.look(argument)
         if argument.startswith("newc:"):
             machine.fail("an initrd that GRUB itself packs (newc:)")
-        elif spot.kind is not Kind.FILE:
+        elif spot.kind is not FileKind.FILE:
             machine.fail(spot.obstacle or "the initrd {} is {}".format(spot.path, spot.kind.value))
         paths.append(spot.path)
     if not paths:

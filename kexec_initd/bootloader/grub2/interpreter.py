@@ -11,9 +11,9 @@ from kexec_initd.bootloader.grub2 import lexer
 from kexec_initd.bootloader.grub2.disk import expand_glob
 from kexec_initd.bootloader.grub2.machine import COPIED, READ, Function, Machine, MenuShown
 from kexec_initd.bootloader.grub2.modules import has_command
-from kexec_initd.bootloader.grub2.script import Script
+from kexec_initd.bootloader.grub2.script import GrubScript
 from kexec_initd.bootloader.grub2.statements import Block, Command, For, If, Node, While
-from kexec_initd.bootloader.grub2.statements import Function as Definition
+from kexec_initd.bootloader.grub2.statements import FunctionDefinition as Definition
 from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown, shown, unknown, why_unknown
 
 MAX_DEPTH = 60
@@ -39,7 +39,7 @@ class Leave(Exception):
 class Interpreter:
     """Runs the statements of one script; functions and sourced files get an interpreter of their own."""
 
-    def __init__(self, machine: Machine, script: Script, actions: Actions) -> None:
+    def __init__(self, machine: Machine, script: GrubScript, actions: Actions) -> None:
         self.machine = machine
         self.actions = actions
         self.script = script

@@ -9,7 +9,7 @@ from typing import Dict, List, NamedTuple, Optional, Set, Tuple, TypeVar
 from kexec_initd.bootloader import Source
 from kexec_initd.bootloader.grub2.disk import Disk, Spot
 from kexec_initd.bootloader.grub2.lexer import Lexer
-from kexec_initd.bootloader.grub2.script import Script
+from kexec_initd.bootloader.grub2.script import GrubScript
 from kexec_initd.bootloader.grub2.statements import Block
 from kexec_initd.bootloader.grub2.values import Undecidable, unknown
 
@@ -26,7 +26,7 @@ Write = Tuple[str, str]  # path of an environment block, name of the variable
 class Function(NamedTuple):
     """A function of the script, and where it was defined."""
 
-    script: Script
+    script: GrubScript
     body: Block
 
 
@@ -39,13 +39,13 @@ class Item(NamedTuple):
     submenu: bool
     unrestricted: bool
     certain: bool
-    script: Script
+    script: GrubScript
     body: Block
     line: int
     obstacle: Optional[str] = None
 
 
-class Boot(NamedTuple):
+class BootState(NamedTuple):
     """What an entry has loaded so far; `obstacle` says why we cannot do the same, `gone` that GRUB could not either."""
 
     kernel: Optional[str] = None
@@ -93,7 +93,7 @@ class Budget:
             raise Undecidable("the configuration takes too many steps")
 
 
-class State(NamedTuple):
+class MachineState(NamedTuple):
     """All of a Machine that a script changes."""
 
     variables: Dict[str, str]
@@ -102,7 +102,7 @@ class State(NamedTuple):
     modules: Set[str]
     sources: Dict[str, Source]
     writes: Dict[Write, Optional[str]]
-    boot: Boot
+    boot: BootState
 
 
 class Machine:
@@ -119,7 +119,7 @@ class Machine:
         self.sources: Dict[str, Source] = {}
         self.writes: Dict[Write, Optional[str]] = {}
         self.loaded: Dict[str, str] = {}
-        self.boot = Boot()
+        self.boot = BootState()
         self.items: List[Item] = []
         self.problems: List[Tuple[str, Source]] = []
         self.lost: Optional[Tuple[str, Source]] = None  # the first part of a script that GRUB rejects
@@ -171,10 +171,10 @@ class Machine:
             raise Undecidable("the menu has more than {} entries".format(MAX_ITEMS))
         self.items.append(item)
 
-    def save(self) -> State:
+    def save(self) -> MachineState:
         """Return a copy of what the script can change."""
         self.budget.spend(len(self.variables) // COPIED)
-        return State(
+        return MachineState(
             dict(self.variables),
             set(self.exported),
             dict(self.functions),
@@ -184,11 +184,11 @@ class Machine:
             self.boot,
         )
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: MachineState) -> None:
         """Go back to a saved state, which is then this machine's own."""
         self.variables, self.exported, self.functions, self.modules, self.sources, self.writes, self.boot = state
 
-    def merge(self, other: State, reason: str) -> None:
+    def merge(self, other: MachineState, reason: str) -> None:
         """Make unknown whatever is not here as in `other`."""
         for name in _differing(self.variables, other.variables):
             self.variables[name] = unknown(reason)
@@ -201,7 +201,7 @@ class Machine:
         self.exported |= other.exported
         self.modules &= other.modules
         if self.boot != other.boot:
-            self.boot = Boot(obstacle="depends on what only GRUB knows: {}".format(reason))
+            self.boot = BootState(obstacle="depends on what only GRUB knows: {}".format(reason))
 
 
 def _differing(one: Dict[Key, Value], other: Dict[Key, Value]) -> List[Key]:

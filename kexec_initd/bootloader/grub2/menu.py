@@ -6,7 +6,7 @@ from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
 from kexec_initd.bootloader.grub2 import defaults, start
 from kexec_initd.bootloader.grub2.commands import actions
-from kexec_initd.bootloader.grub2.defaults import Level, Line
+from kexec_initd.bootloader.grub2.defaults import Level, MenuLine
 from kexec_initd.bootloader.grub2.disk import Disk
 from kexec_initd.bootloader.grub2.interpreter import Actions, Interpreter
 from kexec_initd.bootloader.grub2.lexer import Lexer
@@ -25,7 +25,7 @@ CHOSEN = 1024  # characters of a position by names that take a step
 WISHES = ("next_entry", "prev_saved_entry")
 
 
-class Reading(NamedTuple):
+class GrubReading(NamedTuple):
     """The menu, and what GRUB would write before and while it boots the default."""
 
     menu: Menu
@@ -47,12 +47,12 @@ def read_menu(tree: Tree) -> Optional[Menu]:
         return reading.menu._replace(default=None, problem=str(error))
 
 
-def read(tree: Tree) -> Optional[Reading]:
+def read(tree: Tree) -> Optional[GrubReading]:
     """Return the menu, and what GRUB would write to its environment block; see read_menu."""
     try:
         config = start.find_config(tree)
     except Undecidable as error:
-        return Reading(Menu(LOADER, (), None, str(error), None, False), ())
+        return GrubReading(Menu(LOADER, (), None, str(error), None, False), ())
     if config is None:
         return None
     run = _Run(tree, config)
@@ -87,7 +87,7 @@ class _Run:
         except MenuShown as other:
             self._machine, self._config = other.machine, other.path
 
-    def reading(self) -> Reading:
+    def reading(self) -> GrubReading:
         """Run each entry, and choose."""
         machine = self._machine
         source = machine.sources.get("default", Source(Path(self._config), 0))
@@ -104,7 +104,9 @@ class _Run:
             for (_, name), value in machine.writes.items()
         )
         menu = Menu(LOADER, tuple(self._offered), default, problem, source, default is not None and one_shot)
-        return Reading(menu, tuple(Write(Path(path), name, value) for (path, name), value in sorted(writes.items())))
+        return GrubReading(
+            menu, tuple(Write(Path(path), name, value) for (path, name), value in sorted(writes.items()))
+        )
 
     def _choose(self, level: Level) -> Optional[int]:
         """Return the index of the default, or of what GRUB falls back to when the default's kernel is missing."""
@@ -130,7 +132,7 @@ class _Run:
             names = chosen + item.id.replace(">", ">>")
             machine.budget.spend(len(names) // CHOSEN)
             inner = self._submenu(machine, item, where, names) if item.submenu else None
-            lines.append(Line(item.title, item.id, item.certain, len(self._offered), inner))
+            lines.append(MenuLine(item.title, item.id, item.certain, len(self._offered), inner))
             if inner is None:
                 self._offer(machine, item, where, names)
         return Level(tuple(lines), _told(machine))

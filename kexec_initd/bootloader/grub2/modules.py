@@ -6,7 +6,7 @@ GRUB says so and goes on, with success (grub_script_execute_cmdline() in grub-co
 
 from typing import FrozenSet, List, Optional
 
-from kexec_initd.bootloader.grub2.disk import Kind
+from kexec_initd.bootloader.grub2.disk import FileKind
 from kexec_initd.bootloader.grub2.machine import Machine
 from kexec_initd.bootloader.grub2.values import is_unknown
 
@@ -41,7 +41,7 @@ def _commands(machine: Machine, directory: str) -> Optional[FrozenSet[str]]:
     path = directory + "/command.lst"
     if path not in machine.disk.commands:
         spot = machine.look(path)
-        text = machine.disk.tree.read_text(spot.path, MAX_BYTES) if spot.kind is Kind.FILE else None
+        text = machine.disk.tree.read_text(spot.path, MAX_BYTES) if spot.kind is FileKind.FILE else None
         lines = [line.partition(":") for line in (text or "").split("\n")]
         names = frozenset(name.lstrip("*").strip() for name, colon, _ in lines if colon)
         machine.disk.commands[path] = names or None

@@ -9,7 +9,7 @@ import re
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, TypeVar
 
 from kexec_initd.bootloader.grub2.lexer import END_OF_LINE, MAX_TOKENS, Lexer, Token, Tokens, Word
-from kexec_initd.bootloader.grub2.statements import Block, Command, For, Function, If, Node, While
+from kexec_initd.bootloader.grub2.statements import Block, Command, For, FunctionDefinition, If, Node, While
 
 MAX_DEPTH = 30
 MAX_REJECTED = 1000
@@ -276,7 +276,7 @@ class _Parser:
         self._expect("done")
         return While(condition, body, until, line)
 
-    def _function(self) -> Function:
+    def _function(self) -> FunctionDefinition:
         line = self._lines[self._at]
         self._at += 1
         name = self._name()
@@ -286,4 +286,4 @@ class _Parser:
         if self._tokens[self._at - 1].text not in (";", "\n"):
             raise self._rejected("the end of the line")
         self._expect("}")
-        return Function(name, body, line)
+        return FunctionDefinition(name, body, line)

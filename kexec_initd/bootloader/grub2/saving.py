@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
-from kexec_initd.bootloader import Change
+from kexec_initd.bootloader import LoaderWrite
 from kexec_initd.bootloader.grub2 import grubenv
 from kexec_initd.bootloader.grub2.values import is_unknown, why_unknown
 from kexec_initd.errors import Refused
@@ -20,7 +20,7 @@ class Write(NamedTuple):
     value: Optional[str]
 
 
-def plan_changes(tree: Tree, writes: Sequence[Write]) -> Tuple[Change, ...]:
+def plan_changes(tree: Tree, writes: Sequence[Write]) -> Tuple[LoaderWrite, ...]:
     """Return a change for each block that would become another one.
 
     Raises Refused where that cannot be known, or where the block has no room.
@@ -34,11 +34,11 @@ def plan_changes(tree: Tree, writes: Sequence[Write]) -> Tuple[Change, ...]:
     return tuple(change for change in changes if change.after != change.before)
 
 
-def _change(tree: Tree, path: str, variables: Variables) -> Change:
+def _change(tree: Tree, path: str, variables: Variables) -> LoaderWrite:
     before = tree.read_bytes(path) or b""
     try:
         after = grubenv.with_changes(before, variables)
     except Refused as error:
         raise Refused("{}: {}".format(path, error.message))
     words = ["no " + name if value is None else "{}={}".format(name, value) for name, value in variables.items()]
-    return Change(Path(path), before, after, "{}: {}".format(path, ", ".join(words)))
+    return LoaderWrite(Path(path), before, after, "{}: {}".format(path, ", ".join(words)))

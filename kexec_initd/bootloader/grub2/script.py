@@ -8,7 +8,7 @@ from kexec_initd.bootloader.grub2.lexer import Lexer
 from kexec_initd.bootloader.grub2.parser import Parsed, parse
 
 
-class Script(NamedTuple):
+class GrubScript(NamedTuple):
     """A parsed file; `before` counts the lines in front of it, where it is only a part."""
 
     path: str
@@ -26,6 +26,6 @@ class Script(NamedTuple):
         return id(self)
 
 
-def read_script(path: str, text: str, lexer: Lexer, before: int = 0, recover: bool = True) -> Script:
+def read_script(path: str, text: str, lexer: Lexer, before: int = 0, recover: bool = True) -> GrubScript:
     """Parse `text`, which is the file `path` of the host, or a part of it with `before` lines in front."""
-    return Script(path, parse(text.replace("\r", ""), lexer, recover), before)
+    return GrubScript(path, parse(text.replace("\r", ""), lexer, recover), before)

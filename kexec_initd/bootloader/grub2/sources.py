@@ -3,11 +3,11 @@
 from typing import List, Optional
 
 from kexec_initd.bootloader.devices import on_same_disk
-from kexec_initd.bootloader.grub2.disk import Kind, Spot
+from kexec_initd.bootloader.grub2.disk import FileKind, Spot
 from kexec_initd.bootloader.grub2.interpreter import Action, Interpreter, Leave, Status
 from kexec_initd.bootloader.grub2.machine import Machine, MenuShown
 from kexec_initd.bootloader.grub2.options import split_options
-from kexec_initd.bootloader.grub2.script import Script, read_script
+from kexec_initd.bootloader.grub2.script import GrubScript, read_script
 from kexec_initd.bootloader.grub2.start import is_fedora
 from kexec_initd.bootloader.grub2.statements import Command
 from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown, shown, unknown
@@ -20,7 +20,7 @@ _KINDS = ("file", "-f", *_BY)
 _SET = {"--set": "--set=root", "-s": "--set=root"}
 
 
-def load_script(machine: Machine, path: str, text: Optional[str] = None) -> Optional[Script]:
+def load_script(machine: Machine, path: str, text: Optional[str] = None) -> Optional[GrubScript]:
     """Read a configuration of the host, or `text` in its name; None where there is no such file."""
     if text is None:
         text = machine.disk.tree.read_text(path, MAX_BYTES)
@@ -32,7 +32,7 @@ def load_script(machine: Machine, path: str, text: Optional[str] = None) -> Opti
     return read_script(path, text, machine.lexer)
 
 
-def run_script(run: Interpreter, script: Script) -> None:
+def run_script(run: Interpreter, script: GrubScript) -> None:
     """Run all of a script that GRUB runs. Raises Undecidable where there is more than can be read here."""
     run.run(script.parsed.block)
     rejected, limit = script.parsed.rejected, script.parsed.limit
@@ -46,7 +46,7 @@ def run_script(run: Interpreter, script: Script) -> None:
 def source(run: Interpreter, arguments: List[str], node: Command) -> Status:
     """`source FILE` and `. FILE`: it fails without a name only, not for a file that is missing."""
     spot = _find(run, arguments)
-    script = load_script(run.machine, spot.path) if spot.kind is Kind.FILE else None
+    script = load_script(run.machine, spot.path) if spot.kind is FileKind.FILE else None
     if script is not None:
         run_script(Interpreter(run.machine, script, run.actions), script)
     return bool(arguments)
@@ -59,7 +59,7 @@ def configfile(run: Interpreter, arguments: List[str], node: Command) -> Status:
         return None
     prefix = run.machine.variables.get("prefix", "")
     spot = _find(run, arguments or [prefix + "/grub.cfg"])
-    script = load_script(run.machine, spot.path) if spot.kind is Kind.FILE else None
+    script = load_script(run.machine, spot.path) if spot.kind is FileKind.FILE else None
     if script is None:
         return True
     machine = run.machine.open(nested=True)
@@ -85,7 +85,7 @@ def enter(machine: Machine, path: str) -> None:
 
 def _find(run: Interpreter, arguments: List[str]) -> Spot:
     spot = run.machine.look(arguments[0] if arguments else "")
-    if spot.kind is Kind.UNKNOWN:
+    if spot.kind is FileKind.UNKNOWN:
         raise Undecidable("another configuration: {}".format(spot.obstacle))
     return spot
 
@@ -144,7 +144,7 @@ def _with_file(run: Interpreter, path: str) -> Optional[Volume]:
     found = {}
     for volume in run.machine.disk.volumes.all:
         device = run.machine.disk.volumes.device(volume)
-        if run.machine.look("({}){}".format(device, path)).kind in (Kind.FILE, Kind.DIRECTORY):
+        if run.machine.look("({}){}".format(device, path)).kind in (FileKind.FILE, FileKind.DIRECTORY):
             found[volume.device] = volume
     return next(iter(found.values())) if len(found) == 1 else None
 

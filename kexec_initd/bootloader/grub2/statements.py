@@ -39,7 +39,7 @@ class While(NamedTuple):
     line: int
 
 
-class Function(NamedTuple):
+class FunctionDefinition(NamedTuple):
     """The definition of a function."""
 
     name: str
@@ -47,5 +47,5 @@ class Function(NamedTuple):
     line: int
 
 
-Node = Union[Command, If, For, While, Function]
+Node = Union[Command, If, For, While, FunctionDefinition]
 Block = Tuple[Node, ...]

@@ -6,7 +6,7 @@ from typing import List, Optional
 
 from kexec_initd.bootloader import Source
 from kexec_initd.bootloader.grub2 import conditions, grubenv
-from kexec_initd.bootloader.grub2.disk import Kind, Spot, is_block_list, split_path
+from kexec_initd.bootloader.grub2.disk import FileKind, Spot, is_block_list, split_path
 from kexec_initd.bootloader.grub2.interpreter import Action, Interpreter, Status
 from kexec_initd.bootloader.grub2.machine import Machine
 from kexec_initd.bootloader.grub2.options import Options, split_options
@@ -73,7 +73,7 @@ def save_env(run: Interpreter, arguments: List[str], node: Command) -> Status:
     machine = run.machine
     options, names = split_options(arguments, ("file", "-f"), ("skip-sig", "-s"))
     spot = _block(run, options)
-    if not names or spot.kind is not Kind.FILE or not is_writable(machine.disk.volumes.of(spot.path)):
+    if not names or spot.kind is not FileKind.FILE or not is_writable(machine.disk.volumes.of(spot.path)):
         return False
     writes = {name: value for (path, name), value in machine.writes.items() if path == spot.path}
     writes.update((name, machine.variables.get(name)) for name in names)
@@ -87,7 +87,7 @@ def save_env(run: Interpreter, arguments: List[str], node: Command) -> Status:
 
 
 def _read_block(run: Interpreter, spot: Spot) -> bytes:
-    data = run.machine.disk.tree.read_bytes(spot.path) if spot.kind is Kind.FILE else None
+    data = run.machine.disk.tree.read_bytes(spot.path) if spot.kind is FileKind.FILE else None
     run.machine.budget.spend(len(data or b"") // 64)
     return data or b""
 
@@ -97,7 +97,7 @@ def _block(run: Interpreter, options: Options) -> Spot:
     named = options.values("file", "-f")
     path = named[-1] if named else run.machine.variables.get("prefix", "") + "/grubenv"
     spot = run.machine.look(path)
-    if spot.kind is Kind.UNKNOWN:
+    if spot.kind is FileKind.UNKNOWN:
         blocks = split_path(path)[1]
         if is_block_list(blocks):
             raise Undecidable(OUTSIDE.format(blocks))
@@ -144,9 +144,9 @@ def test(run: Interpreter, arguments: List[str], node: Command) -> Status:
 
     def size(path: str) -> Optional[int]:
         spot = run.machine.look(path)
-        if spot.kind is Kind.UNKNOWN:
+        if spot.kind is FileKind.UNKNOWN:
             return None
-        return len(run.machine.disk.tree.read_bytes(spot.path) or b"") if spot.kind is Kind.FILE else 0
+        return len(run.machine.disk.tree.read_bytes(spot.path) or b"") if spot.kind is FileKind.FILE else 0
 
     return conditions.evaluate(arguments, conditions.Sight(lambda path: _look_as_test(run.machine, path), size))
 
@@ -159,9 +159,9 @@ def _look_as_test(machine: Machine, path: str) -> Spot:
     if is_unknown(name) or name.startswith("/"):
         return machine.look(before + name)
     top = machine.look(before + "/")
-    if top.kind is Kind.UNKNOWN or not name:
+    if top.kind is FileKind.UNKNOWN or not name:
         return top
-    return Spot(Kind.MISSING, "") if "/" in name else machine.look(before + "/" + name)
+    return Spot(FileKind.MISSING, "") if "/" in name else machine.look(before + "/" + name)
 
 
 def regexp(run: Interpreter, arguments: List[str], node: Command) -> Status:
