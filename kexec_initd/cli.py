@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Optional, Sequence, Tuple
 
 from kexec_initd import arguments, status
-from kexec_initd.bootloader import BootEntry, output, target
+from kexec_initd.boot_entry import BootEntry
+from kexec_initd.bootloader import output, target
 from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.decision import selection
 from kexec_initd.decision.assess import assess

@@ -1,9 +1,10 @@
-"""The stable codes of decisions; kexec-initd(8) says what each means, and programs may rely on them.
+"""Decisions, and their stable codes; kexec-initd(8) says what each means, and programs may rely on them.
 
 Strings, as `status --json` and the record of the last cold reboot have them; the sentence beside a code is for people.
 """
 
 import enum
+from typing import NamedTuple
 
 
 class Code(str, enum.Enum):
@@ -37,3 +38,16 @@ class Code(str, enum.Enum):
 
     def __str__(self) -> str:
         return str(self.value)
+
+
+class Decision(NamedTuple):
+    """`kexec` or cold, with a stable code and a sentence."""
+
+    kexec: bool
+    code: Code
+    reason: str
+
+
+def cold(code: Code, reason: str) -> Decision:
+    """Return the decision to go through firmware."""
+    return Decision(False, code, reason)

@@ -12,7 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
+from kexec_initd.boot_entry import BootEntry
+from kexec_initd.bootloader import Menu, Offered, Source
 from kexec_initd.bootloader.extlinux_config import (
     KERNELS,
     MISSING,

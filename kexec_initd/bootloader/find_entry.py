@@ -2,7 +2,8 @@
 
 from typing import List, Optional, Sequence, Tuple
 
-from kexec_initd.bootloader import BootEntry, Menu, Offered, output
+from kexec_initd.boot_entry import BootEntry
+from kexec_initd.bootloader import Menu, Offered, output
 from kexec_initd.cmdline.edit import find_one_off
 from kexec_initd.errors import Refused, UsageError
 from kexec_initd.images.consistency import named_release

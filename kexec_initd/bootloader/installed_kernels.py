@@ -8,7 +8,8 @@ import re
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Tuple
 
-from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
+from kexec_initd.boot_entry import BootEntry
+from kexec_initd.bootloader import Menu, Offered, Source
 from kexec_initd.bootloader.versions import Key, debian_kernel_key, rpm_kernel_key
 from kexec_initd.errors import Refused
 from kexec_initd.system import safe_path

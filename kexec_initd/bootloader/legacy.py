@@ -8,7 +8,8 @@ import re
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
 
-from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
+from kexec_initd.boot_entry import BootEntry
+from kexec_initd.bootloader import Menu, Offered, Source
 from kexec_initd.bootloader.legacy_partition import Claim, find_obstacles, find_root
 from kexec_initd.errors import Refused
 from kexec_initd.system.sysroot import Tree, not_linux

@@ -10,7 +10,8 @@ import re
 from pathlib import Path
 from typing import List, Optional, Tuple
 
-from kexec_initd.bootloader import BootEntry, LoaderWrite, Menu, Offered, Source
+from kexec_initd.boot_entry import BootEntry
+from kexec_initd.bootloader import LoaderWrite, Menu, Offered, Source
 from kexec_initd.bootloader.bls import EntryFile, Fields, last, read_entries, tries
 from kexec_initd.bootloader.efivars import LIMIT, plan_deletion, read_string
 from kexec_initd.bootloader.systemd_boot_default import (

@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
-from kexec_initd.bootloader import BootEntry, LoaderWrite, Menu, Source
+from kexec_initd.boot_entry import BootEntry
+from kexec_initd.bootloader import LoaderWrite, Menu, Source
 from kexec_initd.bootloader.ab_slots import find_trial
 from kexec_initd.bootloader.efivars import DIRECTORY as EFI_VARIABLES
 from kexec_initd.bootloader.efivars import OLD_DIRECTORY as OLD_EFI_VARIABLES

@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
-from kexec_initd.bootloader import BootEntry, LoaderWrite
-from kexec_initd.decision.policy import Decision, Facts, cold, decide
+from kexec_initd.boot_entry import BootEntry
+from kexec_initd.bootloader import LoaderWrite
+from kexec_initd.codes import Decision, cold
+from kexec_initd.decision.policy import Facts, decide
 from kexec_initd.decision.selection import Selection, find_again, find_next
 from kexec_initd.errors import Error
 from kexec_initd.history import attempts, guard

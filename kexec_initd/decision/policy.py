@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, Optional, Tuple
 
-from kexec_initd.codes import Code
+from kexec_initd.codes import Code, Decision, cold
 from kexec_initd.system.virt import confinement
 
 
@@ -32,19 +32,6 @@ class Facts(NamedTuple):
     trial: Optional[str]
     incomplete: Optional[str] = None
     init: Optional[str] = None
-
-
-class Decision(NamedTuple):
-    """`kexec` or cold, with a stable code and a sentence."""
-
-    kexec: bool
-    code: Code
-    reason: str
-
-
-def cold(code: Code, reason: str) -> Decision:
-    """Return the decision to go through firmware."""
-    return Decision(False, code, reason)
 
 
 def decide(facts: Facts) -> Decision:

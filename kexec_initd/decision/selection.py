@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
 
-from kexec_initd.bootloader import BootEntry, LoaderWrite
+from kexec_initd.boot_entry import BootEntry
+from kexec_initd.bootloader import LoaderWrite
 from kexec_initd.bootloader.find_entry import HINT, find_same, select
 from kexec_initd.bootloader.installed_kernels import entry_for
 from kexec_initd.bootloader.menu import find_menu

@@ -14,8 +14,7 @@ import re
 from pathlib import Path
 from typing import Optional, Tuple
 
-from kexec_initd.bootloader import BootEntry
-from kexec_initd.bootloader.installed_kernels import below
+from kexec_initd.boot_entry import BootEntry
 from kexec_initd.cmdline.words import without_own_words
 from kexec_initd.errors import Error, Refused, one_line
 from kexec_initd.history.guard import NOTHING, Attempt, Guard, Last, Outcome, Record, is_arriving, judge
@@ -24,6 +23,7 @@ from kexec_initd.state import checksum, store
 from kexec_initd.state.store import LASTING, Damaged, Lasting, Newer, Volatile
 from kexec_initd.system.files import identity
 from kexec_initd.system.host import Host
+from kexec_initd.system.safe_path import below
 
 PATH = Path(LASTING) / Lasting.ATTEMPTS.value
 VERSION = 1
@@ -38,7 +38,7 @@ WHY_LENGTH = 300
 def target_key(host: Host, entry: BootEntry) -> str:
     """Return what is the same for the same kernel, initrds and command line, also after another boot."""
     paths = [entry.kernel, *entry.initrds]
-    lines = ["{} {}".format(_lasting_identity(below(host.root, path)), path) for path in paths]
+    lines = ["{} {}".format(_lasting_identity(below(host.root, str(path))), path) for path in paths]
     return checksum.crc("\n".join([*lines, without_own_words(entry.cmdline)]).encode("utf-8", "surrogateescape"))
 
 

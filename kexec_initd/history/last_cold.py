@@ -11,8 +11,7 @@ import contextlib
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from kexec_initd.codes import Code
-from kexec_initd.decision.policy import Decision
+from kexec_initd.codes import Code, Decision
 from kexec_initd.errors import Error, one_line
 from kexec_initd.history.guard import Outcome, Record
 from kexec_initd.state import store

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
-from kexec_initd.bootloader import BootEntry, firmware_record
+from kexec_initd.boot_entry import BootEntry
+from kexec_initd.bootloader import firmware_record
 from kexec_initd.bootloader.installed_kernels import below
 from kexec_initd.cmdline import words
 from kexec_initd.errors import Error, Refused

@@ -7,7 +7,7 @@ entry loaded and leaves it. The boot loader's choice is not touched, and counts 
 from pathlib import Path
 from typing import NamedTuple, Tuple
 
-from kexec_initd.bootloader import BootEntry
+from kexec_initd.boot_entry import BootEntry
 from kexec_initd.decision.assess import assess
 from kexec_initd.decision.selection import find_named
 from kexec_initd.errors import Refused

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Optional, Tuple
 
 from kexec_initd.bootloader import LoaderWrite, firmware_record, writeback
-from kexec_initd.codes import Code
+from kexec_initd.codes import Code, Decision, cold
 from kexec_initd.decision.assess import assess
-from kexec_initd.decision.policy import Decision, cold
 from kexec_initd.errors import Error, Refused, one_line, tell
 from kexec_initd.history import attempts, guard, health, last_cold
 from kexec_initd.history.running_boot import read_uptime

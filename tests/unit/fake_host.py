@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 from typing import List
 
-from kexec_initd.bootloader import BootEntry
+from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader.installed_kernels import entry_for
 from kexec_initd.system.host import Host
 from tests.unit.images import bzimage, cpio

@@ -6,7 +6,8 @@ from typing import Optional
 
 import pytest
 
-from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
+from kexec_initd.boot_entry import BootEntry
+from kexec_initd.bootloader import Menu, Offered, Source
 from kexec_initd.bootloader.target import as_json, as_text, choose_target
 
 CONFIG = Path("/boot/grub/grub.cfg")

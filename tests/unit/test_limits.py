@@ -7,9 +7,8 @@ from typing import Callable, List, Optional, Tuple
 import pytest
 
 from kexec_initd import status
-from kexec_initd.codes import Code
+from kexec_initd.codes import Code, Decision, cold
 from kexec_initd.decision.assess import is_attended
-from kexec_initd.decision.policy import Decision, cold
 from kexec_initd.errors import Refused
 from kexec_initd.history import attempts, guard, health, last_cold
 from kexec_initd.history.guard import Outcome

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kexec_initd.codes import Code
-from kexec_initd.decision.policy import Decision, Facts, decide
+from kexec_initd.codes import Code, Decision
+from kexec_initd.decision.policy import Facts, decide
 
 GOOD = Facts(
     cold_once=False,

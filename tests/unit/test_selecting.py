@@ -5,7 +5,8 @@ from typing import Optional
 
 import pytest
 
-from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
+from kexec_initd.boot_entry import BootEntry
+from kexec_initd.bootloader import Menu, Offered, Source
 from kexec_initd.bootloader.find_entry import find_same, select
 from kexec_initd.errors import Error, Refused, UsageError
 

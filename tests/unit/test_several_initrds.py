@@ -11,7 +11,7 @@ from typing import Iterator, List, Set
 
 import pytest
 
-from kexec_initd.bootloader import BootEntry
+from kexec_initd.boot_entry import BootEntry
 from kexec_initd.errors import Refused
 from kexec_initd.images.concat import as_one
 from kexec_initd.images.initrd import check_initrd

@@ -17,9 +17,8 @@ import pytest
 import kexec_initd
 from kexec_initd.bootloader.evidence import Evidence, read_record
 from kexec_initd.cli import DONE, FAILED, REFUSED, fail, main, make_parser
-from kexec_initd.codes import Code
+from kexec_initd.codes import Code, cold
 from kexec_initd.decision.assess import is_attended
-from kexec_initd.decision.policy import cold
 from kexec_initd.errors import Error, tell
 from kexec_initd.history import attempts, last_cold
 from kexec_initd.history.attempts import format_record

@@ -9,9 +9,8 @@ import pytest
 
 from kexec_initd import cli
 from kexec_initd.cmdline.words import without_own_words
-from kexec_initd.codes import Code
+from kexec_initd.codes import Code, Decision
 from kexec_initd.decision.assess import assess
-from kexec_initd.decision.policy import Decision
 from kexec_initd.decision.selection import find_named, find_next
 from kexec_initd.errors import Error, Refused, UsageError
 from kexec_initd.install.manifest import InstallState, Manifest, format_manifest

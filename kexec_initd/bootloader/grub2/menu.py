@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
-from kexec_initd.bootloader import BootEntry, Menu, Offered, Source
+from kexec_initd.boot_entry import BootEntry
+from kexec_initd.bootloader import Menu, Offered, Source
 from kexec_initd.bootloader.grub2 import defaults, start
 from kexec_initd.bootloader.grub2.commands import actions
 from kexec_initd.bootloader.grub2.defaults import Level, MenuLine
