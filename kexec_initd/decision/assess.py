@@ -64,11 +64,10 @@ def assess(host: Host, settings: Settings, named: Optional[Selection] = None) ->
     record, problem = _read_record(host, settings)
     if problem is None and wish.entry is not None:
         problem = guard.obstacle(record, attempts.target_key(host, wish.entry), settings.guard_boots)
-    flag = host.root / COLD_ONCE
     uptime = read_uptime(host.root)
     facts = Facts(
         incomplete=deviations.find_obstacle(host.root),
-        cold_once=exists(flag) or flag.is_symlink(),
+        cold_once=_is_cold_once(host.root),
         switched_off=None if settings.kexec else "KEXEC=no in the settings",
         settings=settings.ignored,
         container=host.container,
@@ -94,6 +93,11 @@ def assess(host: Host, settings: Settings, named: Optional[Selection] = None) ->
     return Assessment(
         decide(facts), wish.entry, config, is_loaded, is_ours, is_fresh, changes, problem, wish.chosen, record
     )
+
+
+def _is_cold_once(root: Path) -> bool:
+    flag = root / COLD_ONCE
+    return exists(flag) or flag.is_symlink()
 
 
 def _read_record(host: Host, settings: Settings) -> Tuple[guard.Record, Optional[str]]:

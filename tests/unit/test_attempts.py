@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kexec_initd import status
 from kexec_initd.errors import Error
 from kexec_initd.history import attempts, guard
 from kexec_initd.history.guard import (
@@ -31,6 +30,7 @@ from kexec_initd.stages import shutdown
 from kexec_initd.state import store
 from kexec_initd.state.store import Damaged, Lasting
 from kexec_initd.system.host import gather
+from kexec_initd.verbs import status
 from tests.unit.fake_host import FakeHost, running_entry, with_kernel
 
 LIMIT = 3

@@ -7,12 +7,12 @@ from typing import Optional
 
 import pytest
 
-from kexec_initd import status
 from kexec_initd.install.apply import execute
 from kexec_initd.install.boot_end import find_missed_preload, was_preload_called
 from kexec_initd.install.plan_install import plan_install
 from kexec_initd.settings.reader import Settings
 from kexec_initd.system.host import gather
+from kexec_initd.verbs import status
 from tests.trees import make_tree, put
 
 BOOT = "3f0c9f2e-0000-4000-8000-000000000001"

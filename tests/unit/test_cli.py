@@ -10,13 +10,15 @@ from typing import List
 
 import pytest
 
-from kexec_initd import status
-from kexec_initd.cli import main, refuse_unfit, run_load
+from kexec_initd.cli import main
 from kexec_initd.errors import Refused
 from kexec_initd.kexec import stamp
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages.shutdown import preload
 from kexec_initd.system.host import gather
+from kexec_initd.verbs import status
+from kexec_initd.verbs.common import refuse_unfit
+from kexec_initd.verbs.load import run_load
 from tests.unit.fake_host import FakeHost, with_kernel
 
 

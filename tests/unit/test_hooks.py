@@ -14,9 +14,9 @@ from kexec_initd.decision.assess import assess
 from kexec_initd.history import health
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import last_step
-from kexec_initd.status import as_text, gather_status
 from kexec_initd.system import hooks
 from kexec_initd.system.host import gather
+from kexec_initd.verbs.status import as_text, gather_status
 from tests.unit.fake_host import FakeHost, with_kernel
 from tests.unit.hook_files import FAULTY_DIRECTORIES, LEFTOVERS, MEANT, RUNNING
 

@@ -6,7 +6,6 @@ from typing import Callable, List, Optional, Tuple
 
 import pytest
 
-from kexec_initd import status
 from kexec_initd.codes import Code, Decision, cold
 from kexec_initd.decision.assess import is_attended
 from kexec_initd.errors import Refused
@@ -16,6 +15,7 @@ from kexec_initd.kexec import stamp
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import shutdown
 from kexec_initd.system.host import gather
+from kexec_initd.verbs import status
 from tests.unit.fake_host import FakeHost, with_kernel
 
 ROUTES = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"

@@ -11,7 +11,6 @@ from typing import Callable, Iterator
 
 import pytest
 
-from kexec_initd import status
 from kexec_initd.decision.assess import assess
 from kexec_initd.errors import Error, Refused
 from kexec_initd.history import attempts
@@ -22,6 +21,7 @@ from kexec_initd.stages import shutdown
 from kexec_initd.state import store
 from kexec_initd.state.store import Lasting, Volatile
 from kexec_initd.system.host import gather
+from kexec_initd.verbs import status
 from tests.unit.fake_host import KEXEC, FakeHost, running_entry, with_kernel
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -50,14 +50,15 @@ ENVIRONMENTS: Dict[str, Dict[str, str]] = {
 DRIVER = """
 import os, sys
 from pathlib import Path
-from kexec_initd import cli, runtime
+from kexec_initd import cli
+from kexec_initd.stages import last_step
 root, out, *calls = [os.fsencode(text).decode("utf-8", "surrogateescape") for text in sys.argv[1:]]
 gather = cli.gather
 cli.gather = lambda _: gather(Path(root))
 for number, call in enumerate(calls):
     for fd in (1, 2):
         os.dup2(os.open("{}/{}-{}".format(out, number, fd), os.O_WRONLY | os.O_CREAT, 0o600), fd)
-    code = runtime.main([], Path(root)) if call == "runtime" else cli.main(call.split("\\t"))
+    code = last_step.main([], Path(root)) if call == "runtime" else cli.main(call.split("\\t"))
     sys.stdout.flush()
     os.write(os.open("{}/{}-code".format(out, number), os.O_WRONLY | os.O_CREAT, 0o600), str(code).encode())
 """

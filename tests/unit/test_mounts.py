@@ -4,7 +4,6 @@ import os
 
 import pytest
 
-from kexec_initd import status
 from kexec_initd.errors import Error
 from kexec_initd.install import layout
 from kexec_initd.settings.reader import Settings
@@ -12,6 +11,7 @@ from kexec_initd.stages import shutdown
 from kexec_initd.state import store
 from kexec_initd.system.host import gather
 from kexec_initd.system.mounts import find_unmounted
+from kexec_initd.verbs import status
 from tests.unit.fake_host import FakeHost, with_kernel
 
 HOME = "/var/lib/kexec-initd"

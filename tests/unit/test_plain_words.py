@@ -18,10 +18,12 @@ from kexec_initd.install.apply import execute
 from kexec_initd.install.plan_install import plan_install, plan_uninstall
 from kexec_initd.install.steps import Plan, describe
 from kexec_initd.settings.reader import Settings
-from kexec_initd.status import as_text, gather_status
 from kexec_initd.system.files import open_trusted
 from kexec_initd.system.host import Host, gather
 from kexec_initd.system.sysroot import Tree
+from kexec_initd.verbs.common import require_root
+from kexec_initd.verbs.load import run_load
+from kexec_initd.verbs.status import as_text, gather_status
 from tests.trees import make_tree, put
 from tests.unit.fake_host import FakeHost, with_kernel
 
@@ -125,7 +127,7 @@ def test_what_is_loaded_is_named_and_a_cold_reboot_all_the_same_is_told(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     args = cli.make_parser().parse_args(["load", "1/1"])
-    cli.run_load(args, gather(host.root))
+    run_load(args, gather(host.root))
     said = capsys.readouterr()
     assert said.out.endswith(': the entry "third"\n') and said.out.startswith("loaded kernel 6.1.0-test (/boot/")
     assert said.err == (
@@ -157,7 +159,7 @@ def test_load_says_why_the_reboot_will_be_cold(
     (host.root / "sbin/init").write_text("")
     execute(plan_install(gather(host.root)))
     harm(host)
-    cli.run_load(cli.make_parser().parse_args(["load", "0"] + ["--dry-run"] * dry), gather(host.root))
+    run_load(cli.make_parser().parse_args(["load", "0"] + ["--dry-run"] * dry), gather(host.root))
     said = capsys.readouterr()
     assert 'the entry "first"' in said.out
     assert words in said.err and bool(words) == ("a reboot goes through firmware all the same" in said.err)
@@ -205,7 +207,7 @@ def test_whoever_may_not_read_a_file_of_the_boot_is_told_to_be_root(reachable: P
     said = as_user(lambda: Tree(reachable).read_text("/boot/grub.cfg"))
     assert said == "cannot read /boot/grub.cfg: Permission denied; run this as root, as with sudo"
     assert as_user(lambda: open_trusted(reachable, Path("/boot/vmlinuz-1"))).endswith("as with sudo")
-    assert as_user(cli.require_root) == "only root can do this; run this as root, as with sudo"
+    assert as_user(require_root) == "only root can do this; run this as root, as with sudo"
 
 
 @pytest.mark.parametrize("path", ["var", "var/lib", "var/lib/kexec-initd", "etc", "etc/init.d"])

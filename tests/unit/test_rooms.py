@@ -7,10 +7,10 @@ from typing import Dict, Iterator, List, Set
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "kexec_initd"
-# From the top down; docs/architecture.md draws them. What is in no room is the front door, but for the two that all may use.
+# From the top down; docs/architecture.md draws them. What is in no room is the front door, but for what all may use.
 ROOMS = (
-    "", "stages", "decision", "install", "kexec", "bootloader", "images", "history", "settings", "cmdline", "state", "system",
-    "base",
+    "", "verbs", "stages", "decision", "install", "kexec", "bootloader", "images", "history", "settings", "cmdline", "state",
+    "system", "base",
 )  # fmt: skip
 BASE = {"boot_entry", "codes", "errors"}
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}

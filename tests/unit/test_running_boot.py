@@ -5,7 +5,6 @@ from typing import Optional
 
 import pytest
 
-from kexec_initd import status
 from kexec_initd.errors import Error
 from kexec_initd.history import attempts, guard
 from kexec_initd.history.attempts import settle
@@ -15,6 +14,7 @@ from kexec_initd.kexec import program, stamp
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import shutdown
 from kexec_initd.system.host import gather
+from kexec_initd.verbs import status
 from tests.unit.fake_host import FakeHost, with_kernel
 
 A = Attempt("aaaa", 1000, "0000000a", "6.1.0-test")

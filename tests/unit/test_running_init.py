@@ -4,12 +4,13 @@ from typing import Dict, List, Optional
 
 import pytest
 
-from kexec_initd import cli, status
+from kexec_initd import cli
 from kexec_initd.kexec import load, program, stamp
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import shutdown
 from kexec_initd.system.host import InitSystem, gather
 from kexec_initd.system.virt import find_runlevel
+from kexec_initd.verbs import init, status
 from tests.unit.fake_host import RUNLEVEL_6, FakeHost, running_entry, with_kernel
 
 
@@ -104,5 +105,5 @@ def test_the_early_step_believes_init_where_its_record_is_lost(
         monkeypatch.setenv(name, "6")
     host = gather(fake.root)
     assert host.runlevel == "6"
-    cli.run_prepare(cli.make_parser().parse_args(["prepare"]), host)
+    init.run_prepare(cli.make_parser().parse_args(["prepare"]), host)
     assert (fake.root / "run/kexec-initd/decision").read_text() == "kexec\n"

@@ -7,7 +7,7 @@ from typing import List
 
 import pytest
 
-from kexec_initd import cli
+from kexec_initd.cli import make_parser
 from kexec_initd.cmdline.words import without_own_words
 from kexec_initd.codes import Code, Decision
 from kexec_initd.decision.assess import assess
@@ -18,6 +18,7 @@ from kexec_initd.kexec import load, stamp
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import reboot_into, shutdown
 from kexec_initd.system.host import gather
+from kexec_initd.verbs.load import run_reboot_into
 from tests.unit.fake_host import FakeHost, with_kernel
 from tests.unit.test_consuming import ENVIRONMENT, wish
 
@@ -176,8 +177,8 @@ def test_a_name_of_nothing(ready: FakeHost, name: str, kind: type, words: str) -
 
 
 def test_a_dry_run_says_what_it_would_do(ready: FakeHost, capsys: "pytest.CaptureFixture[str]") -> None:
-    args = cli.make_parser().parse_args(["reboot-into", "--dry-run", "1"])
-    cli.run_reboot_into(args, gather(ready.root))
+    args = make_parser().parse_args(["reboot-into", "--dry-run", "1"])
+    run_reboot_into(args, gather(ready.root))
     wanted = 'kernel 6.2.0-other (/boot/vmlinuz-6.2.0-other) with /boot/initrd.img-6.2.0-other: the entry "other"'
     assert capsys.readouterr().out == "would reboot into {}\n".format(wanted)
     assert ready.calls() == []

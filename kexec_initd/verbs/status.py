@@ -73,11 +73,10 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
     loaded = _read_loaded(host.root) if found.is_ours else None
     deviations = find_deviations(host.root)
     installed = is_installed(host.root) and not any(deviation.decides for deviation in deviations)
-    goes = found.decision.kexec and installed
+    known = installed or bool(deviations)
     record, last = found.record, found.record.last
     days = guard.days_since_firmware(record, time.time(), read_uptime(host.root))
     cold = last_cold.find(host.root, record)
-    missed = find_missed_preload(host) if installed else None
     return Status(
         installed=installed,
         deviations=_describe_all(host, deviations) if read_manifest(host.root) else [],
@@ -101,15 +100,18 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         last_reboot="cold" if cold else "kexec" if last else None,
         last_code=cold.code if cold else None,
         last_reason=cold.reason if cold else None,
-        reboot="kexec" if goes else "cold",
-        code=(found.decision.code if installed or deviations else Code.NOT_INSTALLED).value,
-        reason=found.decision.reason
-        if installed or deviations
-        else "kexec-initd is not installed: kexec-initd install",
+        reboot="kexec" if found.decision.kexec and installed else "cold",
+        code=(found.decision.code if known else Code.NOT_INSTALLED).value,
+        reason=found.decision.reason if known else "kexec-initd is not installed: kexec-initd install",
         preload_called=was_preload_called(host),
         preload=_read_log(host.root),
-        warnings=[*warnings, *hooks.list_left_out(host.root), *find_copied(host), *([missed] if missed else [])],
+        warnings=[*warnings, *hooks.list_left_out(host.root), *find_copied(host), *_tell_missed(host, installed)],
     )
+
+
+def _tell_missed(host: Host, installed: bool) -> List[str]:
+    missed = find_missed_preload(host) if installed else None
+    return [] if missed is None else [missed]
 
 
 def _describe_all(host: Host, deviations: List[Deviation]) -> List[str]:

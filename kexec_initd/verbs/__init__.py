@@ -1,0 +1,1 @@
+"""The verbs of the command, each one short function; `cli` calls them."""

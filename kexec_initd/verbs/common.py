@@ -1,0 +1,34 @@
+"""What the verbs share: who may call them, and the settings, whose warnings are told."""
+
+import os
+
+from kexec_initd.errors import Refused
+from kexec_initd.kexec import program
+from kexec_initd.settings import reader
+from kexec_initd.system.host import Host
+from kexec_initd.system.safe_path import SUDO
+from kexec_initd.system.stdio import warn
+from kexec_initd.system.virt import confinement
+
+
+def read_settings(host: Host) -> reader.Settings:
+    """Return the settings of `host`; what is wrong with them is said on standard error."""
+    found, warnings = reader.read(host.root, host.family)
+    for warning in warnings:
+        warn(warning)
+    return found
+
+
+def require_root() -> None:
+    """Raise Refused for anyone but root."""
+    if os.geteuid() != 0:
+        raise Refused("only root can do this", SUDO)
+
+
+def refuse_unfit(host: Host) -> None:
+    """Raise Refused where loading a kernel would reach outside of what `host` is."""
+    require_root()
+    confined = confinement(host.container, host.chroot)
+    reason = confined[1] if confined else program.unsupported(host.root, host.kernel_release)
+    if reason:
+        raise Refused(reason)

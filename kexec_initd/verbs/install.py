@@ -1,0 +1,96 @@
+"""The verbs that write the host's scripts, or those of another one: install, uninstall, render.
+
+What they need is imported when they are called: jinja2 takes longer to load than a decision to make, and a shutdown waits
+for that.
+"""
+
+import argparse
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kexec_initd.errors import Refused, UsageError
+from kexec_initd.kexec import lock
+from kexec_initd.state import store
+from kexec_initd.system import quirks
+from kexec_initd.system.host import Host
+from kexec_initd.system.stdio import emit, warn
+from kexec_initd.system.virt import confinement
+from kexec_initd.verbs.common import read_settings, require_root
+
+if TYPE_CHECKING:
+    from kexec_initd.install.steps import Plan
+
+
+def run_render(args: argparse.Namespace, host: Host) -> None:
+    """Write what install would write, to standard output or below a directory."""
+    from kexec_initd.install import render
+
+    if args.target is not None:
+        render_for(args)
+        return
+    if args.init is not None or args.standalone:
+        raise UsageError("--init and --standalone go with --for only")
+    files = render.render_all(host)
+    if args.out is not None:
+        render.write_tree(files, Path(args.out))
+    else:
+        emit(render.as_listing(files), end="")
+
+
+def render_for(args: argparse.Namespace) -> None:
+    """Write the files for another machine below a directory."""
+    from kexec_initd.install import offline, standalone
+
+    if args.out is None or args.root != "/":
+        raise UsageError("--for needs --out DIR, and takes no --root")
+    rendition = offline.render_for(args.target, args.init, args.standalone)
+    write = standalone.write_standalone if args.standalone else offline.write_rendition
+    write(rendition, Path(args.out))
+
+
+def refuse_stranger(args: argparse.Namespace, host: Host) -> None:
+    """Raise Refused for a user who could not carry out the plan, or not even see what is installed."""
+    if host.root == Path("/") and not args.dry_run:
+        require_root()
+    store.refuse_unreadable(host.root)
+
+
+def print_plan(changes: "Plan") -> None:
+    """Print a plan, its warnings on standard error: packages show only that."""
+    from kexec_initd.install import plan_install
+
+    emit(plan_install.describe(changes._replace(warnings=())))
+    for warning in changes.warnings:
+        warn(warning)
+
+
+def run_install(args: argparse.Namespace, host: Host) -> None:
+    """Hook the host's init system."""
+    from kexec_initd.install import apply, plan_install
+
+    refuse_stranger(args, host)
+    unfit, found = quirks.find_unfit(host.root), read_settings(host)
+    if unfit and not args.force and not found.force_platform:
+        raise Refused(unfit)
+    changes = plan_install.plan_install(host)
+    print_plan(changes)
+    if not args.dry_run:
+        apply.execute(changes)
+        lock.reopen(host.root)
+
+
+def run_uninstall(args: argparse.Namespace, host: Host) -> None:
+    """Give the host back as it was."""
+    from kexec_initd.install import apply, plan_install
+
+    refuse_stranger(args, host)
+    changes = plan_install.plan_uninstall(host)
+    print_plan(changes)
+    if args.dry_run:
+        return
+    with contextlib.ExitStack() as stack:
+        if host.root == Path("/") and confinement(host.container, host.chroot) is None:
+            # A halt or kexec-tools' own script that we gave back would still execute what is loaded.
+            stack.enter_context(lock.lock_to_remove(host.root))
+        apply.execute(changes)

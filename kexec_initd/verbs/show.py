@@ -1,0 +1,37 @@
+"""The verbs that change nothing: status, entries, target."""
+
+import argparse
+
+from kexec_initd.bootloader import output, target
+from kexec_initd.bootloader.menu import find_menu
+from kexec_initd.errors import Refused
+from kexec_initd.history import attempts
+from kexec_initd.settings import reader
+from kexec_initd.state import store
+from kexec_initd.system.host import Host
+from kexec_initd.system.stdio import emit, warn
+from kexec_initd.verbs import status
+
+
+def run_status(args: argparse.Namespace, host: Host) -> None:
+    """Tell what is installed, what is loaded, what a reboot would do."""
+    store.refuse_unreadable(host.root)
+    found, warnings = reader.read(host.root, host.family)
+    answer = status.gather_status(host, found, warnings)
+    emit(status.as_json(answer) if args.json else status.as_text(answer))
+
+
+def run_entries(args: argparse.Namespace, host: Host) -> None:
+    """List the entries of the boot loader."""
+    menu = find_menu(host.root)
+    emit(output.as_json(menu) if args.json else output.as_text(menu))
+    if menu.problem:
+        warn("no default: {}".format(menu.problem))
+
+
+def run_target(args: argparse.Namespace, host: Host) -> None:
+    """Tell what a cold boot would take next; Refused where that cannot be said or cannot be loaded."""
+    found = target.find_target(host.root, attempts.firmware_began(host))
+    emit(target.as_json(found) if args.json else target.as_text(found))
+    if found.problem is not None:
+        raise Refused(found.problem)
