@@ -2,7 +2,7 @@
 
 Python brings gzip, bzip2, xz and lzma; zstd, lz4 and lzop go through the host's own program, which is there where
 such an initrd was made. As in the kernel (lib/decompress*.c) an archive ends where its format says so, and something
-else may follow: for the formats of programs that want to read to the end of their input, `frames` finds the end.
+else may follow: for the formats of programs that want to read to the end of their input, `archive_end` finds the end.
 """
 
 import bz2

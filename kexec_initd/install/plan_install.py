@@ -1,4 +1,4 @@
-"""Decide what install and uninstall change. Nothing is changed here; `transaction.execute` carries a plan out.
+"""Decide what install and uninstall change. Nothing is changed here; `apply.execute` carries a plan out.
 
 A plan starts from the disk as it is, whatever an interrupted run left there: each script is either the host's own or
 ours, each original is kept or not yet. So the same rules install, upgrade, repair and complete, and a half removed

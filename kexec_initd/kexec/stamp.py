@@ -1,7 +1,7 @@
 """What we have loaded, in a directory that lasts until the next boot: for the early shutdown script, and for `status`.
 
 `stamp` has a line for every file that the choice was made from, so that plain shell can see that nothing has changed:
-"DEVICE INODE SIZE MTIME CTIME PATH", or "- PATH" for one that is not there; its last line is that of `sealing`. "? PATH"
+"DEVICE INODE SIZE MTIME CTIME PATH", or "- PATH" for one that is not there; its last line is that of `state.checksum`. "? PATH"
 says that a change would not show there, so that the choice has to be made again. `loaded.json` says the rest, and `attempt`
 is what `attempts` keeps of a jump into this kernel, ready to be put in place by plain shell. All are gone with the next boot,
 as is the loaded kernel. While a load is under way the stamp says just that: what is loaded then is ours, and fits nothing.

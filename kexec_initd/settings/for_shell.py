@@ -1,6 +1,6 @@
 """The settings that plain shell needs, written down by the one reader of the settings: it parses nothing by itself.
 
-Each is a line "NAME VALUE", which is there twice (`sealing`), as the last step may have no program to check more.
+Each is a line "NAME VALUE", which is there twice (`state.checksum`), as the last step may have no program to check more.
 The first says which file of settings was read (`files.identity`), so that the early step knows when another is there now.
 Modules are only written down where all settings were understood: without them there is no jump (templates/common/setting.sh).
 """

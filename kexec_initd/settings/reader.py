@@ -2,7 +2,7 @@
 
 The file looks like the shell's assignments, as its neighbours there do, but it is parsed and never sourced: a stray
 quote or an `exit` in it must not strand a reboot. This is its only reader, and what plain shell needs of it is written
-down (`shell_settings`). The file decides whether and how to jump, so a line that is not understood, which may have said
+down (`for_shell`). The file decides whether and how to jump, so a line that is not understood, which may have said
 anything, makes every reboot go cold until it is mended.
 """
 
@@ -47,7 +47,7 @@ class Settings(NamedTuple):
     remove_modules: Tuple[str, ...] = ()
     """REMOVE_MODULES: kernel modules that are removed before the jump, in this order; where one stays, it goes cold."""
     cmdline_append: str = ""
-    """CMDLINE_APPEND: parameters that are put behind those of the entry, see `editing`."""
+    """CMDLINE_APPEND: parameters that are put behind those of the entry, see `cmdline.edit`."""
     cmdline_remove: str = ""
     """CMDLINE_REMOVE: parameters that are taken away from the entry's, by name or as a whole."""
     watchdog: int = 0
@@ -67,7 +67,7 @@ class Settings(NamedTuple):
     ignored: Optional[str] = None
     """Why the file, or a line of it, was not understood: it may have said that a reboot goes cold, so it does."""
     seen: Optional[str] = None
-    """The identity of the file (`files`) from before it was read."""
+    """The identity of the file (`system.files`) from before it was read."""
 
 
 def path_for(root: Path, family: Family) -> Path:

@@ -22,7 +22,7 @@ REBOOT_TIMEOUT = 60.0
 
 
 class RebootPlan(NamedTuple):
-    """What to load, what it was chosen by and how it was named, as in wishes.Wish; the program that reboots then."""
+    """What to load, what it was chosen by and how it was named, as in selection.Selection; the program that reboots then."""
 
     entry: BootEntry
     config: Tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Bytes through a program: the streaming side of `commands`, for output too large to be held in memory."""
+"""Bytes through a program: the streaming side of `process`, for output too large to be held in memory."""
 
 import os
 import selectors

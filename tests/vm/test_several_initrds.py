@@ -8,15 +8,15 @@ from tests.vm.snapshot import Snapshot
 # Without its stamp the load counts as one by hand, which the shutdown keeps: no boot loader's entry has both initrds.
 LOAD = b"""
 from pathlib import Path
-from kexec_initd import loading, stamp
-from kexec_initd.bootloader.naming import entry_for
-from kexec_initd.host import gather
-from kexec_initd.settings import Settings
+from kexec_initd.bootloader.installed_kernels import entry_for
+from kexec_initd.kexec import load, stamp
+from kexec_initd.settings.reader import Settings
+from kexec_initd.system.host import gather
 
 host = gather(Path("/"))
 entry = entry_for(host, Path("/boot/vmlinuz-" + host.kernel_release))
 entry = entry._replace(initrds=(Path("/boot/witness.img"), *entry.initrds))
-print(*loading.load_entry(host, Settings(), entry).initrds)
+print(*load.load_entry(host, Settings(), entry).initrds)
 stamp.remove(host.root)
 """
 
