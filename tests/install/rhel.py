@@ -14,7 +14,7 @@ from tests.install.chroot import Chroot, copy_base
 from tests.vm.cache import CHECKOUT
 
 PACKAGES = "rpm python3"
-FIXTURES = CHECKOUT / "tests/render"
+FIXTURES = CHECKOUT / "tests/render/hosts"
 HALT = "etc/rc.d/init.d/halt"
 RC_LOCAL = "etc/rc.d/rc.local"
 # What makes a Debian of the base, and what is a link there and a directory in RHEL.
@@ -81,7 +81,7 @@ def make_host(directory: Path, fixture: str) -> RpmHost:
     (tree / "etc/rpm/macros").write_text("%_dbpath /var/lib/rpm\n")  # Debian's is in root's home
     # /sbin is a link in the base, which holds. What is left out comes in packages, or is a directory made above.
     left_out = shutil.ignore_patterns("rc.d", "var")
-    shutil.copytree(FIXTURES / fixture / "root", tree, symlinks=True, dirs_exist_ok=True, ignore=left_out)
+    shutil.copytree(FIXTURES / fixture, tree, symlinks=True, dirs_exist_ok=True, ignore=left_out)
     host = RpmHost(tree)
     bash = build("bash", "1", directory, tags="Provides: /bin/sh")
     host.rpm(
@@ -93,7 +93,7 @@ def make_host(directory: Path, fixture: str) -> RpmHost:
 def build_initscripts(fixture: str, version: str, directory: Path, addition: bytes = b"") -> Path:
     """Build the stand-in for initscripts with what the fixture has below /etc/rc.d, and `addition` in its halt."""
     content = make_content("initscripts", version, directory)
-    shutil.copytree(FIXTURES / fixture / "root/etc/rc.d", content / "etc/rc.d")
+    shutil.copytree(FIXTURES / fixture / "etc/rc.d", content / "etc/rc.d")
     for level in "0123456":
         (content / "etc/rc.d/rc{}.d".format(level)).mkdir(exist_ok=True)
     first, rest = (content / HALT).read_bytes().split(b"\n", 1)
