@@ -32,7 +32,7 @@ def terminal() -> Iterator[Tuple[int, int]]:
 def call(fake: FakeHost, stdout: int) -> int:
     """Run the last step as a process whose standard output and standard error are `stdout`; return its exit code."""
     argv = [sys.executable, "-c", CALL, str(fake.root)]
-    here = str(Path(last_step.__file__).resolve().parents[1])
+    here = str(Path(last_step.__file__).resolve().parents[2])
     done = subprocess.run(
         argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stdout, cwd=here, timeout=30, check=False
     )
