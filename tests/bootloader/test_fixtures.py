@@ -1,11 +1,10 @@
-"""Every directory beside this file is a host: what is found below its `root` is what `expected.json` says.
+"""Every host of `hosts` has a boot loader whose menu is what its file of JSON says.
 
-A new directory is a new test; one without `expected.json` fails and prints what was found, for a person to check.
+A new host is a new test; one without that file fails and prints what was found, for a person to check.
 """
 
 import json
 import os
-from pathlib import Path
 from typing import Dict
 
 import pytest
@@ -13,9 +12,9 @@ import pytest
 from kexec_initd.bootloader import Menu
 from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.bootloader.output import as_json
+from tests.bootloader.hosts import check_expected, names, root_of
 
-HERE = Path(__file__).parent
-HOSTS = sorted(path.parent.name for path in HERE.glob("*/root"))
+HOSTS = names()
 
 
 def summary(menu: Menu) -> Dict[str, object]:
@@ -32,15 +31,12 @@ def summary(menu: Menu) -> Dict[str, object]:
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_host(host: str) -> None:
-    found = summary(find_menu(HERE / host / "root"))
-    expected = HERE / host / "expected.json"
-    assert expected.exists(), json.dumps(found, indent=2)
-    assert found == json.loads(expected.read_text(encoding="utf-8"))
+    check_expected(host, summary(find_menu(root_of(host))))
 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_listed_files_are_there(host: str) -> None:
-    root = HERE / host / "root"
+    root = root_of(host)
     for offered in find_menu(root).offered:
         assert (offered.entry is None) != (offered.obstacle is None)
         for path in (offered.entry.kernel,) + offered.entry.initrds if offered.entry else ():

@@ -1,11 +1,10 @@
-"""Every directory in `grub2` is a host whose GRUB 2 is read: the menu, and what GRUB would write on its way.
+"""Every host of `hosts/grub2` has a GRUB 2, whose menu and what it would write on its way are what its file of JSON says.
 
-A new directory is a new test; one without `expected.json` fails and prints what was found, for a person to check.
+A new host is a new test; one without that file fails and prints what was found, for a person to check.
 """
 
 import json
 import os
-from pathlib import Path
 from typing import Dict
 
 import pytest
@@ -13,9 +12,9 @@ import pytest
 from kexec_initd.bootloader.grub2 import GrubReading, read
 from kexec_initd.bootloader.output import as_json
 from kexec_initd.system.sysroot import Tree
+from tests.bootloader.hosts import check_expected, names, root_of
 
-HERE = Path(__file__).parent / "grub2"
-HOSTS = sorted(path.parent.name for path in HERE.glob("*/root"))
+HOSTS = names("grub2")
 
 
 def summary(reading: GrubReading) -> Dict[str, object]:
@@ -35,20 +34,15 @@ def summary(reading: GrubReading) -> Dict[str, object]:
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_host(host: str) -> None:
-    reading = read(Tree(HERE / host / "root"))
+    reading = read(Tree(root_of(host)))
     assert reading is not None
-    found = summary(reading)
-    expected = HERE / host / "expected.json"
-    if os.environ.get("UPDATE_GOLDEN"):
-        expected.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    assert expected.exists(), json.dumps(found, indent=2)
-    assert found == json.loads(expected.read_text(encoding="utf-8"))
+    check_expected(host, summary(reading))
 
 
 @pytest.mark.once
 @pytest.mark.parametrize("host", HOSTS)
 def test_listed_files_are_there(host: str) -> None:
-    root = HERE / host / "root"
+    root = root_of(host)
     reading = read(Tree(root))
     for offered in reading.menu.offered if reading else ():
         assert (offered.entry is None) != (offered.obstacle is None)

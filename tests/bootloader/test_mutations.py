@@ -3,7 +3,6 @@
 import contextlib
 import gc
 import random
-import shutil
 import struct
 import time
 from pathlib import Path
@@ -15,7 +14,8 @@ from kexec_initd.bootloader import Menu
 from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.cli import COLLECT_AFTER
 from kexec_initd.errors import Error
-from tests.bootloader.test_fixtures import HERE, HOSTS
+from tests.bootloader.hosts import root_of, unpack
+from tests.bootloader.test_fixtures import HOSTS
 from tests.bootloader.words import source_of, with_efi_paths
 from tests.processor import is_too_long
 
@@ -75,7 +75,7 @@ def check(root: Path, menu: Menu, known: str) -> None:
 def damage(host: str, tmp_path: Path, rng: random.Random, cases: int) -> Dict[str, int]:
     """Read a fixture host with one of its configurations changed, again and again; return what came of it."""
     root = tmp_path / host
-    shutil.copytree(str(HERE / host / "root"), str(root), symlinks=True)
+    unpack(host, root)
     files = sorted({path for pattern in CONFIGS for path in root.glob(pattern) if path.is_file()})
     originals = {path: path.read_bytes() for path in files}
     counts = {"decided": 0, "undecided": 0, "refused": 0}
@@ -199,14 +199,13 @@ def test_the_worst_file_takes_no_second(tmp_path: Path, kind: str) -> None:
 
 
 def test_the_check_notices_what_was_invented(tmp_path: Path) -> None:
-    root = HERE / "legacy-rhel5" / "root"
+    root = root_of("legacy-rhel5")
     with pytest.raises(AssertionError):
         check(root, find_menu(root), "another text")
 
 
 def test_variables_of_any_length(tmp_path: Path) -> None:
-    root = tmp_path / "host"
-    shutil.copytree(str(HERE / "sdboot-one-shot" / "root"), str(root), symlinks=True)
+    root = unpack("sdboot-one-shot", tmp_path / "host")
     variable = next(root.glob("**/LoaderEntryOneShot-*"))
     for data in (
         b"",

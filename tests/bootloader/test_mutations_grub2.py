@@ -2,7 +2,6 @@
 
 import os
 import random
-import shutil
 import subprocess
 import sys
 import time
@@ -19,7 +18,8 @@ from kexec_initd.bootloader.grub2.lexer import Lexer
 from kexec_initd.bootloader.grub2.parser import parse
 from kexec_initd.errors import Error
 from kexec_initd.system.sysroot import Tree
-from tests.bootloader.test_fixtures_grub2 import HERE, HOSTS
+from tests.bootloader.hosts import unpack
+from tests.bootloader.test_fixtures_grub2 import HOSTS
 from tests.processor import is_too_long
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]
@@ -76,7 +76,7 @@ def check(root: Path, menu: Menu, known: str) -> None:
 def damage(host: str, tmp_path: Path, rng: random.Random, cases: int) -> Dict[str, int]:
     """Read a fixture host with one of its files changed, again and again; return what came of it."""
     root = tmp_path / host
-    shutil.copytree(str(HERE / host / "root"), str(root), symlinks=True)
+    unpack(host, root)
     files = sorted({path for pattern in CONFIGS for path in root.glob(pattern) if path.is_file()})
     originals = {path: path.read_bytes().decode("utf-8", "surrogateescape") for path in files}
     counts = {"decided": 0, "undecided": 0, "refused": 0}

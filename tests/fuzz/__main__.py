@@ -12,7 +12,7 @@ from queue import Empty
 from typing import Dict, List, NamedTuple, Optional
 
 from tests.fuzz import check
-from tests.fuzz.damage import FIXTURES, make_input, read_fixtures
+from tests.fuzz.damage import make_input, read_fixtures
 
 STEP = 50  # inputs after which a process reports
 
@@ -112,7 +112,9 @@ def main() -> int:
     parser.add_argument("--seed", default="1", help="another one makes other inputs (default: %(default)s)")
     parser.add_argument("--only", type=int, metavar="NUMBER", help="only this input of the seed")
     parser.add_argument("--jobs", type=int, default=cpu_count(), help="processes (default: one for each processor)")
-    parser.add_argument("--out", type=Path, default=FIXTURES.parents[1] / "build/fuzz", help="where findings go")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).resolve().parents[2] / "build/fuzz", help="where findings go"
+    )
     return run(parser.parse_args())
 
 

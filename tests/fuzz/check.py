@@ -18,8 +18,9 @@ from kexec_initd.bootloader.target import as_text, read_target
 from kexec_initd.errors import Error
 from kexec_initd.system.host import gather
 from kexec_initd.system.sysroot import Tree
+from tests.bootloader.hosts import read, unpack
 from tests.bootloader.words import source_of, with_efi_paths
-from tests.fuzz.damage import FIXTURES, Input
+from tests.fuzz.damage import Input
 from tests.processor import is_too_long
 
 LONG = 1.0  # seconds of processor time for each of the answers
@@ -42,7 +43,7 @@ def placed(one: Input, directory: Path) -> Iterator[Path]:
     """Give the root of an input's host below `directory`, and make it what it was afterwards."""
     root = directory / one.host
     if not root.is_dir():
-        shutil.copytree(str(FIXTURES / one.host / "root"), str(root), symlinks=True)
+        unpack(one.host, root)
     try:
         for name, data in one.files.items():
             (root / name).write_bytes(data)
@@ -58,7 +59,7 @@ def placed(one: Input, directory: Path) -> Iterator[Path]:
             (root / name).rmdir()
         elif os.path.lexists(str(root / name)):
             (root / name).unlink()
-        shutil.copyfile(str(FIXTURES / one.host / "root" / name), str(root / name))
+        (root / name).write_bytes(read(one.host)[name].content)
 
 
 def _make_odd(path: Path, kind: str) -> None:

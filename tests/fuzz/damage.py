@@ -4,9 +4,9 @@ import random
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Sequence
 
+from tests.bootloader import hosts
 from tests.fuzz.grammar import make_script
 
-FIXTURES = Path(__file__).resolve().parents[1] / "bootloader"
 CONFIGS = ("*.conf", "*.cfg", "menu.lst", "default", "ldlinux.sys", "Loader*", "grubenv", "*.efi")
 PLACES = ("proc", "etc", "boot/loader/entries", "usr/lib/os-release", "sys")
 LARGEST = 200000  # bytes of most inputs
@@ -51,17 +51,16 @@ class Fixture(NamedTuple):
 def read_fixtures() -> List[Fixture]:
     """Return all fixture hosts that have something to be changed."""
     found = []
-    for root in sorted(FIXTURES.glob("**/root")):
-        files = {str(path.relative_to(root)): path for path in sorted(root.rglob("*")) if _is_config(root, path)}
-        contents = {name: path.read_bytes() for name, path in files.items()}
+    for host in sorted([*hosts.names(), *hosts.names("grub2")]):
+        files = hosts.read(host).items()
+        contents = {path: file.content for path, file in sorted(files) if file.link is None and _is_config(path)}
         if contents:
-            found.append(Fixture(str(root.parent.relative_to(FIXTURES)), contents))
+            found.append(Fixture(host, contents))
     return found
 
 
-def _is_config(root: Path, path: Path) -> bool:
-    below = str(path.relative_to(root))
-    return path.is_file() and not path.is_symlink() and (any(map(path.match, CONFIGS)) or below.startswith(PLACES))
+def _is_config(path: str) -> bool:
+    return any(map(Path(path).match, CONFIGS)) or path.startswith(PLACES)
 
 
 def make_input(fixtures: Sequence[Fixture], seed: str, number: int) -> Input:

@@ -10,13 +10,14 @@ import pytest
 
 from kexec_initd.bootloader.menu import menu_of
 from kexec_initd.system.sysroot import Tree
+from tests.bootloader.hosts import read
 from tests.fuzz import check
-from tests.fuzz.damage import FIXTURES, Input, make_input, read_fixtures
+from tests.fuzz.damage import Input, make_input, read_fixtures
 from tests.processor import is_too_long
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "fuzz"
 HOST = "grub2/debian-12-first"
-SOUND = Input(HOST, {"boot/grub/grub.cfg": (FIXTURES / HOST / "root/boot/grub/grub.cfg").read_bytes()}, {})
+SOUND = Input(HOST, {"boot/grub/grub.cfg": read(HOST)["boot/grub/grub.cfg"].content}, {})
 
 
 def test_a_number_is_an_input() -> None:

@@ -7,8 +7,9 @@ from typing import Dict, Optional, Tuple
 from kexec_initd.bootloader import Menu
 from kexec_initd.bootloader.grub2 import read_menu
 from kexec_initd.system.sysroot import Tree
+from tests.bootloader.hosts import root_of
 
-DEBIAN = Path(__file__).resolve().parents[1] / "bootloader" / "grub2" / "debian-12-first" / "root"
+DEBIAN = "grub2/debian-12-first"
 FSTAB = "UUID=aa / ext4 defaults 0 1\nUUID=bb /boot ext4 defaults 0 2\n"
 
 
@@ -44,8 +45,8 @@ def write_many_entries(root: Path, count: int) -> Path:
 
     Every other entry has a kernel that is there. Returns the path of grub.cfg.
     """
-    shutil.copytree(str(DEBIAN / "etc"), str(root / "etc"))
-    head, body = (DEBIAN / "boot/grub/grub.cfg").read_text().split("submenu ", 1)
+    shutil.copytree(str(root_of(DEBIAN) / "etc"), str(root / "etc"))
+    head, body = (root_of(DEBIAN) / "boot/grub/grub.cfg").read_text().split("submenu ", 1)
     begin = body.index("\tmenuentry ")
     one = body[begin : body.index("\tmenuentry ", begin + 1)]
     releases = ["6.1.0-{}".format(number) for number in range(count - 1)]

@@ -12,15 +12,15 @@ from kexec_initd.bootloader import Menu, Offered, Source
 from kexec_initd.bootloader.output import as_json, as_text
 from kexec_initd.bootloader.systemd_boot import command_line
 from kexec_initd.cli import main
+from tests.bootloader.hosts import root_of
 
 TOP = Path(__file__).resolve().parents[2]
-HOSTS = TOP / "tests/bootloader"
 KEYS = {"title", "id", "kernel", "initrds", "cmdline", "loader", "default"}
 
 
 def entries(capsys: "pytest.CaptureFixture[str]", host: str) -> List[Dict[str, object]]:
     """Return what `entries --json` prints of a fixture host."""
-    assert main(["entries", "--json", "--root", str(HOSTS / host / "root")]) == 0
+    assert main(["entries", "--json", "--root", str(root_of(host))]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert isinstance(answer, list)
     return answer
@@ -68,7 +68,7 @@ def test_an_initrd_is_named_as_the_loader_names_it(path: str, release: Optional[
 
 
 def test_text_marks_the_default(capsys: "pytest.CaptureFixture[str]") -> None:
-    assert main(["entries", "--root", str(HOSTS / "legacy-rhel5-windows/root")]) == 0
+    assert main(["entries", "--root", str(root_of("legacy-rhel5-windows"))]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "  0  CentOS (2.6.18-398.el5) (/boot/vmlinuz-2.6.18-398.el5)",
         "  1  CentOS (2.6.18-371.el5) (/boot/vmlinuz-2.6.18-371.el5)",
@@ -78,7 +78,7 @@ def test_text_marks_the_default(capsys: "pytest.CaptureFixture[str]") -> None:
 
 @pytest.mark.parametrize("host", ["naming-nothing", "choice-unclear", "sdboot-tries", "extlinux-include-loop"])
 def test_what_is_undecided_is_one_warning(host: str) -> None:
-    argv = [sys.executable, "-m", "kexec_initd", "entries", "--json", "--root", str(HOSTS / host / "root")]
+    argv = [sys.executable, "-m", "kexec_initd", "entries", "--json", "--root", str(root_of(host))]
     done = subprocess.run(
         argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, cwd=str(TOP), check=True
     )

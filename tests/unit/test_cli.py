@@ -19,6 +19,7 @@ from kexec_initd.system.host import gather
 from kexec_initd.verbs import status
 from kexec_initd.verbs.common import refuse_unfit
 from kexec_initd.verbs.load import run_load
+from tests.bootloader.hosts import root_of
 from tests.unit.fake_host import FakeHost, with_kernel
 
 
@@ -167,8 +168,7 @@ def test_status_reads_what_a_reboot_would_still_load(fake: FakeHost) -> None:
 
 @pytest.mark.parametrize("name, code", [("extlinux-debian", 0), ("choice-unclear", 3)])
 def test_target_says_what_is_next_or_refuses(name: str, code: int) -> None:
-    root = Path(__file__).resolve().parents[1] / "bootloader" / name / "root"
-    done = run("target", "--json", "--root", str(root))
+    done = run("target", "--json", "--root", str(root_of(name)))
     answer = json.loads(done.stdout)
     assert done.returncode == code
     assert (answer["problem"] is None) == (code == 0)

@@ -4,7 +4,6 @@ import errno
 import fcntl
 import os
 import resource
-import shutil
 import struct
 from pathlib import Path
 from typing import Callable, Dict, List, Optional
@@ -24,9 +23,9 @@ from kexec_initd.kexec import load, program, stamp
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import shutdown
 from kexec_initd.system.host import gather
+from tests.bootloader.hosts import unpack
 from tests.unit.fake_host import FakeHost, with_kernel
 
-FIXTURES = Path(__file__).resolve().parents[1] / "bootloader"
 SDBOOT = "/boot/efi/4098b3f648d74c13b1f04ccfba7798e8/6.1.0-{}-amd64/linux"
 ENVIRONMENT = "boot/grub/grubenv"
 SIGNATURE = grubenv.SIGNATURE.decode()
@@ -53,7 +52,7 @@ def taken(target: Target) -> str:
 ])  # fmt: skip
 def test_a_wish_is_honoured_once(tmp_path: Path, host: str, before: str, after: str) -> None:
     root = tmp_path / "root"
-    shutil.copytree(str(FIXTURES / host / "root"), str(root), symlinks=True)
+    unpack(host, root)
     files, first = contents(root), read_target(root).target
     assert (taken(first), first.one_shot) == (before, True)
     writeback.consume(root, first.changes)
@@ -73,7 +72,7 @@ def test_what_grub_writes_without_a_wish_is_written(
     tmp_path: Path, host: str, name: str, wanted: Dict[str, str]
 ) -> None:
     root = tmp_path / "root"
-    shutil.copytree(str(FIXTURES / "grub2" / host / "root"), str(root), symlinks=True)
+    unpack("grub2/" + host, root)
     path = root / "boot" / name / "grubenv"
     inode = path.stat().st_ino
     writeback.consume(root, read_target(root).target.changes)
@@ -95,7 +94,7 @@ def test_all_but_the_wish_stays(tmp_path: Path, others: Dict[str, str], place: i
     block = grubenv.with_changes(empty.ljust(grubenv.SIZE, b"#"), dict(items))
     root = tmp_path / "root"
     if not root.exists():
-        shutil.copytree(str(FIXTURES / "grub2/debian-12-once/root"), str(root), symlinks=True)
+        unpack("grub2/debian-12-once", root)
     (root / ENVIRONMENT).write_bytes(block)
     writeback.consume(root, read_target(root).target.changes)
     new = (root / ENVIRONMENT).read_bytes()

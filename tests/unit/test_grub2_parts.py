@@ -1,6 +1,5 @@
 """GRUB's environment block, command line, choice of the default, BLS values, file systems; and that it stays quick."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,9 +20,9 @@ from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown
 from kexec_initd.bootloader.grub2.volumes import Volumes
 from kexec_initd.errors import Refused
 from kexec_initd.system.sysroot import Tree
+from tests.bootloader.hosts import unpack
 from tests.unit.grub2_hosts import write_many_entries
 
-FIXTURES = Path(__file__).resolve().parents[1] / "bootloader" / "grub2"
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=8)
 VALUES = st.text(max_size=12).filter(lambda text: "\0" not in text)
 
@@ -315,7 +314,7 @@ def test_5000_entries_are_read(tmp_path: Path) -> None:
 
 def test_reading_changes_nothing(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    shutil.copytree(str(FIXTURES / "debian-12-once/root"), str(root), symlinks=True)
+    unpack("grub2/debian-12-once", root)
     before = {path: (path.stat().st_mtime_ns, path.is_dir() or path.read_bytes()) for path in root.rglob("*")}
     reading = read(Tree(root))
     assert reading is not None and reading.writes

@@ -1,7 +1,6 @@
 """What only a boot through firmware does: a firmware update of fwupd, a system that is updated as a whole and on trial."""
 
 import os
-import shutil
 import sqlite3
 import struct
 import sys
@@ -24,6 +23,7 @@ from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import shutdown
 from kexec_initd.system.host import gather
 from kexec_initd.system.sysroot import Tree
+from tests.bootloader.hosts import unpack
 from tests.unit.fake_host import FakeHost, with_kernel
 from tests.unit.test_loading import GLOBAL, VARIABLES, grub
 
@@ -294,8 +294,7 @@ def test_what_the_admin_has_named_goes_cold_when_the_firmware_is_asked_afterward
 
 
 def test_words_that_smbios_adds_to_a_command_line_mean_cold(tmp_path: Path) -> None:
-    root = tmp_path / "root"
-    shutil.copytree(str(Path(__file__).parent.parent / "bootloader/sdboot-arch/root"), str(root), symlinks=True)
+    root = unpack("sdboot-arch", tmp_path / "root")
     raw = root / "sys/firmware/dmi/entries/11-0/raw"
     raw.parent.mkdir(parents=True)
     for words, problem in ((b"vendor=x", False), (b"io.systemd.boot.kernel-cmdline-extra=debug", True)):
