@@ -9,11 +9,13 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kexec_initd.errors import Refused, UsageError
+from kexec_initd.errors import Refused, UsageError, tell
+from kexec_initd.install.manifest import is_standalone
 from kexec_initd.kexec import lock
 from kexec_initd.state import store
 from kexec_initd.system import quirks
 from kexec_initd.system.host import Host
+from kexec_initd.system.process import CommandError
 from kexec_initd.system.stdio import emit, warn
 from kexec_initd.system.virt import confinement
 from kexec_initd.verbs.common import read_settings, require_root
@@ -73,11 +75,24 @@ def run_install(args: argparse.Namespace, host: Host) -> None:
     unfit, found = quirks.find_unfit(host.root), read_settings(host)
     if unfit and not args.force and not found.force_platform:
         raise Refused(unfit)
+    if args.take_over and not args.dry_run and host.root == Path("/") and is_standalone(host.root):
+        take_over(host)
     changes = plan_install.plan_install(host)
     print_plan(changes)
     if not args.dry_run:
         apply.execute(changes)
         lock.reopen(host.root)
+
+
+def take_over(host: Host) -> None:
+    """Have what install.sh has installed given back, unless something else speaks against installing in its place."""
+    from kexec_initd.install import apply, plan_install
+
+    plan_install.plan_install(host, over_standalone=True)
+    try:
+        apply.give_standalone_back(host.root)
+    except CommandError as error:
+        warn(tell(error))
 
 
 def run_uninstall(args: argparse.Namespace, host: Host) -> None:

@@ -47,6 +47,8 @@ def check_installed(chroot: Chroot) -> None:
     order = [name[3:] for name in links]
     assert order.index("kexec-initd") < order.index("umountfs") < order.index("umountroot") < order.index("reboot")
     assert order[-1] == "reboot"
+    inittab = (chroot.tree / "etc/inittab").read_text()
+    assert "\nkx6:6:once:/etc/init.d/kexec-initd dead-man\n# END kexec-initd\nl6:6:wait:/etc/init.d/rc 6\n" in inittab
     assert chroot.verify() in ([], ["??5?????? c /etc/rc.local"])  # a conffile of initscripts
     assert chroot.must("dpkg", "--audit") == ""
     assert "nothing to do" in chroot.must("kexec-initd", "install", "--dry-run")
@@ -185,6 +187,21 @@ def test_the_package_takes_over_what_install_sh_has_put_in_place(chroot: Chroot,
     chroot.dpkg("-i", str(deb))
     check_installed(chroot)
     assert not (chroot.tree / "var/lib/kexec-initd/standalone").exists()
+    purge(chroot, before)
+
+
+def test_what_install_sh_has_put_in_place_stays_where_the_package_is_refused(chroot: Chroot, deb: Path) -> None:
+    before = etc(chroot)
+    write_standalone(render_for("debian:12", None, True), chroot.tree / "root/kit")
+    chroot.must("sh", "/root/kit/install.sh")
+    standing = etc(chroot)
+    (chroot.tree / "run/systemd/system").mkdir(parents=True)
+    said = chroot.dpkg("-i", str(deb))
+    assert "init system systemd" in said and "not activated" in said
+    assert {path: fact for path, fact in etc(chroot).items() if path in standing} == standing
+    (chroot.tree / "run/systemd/system").rmdir()
+    chroot.must("kexec-initd", "install", "--take-over")
+    check_installed(chroot)
     purge(chroot, before)
 
 
