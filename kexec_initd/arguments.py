@@ -12,6 +12,7 @@ INITS = [InitSystem.SYSVINIT.value, InitSystem.UPSTART.value]
 EPILOG = "Exit status: 0 done, 1 failed, 2 usage, 3 refused: the host or a file is not fit, and nothing was changed."
 
 Run = Callable[[argparse.Namespace, Host], None]
+Add = Callable[[str, str], argparse.ArgumentParser]
 
 
 class Parser(argparse.ArgumentParser):
@@ -38,6 +39,14 @@ def make_parser(runs: Mapping[str, Run]) -> Parser:
         verb.set_defaults(run=runs[name])
         return verb
 
+    _add_installing(add)
+    _add_loading(add)
+    _add_showing(add)
+    _add_called(add)
+    return parser
+
+
+def _add_installing(add: Add) -> None:
     verb = add_root(add("render", "write what install would write for this host"))
     verb.add_argument("--out", metavar="DIR", help="write the files below DIR, not to standard output")
     verb.add_argument("--for", dest="target", metavar="FAMILY[:RELEASE]", help="for another machine, as ubuntu:12.04")
@@ -49,6 +58,9 @@ def make_parser(runs: Mapping[str, Run]) -> Parser:
         "--take-over", action="store_true", help="in place of what install.sh has installed, if all is fit"
     )
     add_dry_run(add_root(add("uninstall", "give every file back as it was")))
+
+
+def _add_loading(add: Add) -> None:
     verb = add_dry_run(add("load", "validate a kernel and its initrd, and load them now"))
     text = "an entry of the boot loader, or a kernel file (default: what the boot loader would boot)"
     verb.add_argument("name", nargs="?", metavar="ENTRY|KERNEL", help=text)
@@ -56,18 +68,24 @@ def make_parser(runs: Mapping[str, Run]) -> Parser:
     text = "its position, id or title as entries prints them, or the version of its kernel"
     verb.add_argument("name", metavar="ENTRY", help=text)
     add("unload", "unload the kernel that is loaded")
+    add("trust", "go through kexec again although an attempt never arrived")
+    add("trial", "on trial, make the next reboot go through kexec: you are watching")
+
+
+def _add_showing(add: Add) -> None:
     verb = add_root(add("status", "tell what is installed and loaded, what a reboot would do and why"))
     verb.add_argument("--json", action="store_true", help="print one JSON object")
     verb = add_root(add("entries", "list what the boot loader offers, and what it would boot next"))
     verb.add_argument("--json", action="store_true", help="print one JSON list")
     verb = add_root(add("target", "tell what the boot loader would boot next, and where that comes from"))
     verb.add_argument("--json", action="store_true", help="print one JSON object")
-    add("trust", "go through kexec again although an attempt never arrived")
-    add("trial", "on trial, make the next reboot go through kexec: you are watching")
+
+
+def _add_called(add: Add) -> None:
+    """Add what the init scripts call."""
     add("preload", "load what a reboot will start (called at the end of the boot)")
     verb = add("prepare", "decide the reboot that is under way (called early in a shutdown)")
     verb.add_argument("--settings", action="store_true", help="only write down the settings that scripts need")
-    return parser
 
 
 def add_root(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
