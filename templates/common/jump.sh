@@ -96,6 +96,7 @@ jump_alone () {
 {% include jump %}
 
 jump_if_wanted () {
+	trap : HUP INT QUIT TERM PIPE
 	if kexec_wanted; then
 		say "starting the loaded kernel"
 		jump

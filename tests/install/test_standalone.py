@@ -359,7 +359,7 @@ REFUSED: Dict[str, Tuple[str, str, str]] = {
     "halt-crlf": ("rhel:4", "sed -i 's/$/\r/' /etc/rc.d/init.d/halt", "has the line ends of DOS"),
     "no-list": ("debian:12", "rm /root/kit/list", "list is missing"),
     "list-cut": ("debian:12", "f=/root/kit/list; head -n 9 $f >/x; cat /x >$f", "list is missing, not whole"),
-    "cut": ("debian:12", "f=/root/kit/files/etc/init.d/reboot; head -c 3000 $f >/x; cat /x >$f", "not whole"),
+    "cut": ("debian:12", "f=/root/kit/files/etc/init.d/reboot; head -c 1500 $f >/x; cat /x >$f", "not whole"),
     "cut-between-functions": (
         "debian:12", "f=/root/kit/files/etc/init.d/reboot; sed '/^}$/q' $f >/x; sh -n /x && cat /x >$f", "not whole",
     ),

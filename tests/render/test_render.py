@@ -16,6 +16,8 @@ from kexec_initd.system.host import gather
 from tests.render.golden import HOSTS, expected, read_files
 
 QUOTED = re.compile(r"[a-z_]+ \| (sh|words)")
+PAGE = 60
+WIDTH = 128
 SHELLS = [["dash"], ["bash"], ["busybox", "sh"]]
 
 
@@ -40,6 +42,15 @@ def test_rendered_files_are_valid_in_every_shell(name: str, shell: Tuple[str], t
         script = tmp_path / "script"
         script.write_bytes(file.content)
         subprocess.run([*shell, "-n", str(script)], check=True)
+
+
+def test_the_last_script_of_every_host_is_one_page() -> None:
+    scripts = sorted(HERE.rglob("init.d/reboot"))
+    ours = [script.read_bytes() for script in scripts if "/root/" not in str(script)]
+    assert len(ours) > len(list(HERE.glob("*/expected/etc/init.d/reboot"))) > 4
+    for script in ours:
+        lines = script.decode("utf-8", "replace").splitlines()
+        assert len(lines) <= PAGE and max(map(len, lines)) <= WIDTH
 
 
 @pytest.mark.parametrize("name", HOSTS)

@@ -1,4 +1,4 @@
-"""/etc/init.d/reboot: whatever it calls does or does not do, it ends in a reboot."""
+"""The last step, called by /etc/init.d/reboot as `kexec-initd jump`: whatever it calls does or does not do, a reboot follows."""
 
 import os
 import pty

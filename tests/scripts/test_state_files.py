@@ -44,22 +44,22 @@ def damaged(data: bytes, step: int = 1) -> Tuple[bytes, ...]:
 
 def test_only_a_whole_decision_is_one(jail: Jail) -> None:
     contents = (*damaged(b"kexec\n"), b"kexec\nx", b"kexec\n\n", b"kexec \n")
-    assert passed(jail, "reboot", "decision", "level=6 && kexec_wanted", contents) == [b"kexec\n"]
+    assert passed(jail, "kexec-initd", "decision", "level=6 && kexec_wanted", contents) == [b"kexec\n"]
 
 
 def test_only_the_whole_name_of_a_watchdog_is_one(jail: Jail) -> None:
     jail.write("dev/watchdog0", "")
     jail.write("dev/watchdog1", "")
     good = checksum.double("watchdog0")
-    assert passed(jail, "reboot", "watchdog", "start_watchdog", damaged(good)) == [good]
+    assert passed(jail, "kexec-initd", "watchdog", "start_watchdog", damaged(good)) == [good]
 
 
 def test_only_whole_lines_of_what_was_written_down_of_the_settings_count(jail: Jail) -> None:
     good = checksum.double_lines("SETTINGS -\nSHUTDOWN_LIMIT 70\nREMOVE_MODULES nvidia\n")
     function = '[ "$(setting REMOVE_MODULES)" != nvidia ] && setting REMOVE_MODULES'
-    assert passed(jail, "reboot", "settings", function, damaged(good, step=5)) == []
+    assert passed(jail, "kexec-initd", "settings", function, damaged(good, step=5)) == []
     function = "setting REMOVE_MODULES >/dev/null"
-    assert passed(jail, "reboot", "settings", function, damaged(good, step=5)) == [good]
+    assert passed(jail, "kexec-initd", "settings", function, damaged(good, step=5)) == [good]
 
 
 @EACH

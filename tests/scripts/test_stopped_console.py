@@ -75,9 +75,19 @@ def no_null(jail: Jail) -> None:
     (jail.root / "dev/null").mkdir()
 
 
+def no_last_step(jail: Jail) -> None:
+    (jail.root / "etc/init.d/kexec-initd").unlink()
+
+
+def loud_last_step(jail: Jail) -> None:
+    """What it says waits for ever, and the time for it is soon over."""
+    jail.write("bin/sleep", '#!/bin/sh\ncase $1 in 1) exit ;; 240) set 0.5 ;; esac\nexec real-sleep "$1"\n', 0o755)
+    jail.write("etc/init.d/kexec-initd", "#!/bin/sh\n" + LOUD + "\n", 0o755)
+
+
 LAST_STEPS = [
     decided_cold, speaking_runtime, failing_runtime, speaking_tools, speaking_modules, nothing_to_read, nothing_to_print_into,
-    no_null,
+    no_null, no_last_step, loud_last_step,
 ]  # fmt: skip
 
 
@@ -91,6 +101,16 @@ def test_the_last_step_ends_in_a_reboot(
     stopped.run(jail, "reboot", "stop", console=console)
     assert jail.calls()[-1] == "reboot -d -f -i"
     assert jail.sysrq() == "b"
+
+
+@pytest.mark.parametrize("console", [True, False])
+def test_without_any_sleep_the_script_itself_waits_for_no_console(
+    jail: Jail, stopped: Terminal, console: bool
+) -> None:
+    no_last_step(jail)
+    (jail.root / "bin/sleep").unlink()
+    stopped.run(jail, "reboot", "stop", console=console)
+    assert (jail.calls(), jail.sysrq()) == (["reboot -d -f -i"], "b")
 
 
 def test_a_kernel_is_still_started(jail: Jail, stopped: Terminal) -> None:

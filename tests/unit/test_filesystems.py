@@ -104,7 +104,7 @@ def shell_functions(root: Path) -> str:
     (root / "sbin").mkdir()
     for path in ("etc/os-release", "etc/inittab", "etc/init.d/reboot", "sbin/init"):
         (root / path).write_text("ID=debian\nVERSION_ID=12\n")
-    script = {file.path: file.content.decode() for file in render_all(gather(root))}["/etc/init.d/reboot"]
+    script = {file.path: file.content.decode() for file in render_all(gather(root))}["/etc/init.d/kexec-initd"]
     found = re.search(r"^pseudo=.*?^unmount_all", script, re.MULTILINE | re.DOTALL)
     calls = re.search(r"^at_each \(\) \{\n.*?^}", script, re.MULTILINE | re.DOTALL)
     assert found and calls

@@ -18,7 +18,7 @@ HARM = {
     "not-executable": (f"chmod a-x {SCRIPT}", "it has come to an end without one"),
     "bad-interpreter": (f"sed -i '1s/.*/#!\\/bin\\/none/' {SCRIPT}", "it has come to an end without one"),
     "killed-at-once": (f"sed -i '2i kill -9 $$' {SCRIPT}", "it has come to an end without one"),
-    "killed-in-its-midst": (f"sed -i 's/^do_stop () {{/&\\nkill -9 $$/' {SCRIPT}", "it has come to an end without one"),
+    "killed-in-its-midst": (f"sed -i 's/^bounded 240/kill -9 $$\\n&/' {SCRIPT}", "it has come to an end without one"),
     "open-quote": (f"sed -i '2i \"' {SCRIPT}", "it has come to an end without one"),
 }
 
