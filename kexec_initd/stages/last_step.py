@@ -1,4 +1,4 @@
-"""The last step of a reboot: check, hooks, sync, unmount, execute the loaded kernel. Called by /etc/init.d/reboot.
+"""The last step of a reboot: check, hooks, sync, unmount, execute the loaded kernel. Called by `/etc/init.d/kexec-initd jump`.
 
 It imports as little as it can (no jinja2, no distro), and everything before the first unmount. When it comes back,
 the script reboots cold: exit code 3 says that it refused (not in a shutdown), 10 that it went cold; both after having

@@ -94,10 +94,21 @@ FAULTS = (
                 "the program that would load it failed (code 137)",
                 "installed",
             ),
+            "last-step-gone-since-the-early-one": cold(
+                f"sed -i '2i rm {EARLY}' /etc/init.d/umountroot",
+                "/etc/init.d/kexec-initd jump failed (code 127)",
+                kept=UNDER_WAY,
+            ),
         },
         DEAD_MAN
         + tests("scripts/test_killed.py", "killed_at_any_line_the_early_step_leaves_a_whole_decision_or_none")
         + tests("scripts/test_last_step.py", "a_runtime_that_failed_is_replaced_by_the_shell")
+        + tests(
+            "scripts/test_reboot_page.py",
+            "whatever_becomes_of_the_last_step_it_reboots_cold_and_says_why",
+            "signalled_at_any_line_it_ends_in_a_reboot_and_in_sysrq",
+            "killed_at_any_line_it_is_reset_by_what_it_has_left_behind",
+        )
         + tests("install/test_kills.py", "killed_at_random_moments"),
     ),
     Fault(
@@ -226,7 +237,8 @@ FAULTS = (
             "scripts/test_last_step.py",
             "a_reboot_that_comes_back_is_followed_by_sysrq",
             "a_missing_reboot_is_followed_by_sysrq",
-        ),
+        )
+        + tests("scripts/test_reboot_page.py", "whatever_becomes_of_reboot_it_ends_in_sysrq"),
     ),
     Fault(
         39,

@@ -53,6 +53,17 @@ def test_the_last_script_of_every_host_is_one_page() -> None:
         assert len(lines) <= PAGE and max(map(len, lines)) <= WIDTH
 
 
+def test_the_document_shows_the_last_script_whole_and_explains_each_line() -> None:
+    written = (find_templates().parent / "docs/reboot-script.md").read_text(encoding="utf-8")
+    script = (HERE / "debian-12/expected/etc/init.d/reboot").read_text(encoding="utf-8")
+    assert "```sh\n{}```\n".format(script) in written
+    explained = [0]
+    for first, last in re.findall("^\\| ([0-9]+)(?:–([0-9]+))? \\| ", written, re.MULTILINE):
+        explained += range(int(first), int(last or first) + 1)
+    empty = [number for number, line in enumerate(script.splitlines(), 1) if not line]
+    assert sorted(explained + empty) == list(range(len(script.splitlines()) + 1))
+
+
 @pytest.mark.parametrize("name", HOSTS)
 def test_insserv_reads_the_same_header(name: str) -> None:
     root = HOSTS[name]

@@ -325,6 +325,15 @@ def test_default_halt_is_read_and_never_run(python: Jail, text: str) -> None:
     assert done.seconds < 25
 
 
+@pytest.mark.parametrize("level", ["2", "6"])
+def test_the_verb_alone_goes_cold_by_saying_so_and_leaves_the_reboot_to_its_caller(python: Jail, level: str) -> None:
+    done = python.run("kexec-initd", "jump", "-i", runlevel=level)
+    assert done.code == 10
+    assert "reboot" not in [call.split()[0] for call in python.calls()]
+    assert done.said.startswith("Will now restart.\nkexec-initd: ")
+    assert python.sysrq() == ""
+
+
 VERBS = {
     "start": (0, ""),
     "status": (0, ""),

@@ -2,7 +2,6 @@
 
 import subprocess
 import time
-from pathlib import Path
 from typing import Callable, Dict, Iterator, Tuple
 
 import pytest
@@ -42,6 +41,11 @@ def hanging(jail: Jail) -> None:
     in_place_of_the_last_step(jail, "exec real-sleep 30")
 
 
+def a_directory(jail: Jail) -> None:
+    (jail.root / LAST).unlink()
+    (jail.root / LAST).mkdir()
+
+
 def body(text: str) -> Callable[[Jail], None]:
     return lambda jail: in_place_of_the_last_step(jail, text)
 
@@ -49,7 +53,7 @@ def body(text: str) -> Callable[[Jail], None]:
 # What became of the script that takes the last step, and the codes that shells have for it.
 HARM: Dict[str, Tuple[Callable[[Jail], object], Tuple[int, ...]]] = {
     "missing": (lambda jail: (jail.root / LAST).unlink(), (127,)),
-    "a directory": (lambda jail: ((jail.root / LAST).unlink(), (jail.root / LAST).mkdir()), (126,)),
+    "a directory": (a_directory, (126,)),
     "not executable": (lambda jail: (jail.root / LAST).chmod(0o644), (126,)),
     "bad first line": (lambda jail: jail.write(LAST, "#!/bin/none\n", 0o755), (126, 127)),
     "emptied": (lambda jail: jail.write(LAST, "", 0o755), (0, 127)),
@@ -71,7 +75,9 @@ def test_whatever_becomes_of_the_last_step_it_reboots_cold_and_says_why(jail: Ja
     harm, codes = HARM[case]
     harm(jail)
     done = jail.run("reboot", "stop", limit=20.0)
-    assert [call for call in jail.calls() if not call.startswith("last ")] == [REBOOT if netdown == "yes" else "reboot -d -f"]
+    assert [call for call in jail.calls() if not call.startswith("last ")] == [
+        REBOOT if netdown == "yes" else "reboot -d -f"
+    ]
     told = "kexec-initd: reboot goes through firmware: /etc/init.d/kexec-initd jump failed (code {})\n"
     assert any(told.format(code) in done.said for code in codes), done.said
     assert triggered(jail) == "sub"
@@ -185,7 +191,7 @@ def test_killed_at_any_line_it_is_reset_by_what_it_has_left_behind(jail: Jail) -
 def test_what_holds_the_script_itself_up_is_ended_by_a_reset(jail: Jail) -> None:
     limit(jail, 300)
     jail.write("etc/default/halt", "")
-    jail.fake("sed", 'real-sleep 2; cat /proc/sysrq-trigger >>/calls; echo >>/calls')
+    jail.fake("sed", "real-sleep 2; cat /proc/sysrq-trigger >>/calls; echo >>/calls")
     jail.run("reboot", "stop")
     assert jail.calls()[1] == "sub"
 

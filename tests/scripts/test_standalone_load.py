@@ -596,6 +596,23 @@ def not_executable(jail: StandaloneJail) -> None:
     (jail.root / REBOOT).chmod(0o644)
 
 
+def test_what_the_early_step_has_loaded_the_last_one_starts(jail: StandaloneJail) -> None:
+    jail.fake("reboot")
+    jail.write("etc/kexec-initd/pre-jump.d/10-card", "#!/bin/sh\necho card down\n", 0o755)
+    jail.run("kexec-initd", "stop")
+    said = jail.run("reboot", "stop").said
+    assert said.startswith("Will now restart.\nkexec-initd: starting the loaded kernel\ncard down\n")
+    assert [call.split()[0] for call in jail.calls()][-4:] == ["sync", "umount", "kexec", "reboot"]
+    assert jail.calls()[-2] == "kexec -e"
+
+
+def test_a_hook_that_fails_in_the_last_step_means_cold(jail: StandaloneJail) -> None:
+    jail.write("etc/kexec-initd/pre-jump.d/10-card", "#!/bin/sh\nexit 4\n", 0o755)
+    jail.run("kexec-initd", "stop")
+    assert "firmware: /etc/kexec-initd/pre-jump.d/10-card failed with exit code 4" in jail.run("reboot", "stop").said
+    assert "-e" not in jail.kexecs() and jail.calls()[-1] == "reboot -d -f -i"
+
+
 DEVIATIONS: Dict[str, Tuple[Callable[[StandaloneJail], object], str]] = {
     "copied-back": (lambda jail: jail.write(REBOOT, STOCK, 0o755), "/{} is another script than ours".format(REBOOT)),
     "gone": (without(REBOOT), "/{} is gone".format(REBOOT)),

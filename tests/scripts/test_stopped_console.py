@@ -104,9 +104,7 @@ def test_the_last_step_ends_in_a_reboot(
 
 
 @pytest.mark.parametrize("console", [True, False])
-def test_without_any_sleep_the_script_itself_waits_for_no_console(
-    jail: Jail, stopped: Terminal, console: bool
-) -> None:
+def test_without_any_sleep_the_script_itself_waits_for_no_console(jail: Jail, stopped: Terminal, console: bool) -> None:
     no_last_step(jail)
     (jail.root / "bin/sleep").unlink()
     stopped.run(jail, "reboot", "stop", console=console)
