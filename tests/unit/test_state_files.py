@@ -471,10 +471,10 @@ def test_a_trial_that_is_watched_is_known_by_what_was_written(fake: FakeHost) ->
 def test_the_settings_alone_are_written_down_in_any_runlevel(fake: FakeHost, level: int) -> None:
     site = Site(fake)
     (site.root / "run/utmp").write_bytes(struct.pack("=h2xi", 1, ord(str(level))).ljust(384, b"\0"))
-    before = site.read()
+    before, called = site.read(), fake.calls()
     fake.write("etc/default/kexec-initd", "SHUTDOWN_LIMIT=70\n")
     assert site.call("prepare", "--settings") == DONE
     after = site.read()
     assert b"SHUTDOWN_LIMIT 70\n" * 2 in after.pop(Volatile.SETTINGS)
     del before[Volatile.SETTINGS]
-    assert after == before and fake.calls() == [], "nothing is decided or loaded"
+    assert after == before and fake.calls() == called, "nothing is decided or loaded"
