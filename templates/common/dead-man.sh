@@ -52,6 +52,11 @@ is_relieved () {
 		{ [ -n "$before_rc" ] || [ -z "$since" ]; }
 }
 
+# Has rc not called us yet?
+is_before_rc () {
+	[ -f "$state/dead-man" ] && read -r _ since <"$state/dead-man" && [ -n "$since" ]
+}
+
 # dead_man LIMIT: beside the shutdown, see that it ends. It waits until the shutdown has taken LIMIT seconds, or until init's
 # rc is gone for a minute, as when /etc/init.d/reboot is missing or broken and init asks for the root password instead.
 # What counts is the time since the boot: a sleep that is killed ends nothing early. It stands in /proc, whose files it then

@@ -254,7 +254,8 @@ watch_rc () {
 		forget_old_settings
 	fi
 	start_dead_man
-	if ! setting SHUTDOWN_LIMIT >/dev/null; then
+	# Where rc comes to our script meanwhile, that reads the settings.
+	if ! setting SHUTDOWN_LIMIT >/dev/null && sleep 5 && is_before_rc; then
 		bounded 30 read_limit
 		renew_dead_man
 	fi

@@ -47,6 +47,8 @@ def check_installed(chroot: Chroot) -> None:
     order = [name[3:] for name in links]
     assert order.index("kexec-initd") < order.index("umountfs") < order.index("umountroot") < order.index("reboot")
     assert order[-1] == "reboot"
+    inittab = (chroot.tree / "etc/inittab").read_text()
+    assert "\nkx6:6:once:/etc/init.d/kexec-initd dead-man\n# END kexec-initd\nl6:6:wait:/etc/init.d/rc 6\n" in inittab
     assert chroot.verify() in ([], ["??5?????? c /etc/rc.local"])  # a conffile of initscripts
     assert chroot.must("dpkg", "--audit") == ""
     assert "nothing to do" in chroot.must("kexec-initd", "install", "--dry-run")

@@ -329,6 +329,15 @@ def test_settings_that_nobody_has_read_yet_are_read_for_it(shutdown: Jail) -> No
     assert firings(shutdown) == 1
 
 
+def test_settings_that_rcs_first_script_reads_by_now_are_not_read_twice(shutdown: Jail) -> None:
+    shutdown.settings("SHUTDOWN_LIMIT=70\n", noted=False)
+    word = "/run/kexec-initd/dead-man"
+    called = "while [ ! -s {0} ]; do real-sleep 0.02; done; [ $1 != 5 ] || echo {1} >{0}".format(word, PID + 1)
+    shutdown.write("bin/sleep", "#!/bin/sh\n{}\nexec real-sleep 0.02\n".format(called), 0o755)
+    shutdown.run("kexec-initd", "dead-man")
+    assert [call for call in shutdown.calls() if "python3" in call] == []
+
+
 BORN = """
 mkdir -p "/proc/$$"
 printf '%s (a) b) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 %s 1 1\\n' "$$" "{}" >"/proc/$$/stat"
