@@ -45,6 +45,9 @@ def make_parser(runs: Mapping[str, Run]) -> Parser:
     verb.add_argument("--standalone", action="store_true", help="plain shell with its own installer: no Python there")
     verb = add_dry_run(add_root(add("install", "hook the init system, so that reboot goes through kexec")))
     verb.add_argument("--force", action="store_true", help="also where the platform is known not to bear a kexec")
+    verb.add_argument(
+        "--take-over", action="store_true", help="in place of what install.sh has installed, if all is fit"
+    )
     add_dry_run(add_root(add("uninstall", "give every file back as it was")))
     verb = add_dry_run(add("load", "validate a kernel and its initrd, and load them now"))
     text = "an entry of the boot loader, or a kernel file (default: what the boot loader would boot)"

@@ -31,10 +31,11 @@ from kexec_initd import (
 from kexec_initd.assessment import assess
 from kexec_initd.bootloader import BootEntry, listing, target
 from kexec_initd.bootloader.menu import find_menu
+from kexec_initd.commands import CommandError
 from kexec_initd.encoding import decode, escape_output, name_of, read_arguments
 from kexec_initd.errors import Error, Refused, UsageError, one_line, tell
 from kexec_initd.host import Host, gather
-from kexec_initd.integration.manifest import is_installed
+from kexec_initd.integration.manifest import is_installed, is_standalone
 from kexec_initd.stdio import drop_output, emit, open_standard_files, say, warn
 from kexec_initd.surroundings import confinement
 from kexec_initd.ways import SUDO
@@ -173,6 +174,12 @@ def run_install(args: argparse.Namespace, host: Host) -> None:
     unfit, found = platforms.find_unfit(host.root), read_settings(host)
     if unfit and not args.force and not found.force_platform:
         raise Refused(unfit)
+    if args.take_over and not args.dry_run and host.root == Path("/") and is_standalone(host.root):
+        plan.plan_install(host, over_standalone=True)  # what speaks against ours leaves the other one in place
+        try:
+            transaction.give_standalone_back(host.root)
+        except CommandError as error:
+            warn(tell(error))
     changes = plan.plan_install(host)
     print_plan(changes)
     if not args.dry_run:

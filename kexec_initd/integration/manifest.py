@@ -79,9 +79,14 @@ def is_installed(root: Path) -> bool:
     return found is not None and found.state is State.INSTALLED
 
 
+def is_standalone(root: Path) -> bool:
+    """Say whether install.sh has put its files in place: its own record, and no manifest, says what was there before."""
+    return exists(locate(root, STANDALONE)) and not os.path.lexists(str(locate(root, PATH)))
+
+
 def refuse_standalone(root: Path) -> None:
-    """Raise Refused where install.sh has put its files in place: its own record, and no manifest, says what was there before."""
-    if exists(locate(root, STANDALONE)) and not os.path.lexists(str(locate(root, PATH))):
+    """Raise Refused where install.sh has put its files in place."""
+    if is_standalone(root):
         raise Refused("kexec-initd was installed here by install.sh", "sh {}/standalone/uninstall.sh".format(STATE_DIR))
 
 

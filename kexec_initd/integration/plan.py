@@ -59,9 +59,13 @@ class Site(NamedTuple):
         return None if self.found is None else self.found.find(path)
 
 
-def plan_install(host: Host) -> Plan:
-    """Return what install changes on this host. Raises Refused where the host or one of its files is not fit."""
-    refuse_standalone(host.root)
+def plan_install(host: Host, over_standalone: bool = False) -> Plan:
+    """Return what install changes on this host. Raises Refused where the host or one of its files is not fit.
+
+    `over_standalone`: what install.sh has put there is judged as if it was ours, whose manifest is lost.
+    """
+    if not over_standalone:
+        refuse_standalone(host.root)
     record = find_integration(host)
     tool = diversion.find_tool(host.root) if record.debian_tools else None
     site = Site(host, read_manifest(host.root), tool)

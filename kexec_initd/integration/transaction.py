@@ -29,6 +29,8 @@ from kexec_initd.ways import locate
 SHELL = "/bin/sh"
 LOCK = "{}/{}".format(STATE_DIR, Lasting.LOCK.value)
 SYNTAX_TIMEOUT = 20.0
+UNINSTALL = STATE_DIR + "/standalone/uninstall.sh"
+UNINSTALL_TIMEOUT = 300.0  # it waits a minute for a load that is under way
 LOCK_TRIES = 20
 LOCK_HINT = "remove what is in its place"
 
@@ -48,6 +50,11 @@ def execute(plan: Plan) -> None:
                 _install(plan)
     except OSError as error:
         raise Error(tell(error))
+
+
+def give_standalone_back(root: Path) -> None:
+    """Have what install.sh has put in place given back by its own record. Raises CommandError."""
+    commands.run([SHELL, str(locate(root, UNINSTALL))], UNINSTALL_TIMEOUT)
 
 
 def _install(plan: Plan) -> None:

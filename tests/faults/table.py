@@ -2,10 +2,10 @@
 
 from typing import Dict
 
-from tests.faults import afterwards, choosing, installing, loading, shutdown
+from tests.faults import afterwards, choosing, hosts, installing, loading, shutdown
 from tests.faults.model import Scenario
 
-FAULTS = (*loading.FAULTS, *choosing.FAULTS, *shutdown.FAULTS, *afterwards.FAULTS, *installing.FAULTS)
+FAULTS = (*loading.FAULTS, *choosing.FAULTS, *shutdown.FAULTS, *afterwards.FAULTS, *installing.FAULTS, *hosts.FAULTS)
 SCENARIOS: Dict[str, Scenario] = {name: scenario for fault in FAULTS for name, scenario in fault.scenarios.items()}
 GUEST_TEST = "vm/test_faults.py::test_fault"
 

@@ -6,11 +6,14 @@ bootctl list sorts the entries and looks up loader.conf's default by systemd's o
 import json
 import re
 import shutil
+from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import pytest
 
 from tests.install.loader_host import MIDDLE, NEW, OLD, RELEASES, LoaderHost, make_host
+from tests.trees import put
+from tests.vm.cache import CHECKOUT
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 BOOTCTL = "env SYSTEMD_RELAX_ESP_CHECKS=1 bootctl --esp-path={0} list --json=short\necho =====\n" + (
@@ -18,6 +21,7 @@ BOOTCTL = "env SYSTEMD_RELAX_ESP_CHECKS=1 bootctl --esp-path={0} list --json=sho
 )
 ADD = "env SYSTEMD_RELAX_ESP_CHECKS=1 kernel-install add {0} /boot/vmlinuz-{0} {1} /boot/initrd.img-{0}\n"
 REMOVE = "env SYSTEMD_RELAX_ESP_CHECKS=1 kernel-install remove {0}\n"
+PLUGIN = Path("usr/lib/kernel/install.d/91-kexec-initd.install")
 COUNTED = "echo 3 >/etc/kernel/tries\n{}rm /etc/kernel/tries\n"
 
 
@@ -188,6 +192,23 @@ def test_no_tries_left(host: LoaderHost) -> None:
     check(host, told)
     assert kernels(host) == [MIDDLE, OLD, NEW]
     assert host.target()["kernel"] == "/efi/{}/{}/linux".format(TOKEN, MIDDLE)
+
+
+@pytest.mark.parametrize("tries", ["", "echo 3 >/etc/kernel/tries\n"])
+def test_what_a_kexec_has_put_on_the_line_stays_out_of_a_new_entry(host: LoaderHost, tries: str) -> None:
+    """Without a line of its own kernel-install takes the running one."""
+    (host.tree / "etc/kernel/cmdline").unlink()
+    ours = "kexec_initd.attempt=0123456789abcdef kexec_initd.panic=30 panic=30 "
+    host.write("boot/line", ours + "root=UUID=x ro quiet kexec_initd.append debug\n")
+    script = "mount --bind /boot/line /proc/cmdline\n" + tries + add(NEW)
+    assert "kexec_initd.attempt=" in run(host, script).entries[0]["options"]
+    with (CHECKOUT / "kernel-install" / PLUGIN.name).open("rb") as source:
+        put(host.tree / PLUGIN, source.read(), 0o755)
+    try:
+        told = run(host, script)
+    finally:
+        (host.tree / PLUGIN).unlink()
+    assert [entry["options"] for entry in told.entries] == ["root=UUID=x ro quiet systemd.machine_id=" + TOKEN]
 
 
 def test_on_the_boot_partition(host: LoaderHost) -> None:

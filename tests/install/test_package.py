@@ -190,6 +190,21 @@ def test_the_package_takes_over_what_install_sh_has_put_in_place(chroot: Chroot,
     purge(chroot, before)
 
 
+def test_what_install_sh_has_put_in_place_stays_where_the_package_is_refused(chroot: Chroot, deb: Path) -> None:
+    before = etc(chroot)
+    write_standalone(render_for("debian:12", None, True), chroot.tree / "root/kit")
+    chroot.must("sh", "/root/kit/install.sh")
+    standing = etc(chroot)
+    (chroot.tree / "run/systemd/system").mkdir(parents=True)
+    said = chroot.dpkg("-i", str(deb))
+    assert "init system systemd" in said and "not activated" in said
+    assert {path: fact for path, fact in etc(chroot).items() if path in standing} == standing
+    (chroot.tree / "run/systemd/system").rmdir()
+    chroot.must("kexec-initd", "install", "--take-over")
+    check_installed(chroot)
+    purge(chroot, before)
+
+
 def test_what_install_sh_has_put_in_place_outlives_a_package_that_could_not_take_it_over(
     chroot: Chroot, deb: Path
 ) -> None:

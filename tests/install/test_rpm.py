@@ -262,6 +262,16 @@ def test_the_package_takes_over_what_install_sh_has_put_in_place(tmp_path: Path,
     check_removed(host, before)
 
 
+def test_what_install_sh_has_put_in_place_stays_where_the_package_is_refused(tmp_path: Path, rpm: Path) -> None:
+    host = make_host(tmp_path, "rhel-5")
+    install_standalone(host)
+    standing = state(host)
+    (host.tree / "run/systemd/system").mkdir(parents=True)
+    said = host.rpm("-i", str(rpm))
+    assert "init system systemd" in said and "not activated" in said
+    assert {path: fact for path, fact in state(host).items() if path in standing} == standing
+
+
 def hide_uninstall(host: RpmHost) -> None:
     (host.tree / UNINSTALL).rename(host.tree / "tmp/uninstall.sh")
 

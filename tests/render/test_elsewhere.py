@@ -117,7 +117,7 @@ def test_what_cannot_be_generated_is_said_in_one_line(
     code: int,
     words: str,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture,  # type: ignore[type-arg]
+    capsys: "pytest.CaptureFixture[str]",
 ) -> None:
     (tmp_path / "there").write_text("")
     assert main(["render"] + [word.format(tmp_path) for word in argv]) == code

@@ -1,10 +1,14 @@
 """/etc/init.d/reboot: whatever it calls does or does not do, it ends in a reboot."""
 
+import os
+import pty
+import subprocess
 from typing import Dict, List, Optional
 
 import pytest
 
 from tests.scripts.jail import Jail
+from tests.scripts.terminal import BIND
 from tests.unit.hook_files import FAULTY_DIRECTORIES, LEFTOVERS, MEANT
 
 PYTHON = "../usr/bin/python3"
@@ -251,6 +255,28 @@ def test_closed_descriptors_strand_nothing(python: Jail) -> None:
     python.write("etc/init.d/closed", "exec sh /etc/init.d/reboot stop <&- >&- 2>&-\n")
     python.run("closed")
     assert python.calls() == ["python3 -I -m kexec_initd.runtime", "reboot -d -f -i"]
+
+
+@pytest.mark.parametrize("decision", ["kexec\n", "cold for a reason\n"])
+@pytest.mark.parametrize("code", [10, 1])
+def test_a_console_that_fails_changes_nothing(python: Jail, decision: str, code: int) -> None:
+    """/dev/full takes nothing, and so does a terminal that was hung up."""
+    python.fake(PYTHON, "exit {}".format(code))
+    python.write("run/kexec-initd/decision", decision)
+    python.run("reboot", "stop")
+    good = python.calls()
+    (python.root / "calls").unlink()
+    python.write("dev/console", "")
+    ours, theirs = pty.openpty()
+    os.close(ours)
+    subprocess.run(
+        ["unshare", "-m", "sh", "-c", BIND, "sh", "/dev/full", str(python.root), "/bin/sh", "/etc/init.d/reboot", "stop"],
+        stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, check=False, timeout=60.0,
+        env={"RUNLEVEL": "6", "PATH": "/bin:/usr/bin:/sbin:/usr/sbin"},
+    )  # fmt: skip
+    os.close(theirs)
+    assert python.calls() == good
+    assert good[-1] == "reboot -d -f -i" and python.sysrq() == "b"
 
 
 def test_a_missing_reboot_is_followed_by_sysrq(python: Jail) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.scripts.jail import Jail
 
 POSTINST = Path(__file__).resolve().parents[2] / "debian/postinst"
-INSTALL = "kexec-initd install"
+INSTALL = "kexec-initd install --take-over"
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ def unfit_state(jail: Jail) -> None:
 
 
 @pytest.mark.parametrize("harm", [loud_program, loud_unload, asked_for, unfit_state])
-def test_the_early_step_ends(early: Jail, stopped: Terminal, harm: Callable[[Jail], None]) -> None:  # noqa: F811
+def test_the_early_step_ends(early: Jail, stopped: Terminal, harm: Callable[[Jail], None]) -> None:  # noqa: F811 - the fixture
     early.settings("SHUTDOWN_LIMIT=no\n")
     early.write(DEBIAN + "/stamp", "another\n")
     harm(early)
@@ -124,7 +124,7 @@ def test_the_early_step_ends(early: Jail, stopped: Terminal, harm: Callable[[Jai
 
 
 @pytest.mark.parametrize("action", ["stop", "dead-man"])
-def test_the_dead_man_resets(early: Jail, stopped: Terminal, action: str) -> None:  # noqa: F811
+def test_the_dead_man_resets(early: Jail, stopped: Terminal, action: str) -> None:  # noqa: F811 - the fixture
     early.settings("SHUTDOWN_LIMIT=40\n")
     early.write("bin/sleep", "#!/bin/sh\nexec real-sleep 0.05\n", 0o755)
     early.write("proc/self/stat", "{} (kexec-initd) S 1 1 {} 0 -1 4194304 0\n".format(2**22 + 1, os.getpid()))

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import pytest
 
@@ -17,9 +17,9 @@ LINUX = Offered("Linux", "linux", "0", ENTRY, None, Source(CONFIG, 7))
 WINDOWS = Offered("Windows", "win", "1", None, "it is a chain loader's", Source(CONFIG, 9))
 
 
-def menu(default: Optional[int], **changes: object) -> Menu:
+def menu(default: Optional[int], **changes: Any) -> Menu:
     start = Menu("grub2", (LINUX, WINDOWS), default, None, Source(CONFIG, 2), False)
-    return start._replace(**changes)  # type: ignore[arg-type]
+    return start._replace(**changes)
 
 
 def test_the_default_is_the_target() -> None:

@@ -122,7 +122,7 @@ def test_without_dev_null_it_answers_and_no_descriptor_stays_closed(fake: FakeHo
     assert done.stdout.startswith("installed: ")
 
 
-def test_status_of_a_host_that_is_not_installed(fake: FakeHost, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_status_of_a_host_that_is_not_installed(fake: FakeHost, capsys: "pytest.CaptureFixture[str]") -> None:
     assert main(["status", "--json", "--root", str(with_kernel(fake).root)]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["installed"], answer["reboot"], answer["code"]) == (False, "cold", "not-installed")

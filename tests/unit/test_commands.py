@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import List
 
 import pytest
 from hypothesis import given, settings
@@ -16,13 +17,13 @@ ARGUMENT = st.text(st.characters(min_codepoint=1, max_codepoint=0x2FF, blacklist
 ECHO = "import os, sys; sys.stdout.buffer.write(b'\\0'.join(map(os.fsencode, sys.argv[1:])))"
 
 
-def python(code: str, *args: str) -> list:  # type: ignore[type-arg]  # `list[str]` needs 3.9, and the checker reads 3.6 code
+def python(code: str, *args: str) -> List[str]:
     return [sys.executable, "-c", code, *args]
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(ARGUMENT, max_size=4))
-def test_any_argument_arrives_unchanged(args: list) -> None:  # type: ignore[type-arg]
+def test_any_argument_arrives_unchanged(args: List[str]) -> None:
     env = {"PYTHONUTF8": "1"}
     assert commands.run(python(ECHO, *args), 20, env=env) == "\0".join(args)
 
@@ -84,7 +85,7 @@ def test_what_cannot_start_is_told(program: str) -> None:
         commands.run([program], 5)
 
 
-def alive_in_session(session: int) -> list:  # type: ignore[type-arg]
+def alive_in_session(session: int) -> List[List[str]]:
     """Return the processes of a session that are not zombies: proc_pid_stat(5), after the name: state, ppid, pgrp, session."""
     rows = []
     for stat in Path("/proc").glob("[0-9]*/stat"):

@@ -49,7 +49,8 @@ def test_syslinux_takes_the_first_configuration_of_its_list(
     write(tmp_path, dict(DEBIAN, **configs, **{"proc/mounts": SYSTEM, NUMBER: "49\n"}))
     write(tmp_path, {(program + "/ldlinux.sys").lstrip("/"): ""})
     assert answer(tmp_path) == OLD
-    assert str(find_menu(tmp_path).source and find_menu(tmp_path).source.path) == "/" + wanted  # type: ignore[union-attr]
+    source = find_menu(tmp_path).source
+    assert source is not None and str(source.path) == "/" + wanted
 
 
 def test_syslinux_on_a_partition_of_its_own_searches_that_one(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_link_to_a_directory_of_roots_is_followed(fake: FakeHost, place: Path)
 @pytest.mark.parametrize("case", MEANT)
 def test_a_doubt_before_the_jump_means_cold_early_and_late(
     fake: FakeHost,
-    capfd: pytest.CaptureFixture,  # type: ignore[type-arg]
+    capfd: "pytest.CaptureFixture[str]",
     case: str,
 ) -> None:
     if case in ("of another user",) and os.geteuid() != 0:

@@ -118,7 +118,8 @@ def test_a_load_that_is_killed_is_ours_and_not_fit(pausing: FakeHost) -> None:
     assert decided.code == "target"
     loaded = stamp.read_loaded(pausing.root)
     assert loaded is not None
-    assert attempts.read(pausing.root).last.attempt.id == loaded.attempt  # type: ignore[union-attr]
+    last = attempts.read(pausing.root).last
+    assert last is not None and last.attempt.id == loaded.attempt
 
 
 def test_what_was_chosen_before_is_no_choice_any_more_when_a_load_is_cut_short(ready: FakeHost) -> None:
@@ -240,7 +241,7 @@ def test_an_interrupted_reboot_into_leaves_nothing_chosen(ready: FakeHost) -> No
         def __str__(self) -> str:
             raise KeyboardInterrupt
 
-    plan = reboot_into.Plan(running_entry(host), (), ("x", "y"), Interrupted())  # type: ignore[arg-type]
+    plan = reboot_into.Plan(running_entry(host), (), ("x", "y"), Interrupted())  # type: ignore[arg-type]  # no path: its text is what is interrupted
     with pytest.raises(KeyboardInterrupt):
         reboot_into.execute(host, Settings(), plan)
     assert not kexec.is_loaded(ready.root)

@@ -1,5 +1,7 @@
 """The decision, as a table: the first thing that speaks against kexec gives the reason."""
 
+from typing import Any, Dict, Tuple
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,7 +68,7 @@ GOOD = Facts(
         ({"loaded_by_hand": True, "switched_off": "KEXEC=no"}, (False, "switched-off")),
     ],
 )
-def test_table(change, expected) -> None:  # type: ignore[no-untyped-def]
+def test_table(change: Dict[str, Any], expected: Tuple[bool, str]) -> None:
     decision = decide(GOOD._replace(**change))
     assert (decision.kexec, decision.code) == expected
 

@@ -5,7 +5,7 @@ from typing import Optional
 
 import pytest
 
-from kexec_initd import attempts, guard, kexec, shutdown, stamp, status
+from kexec_initd import attempts, kexec, shutdown, stamp, status
 from kexec_initd.attempts import settle
 from kexec_initd.errors import Error
 from kexec_initd.guard import Attempt, Boot, Guard, Last, Outcome, Record, judge
@@ -145,7 +145,8 @@ def test_where_the_boot_loader_is_a_kernel_its_kexec_is_no_evidence(ready: FakeH
     boot(ready, loader=114)
     assert reboot(ready) is not None
     boot(ready, loader=208)
-    assert guard.Outcome.REPLACED is attempts.read(ready.root).last.outcome  # type: ignore[union-attr]
+    last = attempts.read(ready.root).last
+    assert last is not None and last.outcome is Outcome.REPLACED
 
 
 @pytest.mark.parametrize("text", [

@@ -1,6 +1,6 @@
 """Which init system runs, and in which runlevel: facts of each decision, by whatever evidence there is."""
 
-from typing import Dict, List, Optional
+from typing import Callable, Dict, List, Optional
 
 import pytest
 
@@ -31,12 +31,15 @@ def a_shell_runs(fake: FakeHost) -> None:
     fake.write("proc/1/stat", "1 (bash (x)) S 0 1 1\n")
 
 
-RUNNING = {systemd_runs: "systemd", systemd_by_name: "systemd", openrc_runs: "openrc", runit_runs: "runit",
-           a_shell_runs: "bash (x)"}  # fmt: skip
+RUNNING: Dict[Callable[[FakeHost], None], str] = {
+    systemd_runs: "systemd", systemd_by_name: "systemd", openrc_runs: "openrc", runit_runs: "runit", a_shell_runs: "bash (x)",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("run", list(RUNNING))
-def test_under_another_init_system_nothing_is_loaded_and_what_is_ours_goes(fake: FakeHost, run) -> None:  # type: ignore[no-untyped-def]
+def test_under_another_init_system_nothing_is_loaded_and_what_is_ours_goes(
+    fake: FakeHost, run: Callable[[FakeHost], None]
+) -> None:
     with_kernel(fake)
     loading.load_entry(gather(fake.root), Settings(), running_entry(gather(fake.root)))
     run(fake)

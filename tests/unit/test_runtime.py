@@ -3,7 +3,7 @@
 import os
 import time
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 import pytest
 
@@ -20,34 +20,36 @@ def ready(fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     return fake
 
 
-def run(fake: FakeHost, capfd: pytest.CaptureFixture, *argv: str) -> Tuple[int, str]:  # type: ignore[type-arg]
+def run(fake: FakeHost, capfd: "pytest.CaptureFixture[str]", *argv: str) -> Tuple[int, str]:
     code = runtime.main(list(argv), fake.root)
     return code, capfd.readouterr().out
 
 
 @pytest.mark.parametrize("argv, execute", [([], ["kexec", "-e"]), (["-x"], ["kexec", "-e", "-x"])])
-def test_steps_in_order(ready: FakeHost, capfd: pytest.CaptureFixture, argv: List[str], execute: List[str]) -> None:  # type: ignore[type-arg]
+def test_steps_in_order(
+    ready: FakeHost, capfd: "pytest.CaptureFixture[str]", argv: List[str], execute: List[str]
+) -> None:
     code, said = run(ready, capfd, *argv)
     assert ready.calls() == [["sync"], ["umount", "-a", "-r", "-t", runtime.NOT_UNMOUNTED], execute]
     assert code == runtime.WENT_COLD
     assert said.startswith("kexec-initd: reboot goes through firmware: ")
 
 
-def test_hooks_run_first_in_order_of_their_names(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_hooks_run_first_in_order_of_their_names(ready: FakeHost, capfd: "pytest.CaptureFixture[str]") -> None:
     for name in ("20-b", "10-a", "kept.dpkg-old", ".hidden"):
         ready.program(name, directory=runtime.HOOKS)
     run(ready, capfd)
     assert ready.names() == ["10-a", "20-b", "sync", "umount", "kexec"]
 
 
-def test_a_failing_hook_means_cold(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_a_failing_hook_means_cold(ready: FakeHost, capfd: "pytest.CaptureFixture[str]") -> None:
     ready.program("10-a", "echo no card >&2; exit 1", directory=runtime.HOOKS)
     code, said = run(ready, capfd)
     assert (code, ready.names()) == (runtime.WENT_COLD, ["10-a"])
     assert "10-a failed with exit code 1: no card" in said
 
 
-def test_a_dangling_hook_means_cold(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_a_dangling_hook_means_cold(ready: FakeHost, capfd: "pytest.CaptureFixture[str]") -> None:
     ready.program("20-b", directory=runtime.HOOKS)
     (ready.root / runtime.HOOKS / "10-a").symlink_to("nowhere")
     assert run(ready, capfd)[0] == runtime.WENT_COLD
@@ -71,13 +73,13 @@ def test_the_whole_has_a_limit_too(ready: FakeHost) -> None:
     assert "kexec" not in ready.names()
 
 
-def test_umount_that_fails_is_no_evidence(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_umount_that_fails_is_no_evidence(ready: FakeHost, capfd: "pytest.CaptureFixture[str]") -> None:
     ready.program("umount", "exit 32")
     run(ready, capfd)
     assert ready.names() == ["sync", "umount", "kexec"]
 
 
-def test_a_writable_file_system_means_cold(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_a_writable_file_system_means_cold(ready: FakeHost, capfd: "pytest.CaptureFixture[str]") -> None:
     ready.write("proc/mounts", "/dev/vda1 / ext4 ro 0 0\n/dev/vdb1 /srv ext4 rw,noatime 0 0\n")
     code, said = run(ready, capfd)
     assert (code, ready.names()) == (runtime.WENT_COLD, ["sync", "umount", "umount"])
@@ -87,13 +89,13 @@ def test_a_writable_file_system_means_cold(ready: FakeHost, capfd: pytest.Captur
 @pytest.mark.parametrize(
     "missing", ["sbin/kexec", "sbin/sync", "sbin/umount", "sys/kernel/kexec_loaded", "proc/mounts"]
 )
-def test_something_missing_means_cold(ready: FakeHost, capfd: pytest.CaptureFixture, missing: str) -> None:  # type: ignore[type-arg]
+def test_something_missing_means_cold(ready: FakeHost, capfd: "pytest.CaptureFixture[str]", missing: str) -> None:
     (ready.root / missing).unlink()
     assert run(ready, capfd)[0] == runtime.WENT_COLD
     assert "kexec" not in ready.names()
 
 
-def test_nothing_loaded_means_cold(fake: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_nothing_loaded_means_cold(fake: FakeHost, capfd: "pytest.CaptureFixture[str]") -> None:
     code, said = run(fake, capfd)
     assert (code, fake.calls()) == (runtime.WENT_COLD, [])
     assert "no kernel is loaded" in said
@@ -122,7 +124,9 @@ def no_proc(root: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [no_runlevel, runlevel_2, container, chroot, no_proc])
-def test_refuses_outside_a_shutdown(ready: FakeHost, capfd: pytest.CaptureFixture, spoil) -> None:  # type: ignore[no-untyped-def,type-arg]
+def test_refuses_outside_a_shutdown(
+    ready: FakeHost, capfd: "pytest.CaptureFixture[str]", spoil: Callable[[Path], None]
+) -> None:
     spoil(ready.root)
     code, said = run(ready, capfd)
     assert (code, ready.calls()) == (3, [])
@@ -143,7 +147,7 @@ def test_what_init_has_told_the_script_will_do_where_its_record_is_gone(
 
 def test_where_init_and_its_record_do_not_agree_it_refuses(
     ready: FakeHost,
-    capfd: pytest.CaptureFixture,  # type: ignore[type-arg]
+    capfd: "pytest.CaptureFixture[str]",
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("RUNLEVEL", "2")
@@ -166,7 +170,9 @@ def with_modules(fake: FakeHost, *loaded: str) -> None:
     fake.program("modprobe", 'grep -v "^$2 " {0} >{0}.new; cat {0}.new >{0}'.format(modules))
 
 
-def test_modules_are_removed_in_their_order_after_the_hooks(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_modules_are_removed_in_their_order_after_the_hooks(
+    ready: FakeHost, capfd: "pytest.CaptureFixture[str]"
+) -> None:
     with_modules(ready, "nvidia", "nvidia_drm", "other")
     ready.program("10-a", directory=runtime.HOOKS)
     run(ready, capfd, "--", " nvidia_drm absent  nvidia")
@@ -181,7 +187,9 @@ def test_modules_are_removed_in_their_order_after_the_hooks(ready: FakeHost, cap
         ("a;b", "REMOVE_MODULES names no module: a;b"),
     ],
 )
-def test_a_module_that_stays_means_cold(ready: FakeHost, capfd: pytest.CaptureFixture, word: str, reason: str) -> None:  # type: ignore[type-arg]
+def test_a_module_that_stays_means_cold(
+    ready: FakeHost, capfd: "pytest.CaptureFixture[str]", word: str, reason: str
+) -> None:
     with_modules(ready, "nvidia_drm")
     ready.program("modprobe", "exit 0")
     code, said = run(ready, capfd, "--", word)
@@ -194,7 +202,7 @@ DEAD = "srv:/x /mnt/a\\040b nfs4 rw 0 0\nme /mnt/f fuse.sshfs rw 0 0\n/dev/vdb /
 
 def test_what_a_dead_server_holds_up_is_detached_and_the_rest_tried_again(
     ready: FakeHost,
-    capfd: pytest.CaptureFixture,  # type: ignore[type-arg]
+    capfd: "pytest.CaptureFixture[str]",
 ) -> None:
     ready.write("proc/mounts", DEAD)
     ready.program("losetup")
@@ -209,7 +217,7 @@ def test_what_a_dead_server_holds_up_is_detached_and_the_rest_tried_again(
     assert "still writable" not in said
 
 
-def test_a_disk_that_stays_writable_is_never_detached(ready: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_a_disk_that_stays_writable_is_never_detached(ready: FakeHost, capfd: "pytest.CaptureFixture[str]") -> None:
     ready.write("proc/mounts", DEAD)
     said = run(ready, capfd)[1]
     assert "/dev/vdb on /mnt/b is still writable" in said

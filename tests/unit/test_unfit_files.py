@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
@@ -114,7 +115,7 @@ SPOILS += [kernel_is_directory, kernel_for_all, kernel_dangling, long_cmdline]
 
 
 @pytest.mark.parametrize("spoil", SPOILS)
-def test_what_is_not_fit_is_never_given_to_kexec_and_means_cold(ready: FakeHost, spoil) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_not_fit_is_never_given_to_kexec_and_means_cold(ready: FakeHost, spoil: Callable[[Path], None]) -> None:
     spoil(ready.root)
     decided = shutdown.prepare(gather(ready.root), Settings())
     assert not decided.kexec
@@ -125,7 +126,7 @@ def test_what_is_not_fit_is_never_given_to_kexec_and_means_cold(ready: FakeHost,
 
 @pytest.mark.once
 @pytest.mark.parametrize("spoil", [spoil for spoil in SPOILS if spoil not in (long_cmdline, kernel_for_all)])
-def test_what_was_loaded_before_it_was_spoilt_is_unloaded(ready: FakeHost, spoil) -> None:  # type: ignore[no-untyped-def]
+def test_what_was_loaded_before_it_was_spoilt_is_unloaded(ready: FakeHost, spoil: Callable[[Path], None]) -> None:
     shutdown.preload(gather(ready.root), Settings())
     assert kexec.is_loaded(ready.root)
     spoil(ready.root)
@@ -145,7 +146,7 @@ def test_what_was_loaded_before_it_was_spoilt_is_unloaded(ready: FakeHost, spoil
     (initrd_dangling, "the initrd /boot/initrd.img-6.1.0-test is missing"),
     (initrd_of_another_version, "its modules are of kernel 6.1.0-other, not of 6.1.0-test"),
 ])  # fmt: skip
-def test_the_reason_names_the_file(ready: FakeHost, spoil, reason: str) -> None:  # type: ignore[no-untyped-def]
+def test_the_reason_names_the_file(ready: FakeHost, spoil: Callable[[Path], None], reason: str) -> None:
     # As named by the admin: of a boot loader's entry the menu says already what is missing.
     spoil(ready.root)
     host = gather(ready.root)

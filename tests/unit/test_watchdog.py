@@ -223,7 +223,7 @@ def test_a_device_that_is_gone_is_an_error(watched: FakeHost) -> None:
         watchdog.take_over(watched.root)
 
 
-def test_the_last_step_starts_it_and_does_not_stop_it(watched: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_the_last_step_starts_it_and_does_not_stop_it(watched: FakeHost, capfd: "pytest.CaptureFixture[str]") -> None:
     make_ready(watched)
     watched.write("dev/watchdog0", "")
     watched.write("sys/kernel/kexec_loaded", "1\n")
@@ -233,7 +233,7 @@ def test_the_last_step_starts_it_and_does_not_stop_it(watched: FakeHost, capfd: 
     assert read(watched, "dev/watchdog0") == ""
 
 
-def test_one_that_cannot_be_started_means_cold(watched: FakeHost, capfd: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
+def test_one_that_cannot_be_started_means_cold(watched: FakeHost, capfd: "pytest.CaptureFixture[str]") -> None:
     make_ready(watched)
     watched.write("sys/kernel/kexec_loaded", "1\n")
     (watched.root / "dev/watchdog0").unlink()
