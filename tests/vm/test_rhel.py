@@ -107,6 +107,13 @@ UNDER_WAY = {
     "begun": "for i in $(seq 300); do pgrep -f 'initd.* preload$' && exit 0; sleep 0.1; done; exit 1",
     "loading": "nice -n 19 sh -c 'for i in $(seq 3000); do pgrep -f \"kexec -[l] \" && exit 0; sleep 0.02; done; exit 1'",
 }
+# A load that is still under way when rpm gets to the removal itself, however slow the guest is.
+SLOW_KEXEC = b"""#!/bin/sh
+case $1 in
+-l) sleep 20 ;;
+esac
+exec /usr/sbin/kexec.bin "$@"
+"""
 
 
 @pytest.mark.full
@@ -116,7 +123,9 @@ def test_removal_leaves_nothing_loaded_by_a_preload_under_way(
     start: StartMachine, rpm: Path, release: int, moment: str
 ) -> None:
     machine = start(preloaded(release, rpm).setup())
-    machine.check(f"kexec -u; rm -rf {STATE}; /etc/init.d/kexec-initd preload")
+    machine.check("kexec -u; mv /usr/sbin/kexec /usr/sbin/kexec.bin")
+    machine.put("/usr/sbin/kexec", SLOW_KEXEC, 0o755)
+    machine.check(f"rm -rf {STATE}; /etc/init.d/kexec-initd preload")
     machine.check(f"({UNDER_WAY[moment]})", limit=180)
     machine.check("rpm -e kexec-initd", limit=300)
     assert_nothing_gets_loaded(machine)
