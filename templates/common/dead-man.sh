@@ -14,10 +14,10 @@ spare () {
 before_rc=
 begun=
 
-# find_beginning LIMIT: sets $begun to the uptime at which the shutdown began, as far as can be told. The one that init starts before
+# find_onset LIMIT: sets $begun to the uptime at which the shutdown began, as far as can be told. The one that init starts before
 # rc began when this shell did, however long its console took to be opened, and leaves word of that. Such word is of another
 # shutdown where the limit would be over.
-find_beginning () {
+find_onset () {
 	read -r begun _ </proc/uptime || return
 	begun=${begun%%.*}
 	since=
@@ -88,7 +88,7 @@ dead_man () {
 			sleep 5
 		fi
 	done
-	bounded 4 read_record
+	bounded 4 read_runlevel
 	case $why,$result in
 	,* | *,10[!6]) return ;;
 	esac
@@ -106,7 +106,7 @@ start_dead_man () {
 	[1-9][0-9] | [1-9][0-9][0-9] | [1-9][0-9][0-9][0-9] | [1-9][0-9][0-9][0-9][0-9]) ;;
 	*) dead_after=1800 ;;
 	esac
-	[ -n "$begun" ] || find_beginning "$dead_after"
+	[ -n "$begun" ] || find_onset "$dead_after"
 	(dead_man "$dead_after") <&- >&- 2>&- 8>&- &
 	dead_man=$!
 }

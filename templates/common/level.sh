@@ -13,7 +13,7 @@ find_level () {
 	fi
 	# systemd keeps a record, too, but knows no levels.
 	if [ -z "$level" ] && [ ! -d /run/systemd/system ]; then
-		bounded 4 read_record
+		bounded 4 read_runlevel
 		case $result in
 		10[0-6]) level=${result#10} ;;
 		esac
@@ -27,7 +27,7 @@ find_level () {
 
 # The runlevel in init's own record, as an exit code of 10 and its digit, 109 for another: what reads it may hang, as where /var is on
 # a server that is gone.
-read_record () {
+read_runlevel () {
 	record=$(runlevel 2>&-)
 	case $record in
 	*\ [0-6]) return "10${record##* }" ;;

@@ -5,6 +5,7 @@ are written instead.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -125,3 +126,14 @@ def test_what_cannot_be_generated_is_said_in_one_line(
     assert (said.out, said.err.count("\n")) == ("", 1)
     assert words in said.err
     assert os.listdir(str(tmp_path)) == ["there"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("standalone", [False, True])
+def test_no_function_takes_the_place_of_another(target: str, standalone: bool, tmp_path: Path) -> None:
+    for name, (_, data) in read_tree(generate(target, standalone, tmp_path / "out")).items():
+        functions = re.findall(rb"^([a-z_0-9]+) \(\)", data, re.MULTILINE)
+        assert len(functions) == len(set(functions)), (
+            name,
+            [found for found in functions if functions.count(found) > 1],
+        )

@@ -342,7 +342,7 @@ BORN = """
 mkdir -p "/proc/$$"
 printf '%s (a) b) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 %s 1 1\\n' "$$" "{}" >"/proc/$$/stat"
 before_rc=yes
-find_beginning 70
+find_onset 70
 printf '%s' "$begun"
 """
 

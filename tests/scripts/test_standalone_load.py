@@ -127,10 +127,22 @@ def test_what_the_last_step_needs_of_the_settings_is_written_down_as_python_does
 
 def test_the_limit_is_read_for_what_waits_before_rc(jail: StandaloneJail) -> None:
     jail.write(SETTINGS, "SHUTDOWN_LIMIT=no\n")
+    jail.write("proc/uptime", "100.25 1.00\n")
+    until = "while [ ! -s /{}/dead-man ]; do real-sleep 0.02; done".format(STATE)
+    jail.write("bin/sleep", '#!/bin/sh\n[ "$1" != 5 ] || {{ {}; }}\nexec real-sleep "$1"\n'.format(until), 0o755)
     jail.run("kexec-initd", "dead-man")
+    (jail.root / "proc/uptime").unlink()  # its end
     noted = (jail.root / STATE / "settings").read_bytes()
     assert noted == sealing.double_lines(shell_settings.text_for(settings.read(jail.root, Family.DEBIAN)[0]))
     assert jail.calls() == [] and not (jail.root / STATE / "decision").exists(), "nothing is loaded or decided"
+
+
+def test_what_waits_ends_no_shutdown_that_was_called_off(jail: StandaloneJail) -> None:
+    """What the scripts without Python have more does not take the place of what asks for the runlevel."""
+    jail.fake("runlevel", "echo 6 2")
+    assert (
+        jail.drive("bounded 4 read_runlevel\necho $result\nunset RUNLEVEL\nfind_level\necho $level").said == "102\n2\n"
+    )
 
 
 def test_purgatory_checks_can_be_kept(jail: StandaloneJail) -> None:
