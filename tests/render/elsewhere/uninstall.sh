@@ -300,7 +300,7 @@ check_list () {
 	if is_newer_version "$data/list"; then
 		refuse "$data/list was written by a newer version of kexec-initd than this script: copy the whole directory"
 	elif [ ! -f "$data/list" ] || ! is_whole <"$data/list"; then
-		refuse "$data/list is missing, or not whole: copy the whole directory"
+		refuse "$data/list is missing, not whole, or of another version: copy the whole directory"
 	fi
 	while read -r word file bytes; do
 		[ "$word" = size ] || continue
