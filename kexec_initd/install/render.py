@@ -251,8 +251,9 @@ def _values(host: Host, standalone: Optional[Integration]) -> Dict[str, Value]:
 
 def _last_steps(record: Integration) -> List[str]:
     """Return the scripts without which, ours or with our block in it, what is loaded is not started as decided."""
+    service = [script.path for script in record.scripts if script.path.endswith("/" + record.service)]
     blocks = [block.path for block in record.blocks if not block.optional]
-    return _paths(record, Presence.REQUIRED) + _paths(record, Presence.WRAPPED) + blocks
+    return service + _paths(record, Presence.REQUIRED) + _paths(record, Presence.WRAPPED) + blocks
 
 
 def _paths(record: Integration, presence: Presence) -> List[str]:

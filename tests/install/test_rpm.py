@@ -11,6 +11,7 @@ import pytest
 import kexec_initd
 from kexec_initd.install.offline import render_for
 from kexec_initd.install.standalone import write_standalone
+from tests.render.golden import expected
 from tests.install.rhel import (
     FIXTURES,
     HALT,
@@ -220,9 +221,9 @@ def test_every_python_runs_it_with_what_it_bundles(tmp_path: Path, rpm: Path) ->
     pythons = subprocess.run([str(CHECKOUT / "scripts/pythons")], stdout=subprocess.PIPE, text=True, check=True).stdout
     for line in pythons.splitlines():
         out = tmp_path / line.split()[0]
-        command = ["render", "--root", str(FIXTURES / "rhel-5/root"), "--out", str(out)]
+        command = ["render", "--root", str(FIXTURES / "rhel-5"), "--out", str(out)]
         subprocess.run([line.split()[1], "-I", "-B", "-W", "error", str(main), *command], check=True)
-        assert (out / SCRIPT).read_bytes() == (FIXTURES / "rhel-5/expected" / SCRIPT).read_bytes()
+        assert (out / SCRIPT).read_bytes() == expected("rhel-5")[SCRIPT][1]
 
 
 def test_modules_of_the_host_are_not_taken_for_what_is_bundled(tmp_path: Path, rpm: Path) -> None:

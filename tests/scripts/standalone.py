@@ -45,7 +45,7 @@ case $1 in
 esac
 """
 # What the shell looks at besides the files that it loads.
-STEPS = ("/etc/init.d/kexec", "/etc/init.d/kexec-load", "/etc/init.d/reboot")
+STEPS = ("/etc/init.d/kexec", "/etc/init.d/kexec-load", "/etc/init.d/kexec-initd", "/etc/init.d/reboot")
 PENDING = (
     *(firmware.BOOT_NEXT, firmware.INDICATIONS, fwupd.HISTORY, *fwupd.JOURNALS, *firmware.CAPSULES),
     *("{}Mok{}{}".format(DIRECTORY, name, firmware.SHIM) for name in firmware.KEY_REQUESTS),

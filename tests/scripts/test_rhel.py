@@ -10,7 +10,7 @@ from kexec_initd.system.host import Family, gather
 from tests.scripts.jail import Jail
 from tests.unit.hook_files import MEANT
 
-RENDER = Path(__file__).resolve().parents[1] / "render"
+RENDER = Path(__file__).resolve().parents[1] / "render/hosts"
 LOCK = "var/lock/subsys/kexec-initd"
 STATE = "dev/.kexec-initd"
 EVERY = "umount -a -r -t noproc,nosysfs,nodevtmpfs,nodevpts,notmpfs"
@@ -19,7 +19,7 @@ SCRIPT = "kexec-initd"
 
 def put_scripts(jail: Jail, host: str) -> Jail:
     """Put what is rendered for the host of a golden test into the jail."""
-    root = RENDER / host / "root"
+    root = RENDER / host
     for file in render_all(gather(root)):
         jail.write(file.path[1:], file.content.decode(), 0o755)
     shutil.rmtree(jail.root / "etc/init.d")

@@ -570,7 +570,7 @@ def test_on_a_rhel(jail: StandaloneJail) -> None:
     stamp = unseal((jail.root / "dev/.kexec-initd/stamp").read_bytes()).decode()
     assert [line.split(" ")[-1] for line in stamp.splitlines()] == [
         "/" + KERNEL, "/boot/initrd-{}.img".format(RELEASE), "/etc/sysconfig/kexec-initd",
-        "/dev/.kexec-initd/changed", "/" + RECORD, "/sbin/halt.local", *PENDING,
+        "/dev/.kexec-initd/changed", "/" + RECORD, "/etc/rc.d/init.d/kexec-initd", "/sbin/halt.local", *PENDING,
     ]  # fmt: skip
     jail.write("etc/sysconfig/kexec-initd", "KEXEC=no\n")
     assert jail.run("kexec-initd", "stop").said == COLD + "KEXEC=no in the settings\n"
@@ -594,13 +594,17 @@ def test_after_a_change_of_a_kernel_package_it_loads_again(jail: StandaloneJail)
 
 STOCK = "#!/bin/sh\nkexec -e\n"
 REBOOT = "etc/init.d/reboot"
+SERVICE = "etc/init.d/kexec-initd"
 KIT = "var/lib/kexec-initd/standalone/files/"
 
 
-def edited(jail: StandaloneJail) -> None:
-    ours = (jail.root / REBOOT).read_text()
-    jail.write(KIT + REBOOT, ours)
-    jail.write(REBOOT, ours + "# mine\n", 0o755)
+def edited(script: str) -> Callable[[StandaloneJail], None]:
+    def harm(jail: StandaloneJail) -> None:
+        ours = (jail.root / script).read_text()
+        jail.write(KIT + script, ours)
+        jail.write(script, ours + "# mine\n", 0o755)
+
+    return harm
 
 
 def not_executable(jail: StandaloneJail) -> None:
@@ -629,7 +633,8 @@ DEVIATIONS: Dict[str, Tuple[Callable[[StandaloneJail], object], str]] = {
     "copied-back": (lambda jail: jail.write(REBOOT, STOCK, 0o755), "/{} is another script than ours".format(REBOOT)),
     "gone": (without(REBOOT), "/{} is gone".format(REBOOT)),
     "mode": (not_executable, "/{} is not executable".format(REBOOT)),
-    "edited": (edited, "/{}, ours, was changed".format(REBOOT)),
+    "edited": (edited(REBOOT), "/{}, ours, was changed".format(REBOOT)),
+    "the-script-that-jumps": (edited(SERVICE), "/{}, ours, was changed".format(SERVICE)),
     "kexec-tools": (lambda jail: jail.write("etc/init.d/kexec", STOCK, 0o755), "/etc/init.d/kexec is another script"),
 }
 

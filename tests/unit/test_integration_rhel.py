@@ -17,7 +17,7 @@ from kexec_initd.install.steps import Plan, describe
 from kexec_initd.system.host import Family, InitSystem, gather
 from tests.trees import immutable, put, snapshot
 
-FIXTURES = Path(__file__).resolve().parents[1] / "render"
+FIXTURES = Path(__file__).resolve().parents[1] / "render/hosts"
 HOSTS = {
     "rhel-4": RHEL_HALT_WITHOUT_KEXEC,
     "rhel-5": RHEL_HALT_EXECUTES,
@@ -33,7 +33,7 @@ LINKS = {"etc/rc.d/rc{}.d/S99kexec-initd".format(level) for level in "2345"} | {
 
 
 def make(name: str, root: Path) -> Path:
-    shutil.copytree(str(FIXTURES / name / "root"), str(root), symlinks=True)
+    shutil.copytree(str(FIXTURES / name), str(root), symlinks=True)
     for level in "0123456":
         (root / "etc/rc.d/rc{}.d".format(level)).mkdir(exist_ok=True)
     for path in root.rglob("*"):
@@ -277,11 +277,11 @@ def test_an_update_that_brings_another_halt_is_hooked_again(four: Path) -> None:
 
 def test_a_halt_that_learns_kexec_gets_its_halt_local(four: Path) -> None:
     install(four)
-    put(four / HALT, (FIXTURES / "centos-6/root" / HALT).read_bytes())
+    put(four / HALT, (FIXTURES / "centos-6" / HALT).read_bytes())
     install(four)
     assert (four / HALT_LOCAL).exists()
     uninstall(four)
-    assert (four / HALT).read_bytes() == (FIXTURES / "centos-6/root" / HALT).read_bytes()
+    assert (four / HALT).read_bytes() == (FIXTURES / "centos-6" / HALT).read_bytes()
     assert not (four / HALT_LOCAL).exists()
 
 
