@@ -11,7 +11,6 @@ import pytest
 import kexec_initd
 from kexec_initd.install.offline import render_for
 from kexec_initd.install.standalone import write_standalone
-from tests.render.golden import expected
 from tests.install.rhel import (
     FIXTURES,
     HALT,
@@ -24,6 +23,7 @@ from tests.install.rhel import (
     make_content,
     make_host,
 )
+from tests.render.golden import expected
 from tests.trees import put, snapshot
 from tests.vm.cache import CHECKOUT
 
