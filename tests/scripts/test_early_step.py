@@ -304,7 +304,10 @@ def test_an_old_decision_never_survives(early: Jail) -> None:
 
 def test_usage(early: Jail) -> None:
     done = early.run("kexec-initd", "nonsense")
-    assert (done.code, done.said) == (3, "Usage: /etc/init.d/kexec-initd start|stop|preload|load|dead-man|status\n")
+    assert (done.code, done.said) == (
+        3,
+        "Usage: /etc/init.d/kexec-initd start|stop|preload|load|jump|dead-man|status\n",
+    )
 
 
 def test_what_programs_print_goes_into_no_directory_that_others_may_change(early: Jail) -> None:

@@ -560,6 +560,8 @@ def test_a_load_that_never_ends_means_cold(jail: StandaloneJail) -> None:
 
 def test_on_a_rhel(jail: StandaloneJail) -> None:
     (jail.root / "etc/init.d/kexec-initd").unlink()
+    (jail.root / "etc/rc.d").mkdir()
+    (jail.root / "etc/rc.d/init.d").symlink_to("../init.d")  # the other way round there
     for file in render_for("rhel:5", None, True).files:
         jail.write("etc/init.d/" + Path(file.path).name, file.content.decode(), 0o755)
     (jail.root / "etc/init.d/halt.local").rename(jail.root / "bin/halt.local")
