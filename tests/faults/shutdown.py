@@ -76,7 +76,7 @@ FAULTS = (
         "cold, or the whole decision",
         {
             "early-step-killed-at-once": cold(
-                f"sed -i '2i kill -9 $$' {EARLY}",
+                f"sed -i '2i [ $1 = jump ] || kill -9 $$' {EARLY}",
                 "the early shutdown step left no decision",
                 smoke=True,
                 kept=UNDECIDED,

@@ -16,7 +16,7 @@ from tests.damage import KINDS, clear, cuts, flips
 from tests.install.standalone import Site, copy
 from tests.trees import dpkg_status, put
 
-SHELLS = ["/bin/dash", "/bin/bash", "/bin/busybox"]
+SHELLS = ["/bin/dash", "/bin/bash", pytest.param("/bin/busybox", marks=pytest.mark.full)]
 VERBS = ("install", "uninstall")
 TARGETS = ["debian:12", "rhel:6", "rhel:4"]
 NOTHING = "kexec-initd: nothing to do: it is "

@@ -10,7 +10,7 @@ import pytest
 from tests.install.standalone import Site
 from tests.trees import REBOOT, dpkg_status, put
 
-SHELLS = ["/bin/dash", "/bin/bash", "/bin/busybox"]
+SHELLS = ["/bin/dash", "/bin/bash", pytest.param("/bin/busybox", marks=pytest.mark.full)]
 ORIGINALS = "etc/kexec-initd/originals"
 KEPT = ORIGINALS + "/reboot"
 PLACE = "etc/init.d/reboot"

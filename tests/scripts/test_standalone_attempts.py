@@ -10,7 +10,7 @@ import pytest
 from kexec_initd.history import attempts
 from kexec_initd.history.guard import Attempt, Boot, Guard, Last, Outcome, Record, judge
 from kexec_initd.state import checksum
-from tests.scripts.standalone import ATTEMPT, CMDLINE, RELEASE, StandaloneJail
+from tests.scripts.standalone import ALONE, ATTEMPT, CMDLINE, RELEASE, StandaloneJail
 from tests.scripts.test_standalone_load import COLD, RECORD, SETTINGS
 
 BOOTS = ("01234567-89ab-4cde-8f01-000000000000", "01234567-89ab-4cde-8f01-000000000001")
@@ -18,7 +18,7 @@ IDS = ("aaaa", "bbbb")
 WRITTEN = 1_600_000_000
 
 
-@pytest.fixture(params=["/bin/dash", "/bin/bash", "/bin/busybox"])
+@pytest.fixture(params=ALONE)
 def jail(request: pytest.FixtureRequest, tmp_path: Path) -> StandaloneJail:
     return StandaloneJail(tmp_path / "jail", request.param)
 

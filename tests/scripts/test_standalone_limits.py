@@ -7,7 +7,7 @@ import pytest
 
 from kexec_initd.history import health
 from kexec_initd.system import quirks
-from tests.scripts.standalone import StandaloneJail
+from tests.scripts.standalone import ALONE, StandaloneJail
 from tests.unit.test_limits import DEFAULT, TABLES
 from tests.unit.test_platforms import GOOD, SHOWN
 
@@ -40,7 +40,7 @@ FLAGS = {
 }
 
 
-@pytest.fixture(params=["/bin/dash", "/bin/bash", "/bin/busybox"])
+@pytest.fixture(params=ALONE)
 def jail(request: pytest.FixtureRequest, tmp_path: Path) -> StandaloneJail:
     return StandaloneJail(tmp_path / "jail", request.param)
 

@@ -18,7 +18,7 @@ from kexec_initd.settings import for_shell, reader
 from kexec_initd.state import checksum
 from kexec_initd.state.checksum import unseal
 from kexec_initd.system.host import Family
-from tests.scripts.standalone import ATTEMPT, CMDLINE, KEXEC, PENDING, RELEASE, UUID, StandaloneJail, gzipped
+from tests.scripts.standalone import ALONE, ATTEMPT, CMDLINE, KEXEC, PENDING, RELEASE, UUID, StandaloneJail, gzipped
 from tests.unit.images import bzimage, cpio, lz4_raw, lzop_raw, microcode, sign, zstd_raw
 
 KERNEL = "boot/vmlinuz-" + RELEASE
@@ -30,7 +30,7 @@ ADDED = "kexec_initd.panic=30 panic=30"
 COLD = "kexec-initd: reboot will go through firmware: "
 
 
-@pytest.fixture(params=["/bin/dash", "/bin/bash", "/bin/busybox"])
+@pytest.fixture(params=ALONE)
 def jail(request: pytest.FixtureRequest, tmp_path: Path) -> StandaloneJail:
     """The standalone host, with a record of attempts that says that this boot has been judged."""
     found = StandaloneJail(tmp_path / "jail", request.param)

@@ -10,7 +10,7 @@ import pytest
 from kexec_initd.bootloader import firmware, fwupd
 from kexec_initd.history.attempts import format_record
 from kexec_initd.history.guard import Record
-from tests.scripts.standalone import CMDLINE, UUID, StandaloneJail
+from tests.scripts.standalone import ALONE, CMDLINE, UUID, StandaloneJail
 from tests.scripts.test_standalone_load import COLD, RECORD, SETTINGS
 from tests.unit.test_pending import LEFT, RAUC, grubenv, u_boot
 
@@ -21,7 +21,7 @@ INDICATIONS = firmware.INDICATIONS[1:]
 HISTORY = fwupd.HISTORY[1:]
 
 
-@pytest.fixture(params=["/bin/dash", "/bin/bash", "/bin/busybox"])
+@pytest.fixture(params=ALONE)
 def jail(request: pytest.FixtureRequest, tmp_path: Path) -> StandaloneJail:
     found = StandaloneJail(tmp_path / "jail", request.param)
     found.put(RECORD, format_record(Record(boot=UUID, firmware=FIRMWARE)), 0o600)
