@@ -196,6 +196,13 @@ def test_what_holds_the_script_itself_up_is_ended_by_a_reset(jail: Jail) -> None
     assert jail.calls()[1] == "sub"
 
 
+def test_who_reads_what_it_says_does_not_wait_for_what_it_leaves_behind(jail: Jail) -> None:
+    """As startpar(8) does, until every process has closed its end."""
+    jail.write("bin/sleep", '#!/bin/sh\ncase $1 in 1) exit ;; 300) set 8 ;; esac\nexec real-sleep "$1"\n', 0o755)
+    in_place_of_the_last_step(jail, "exit 10")
+    assert jail.run("reboot", "stop").seconds < 6
+
+
 def test_sysrq_is_held_open_from_the_beginning(jail: Jail) -> None:
     """As for a /proc that becomes read-only."""
     in_place_of_the_last_step(jail, "mv /proc/sysrq-trigger /kept; mkdir /proc/sysrq-trigger; exit 10")
