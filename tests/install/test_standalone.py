@@ -358,7 +358,7 @@ REFUSED: Dict[str, Tuple[str, str, str]] = {
     "halt-symlink": ("rhel:4", "mv /etc/rc.d/init.d/halt /etc/x; ln -s /etc/x /etc/rc.d/init.d/halt", "is a symbolic link"),
     "halt-crlf": ("rhel:4", "sed -i 's/$/\r/' /etc/rc.d/init.d/halt", "has the line ends of DOS"),
     "no-list": ("debian:12", "rm /root/kit/list", "list is missing"),
-    "list-cut": ("debian:12", "f=/root/kit/list; head -n 9 $f >/x; cat /x >$f", "list is missing, not whole"),
+    "list-cut": ("debian:12", "f=/root/kit/list; head -n 9 $f >/x; cat /x >$f", "list is missing, or not whole"),
     "cut": ("debian:12", "f=/root/kit/files/etc/init.d/reboot; head -c 1500 $f >/x; cat /x >$f", "not whole"),
     "cut-between-functions": (
         "debian:12", "f=/root/kit/files/etc/init.d/reboot; sed '/^}$/q' $f >/x; sh -n /x && cat /x >$f", "not whole",
