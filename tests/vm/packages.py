@@ -9,7 +9,10 @@ from pathlib import Path
 from tests.vm.cache import CHECKOUT, digest, make_once
 
 # What scripts/build-rpm needs of the checkout.
-SOURCES = ("CHANGELOG.md", "LICENSE", "README.md", "debian", "kernel-install", "docs", "kexec_initd", "rpm", "scripts", "templates")
+SOURCES = (
+    *("CHANGELOG.md", "LICENSE", "README.md", "debian", "docs", "kernel-install", "kexec_initd", "rpm", "scripts"),
+    "templates",
+)
 VERSION = re.compile(r'^(__version__ = "[0-9.]*?)([0-9]+)"$', re.MULTILINE)
 
 
