@@ -28,6 +28,7 @@ def test_a_changed_entry_is_started_as_a_cold_boot_starts_it(preloaded: Snapshot
     assert own_words(warm) == cold.cmdline
 
 
+@pytest.mark.full
 def test_a_newer_kernel_is_started_and_the_older_one_when_grub_is_told_so(
     preloaded: Snapshot, start: StartMachine
 ) -> None:
