@@ -31,7 +31,7 @@ from kexec_initd.system.safe_path import locate
 SHELL = "/bin/sh"
 LOCK = "{}/{}".format(STATE_DIR, Lasting.LOCK.value)
 SYNTAX_TIMEOUT = 20.0
-UNINSTALL = STATE_DIR + "/standalone/uninstall.sh"
+UNINSTALL = "{}/standalone/uninstall.sh".format(STATE_DIR)  # a program of the kit, and no file of the state
 UNINSTALL_TIMEOUT = 300.0  # it waits a minute for a load that is under way
 LOCK_TRIES = 20
 LOCK_HINT = "remove what is in its place"

@@ -110,7 +110,7 @@ def test_damaged_configurations_at_length(host: str, tmp_path: Path) -> None:
 
 
 def test_damage_leads_to_different_answers(tmp_path: Path) -> None:
-    counts = damage("debian-12-saved", tmp_path, random.Random(1), 250)
+    counts = damage("grub2/debian-12-saved", tmp_path, random.Random(1), 250)
     assert counts["decided"] > 10
     assert counts["undecided"] > 10
 
