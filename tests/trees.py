@@ -12,6 +12,12 @@ from typing import Dict, Iterator, Mapping, Tuple
 
 import pytest
 
+from kexec_initd.install.apply import execute
+from kexec_initd.install.plan_install import plan_install
+from kexec_initd.install.plan_uninstall import plan_uninstall
+from kexec_initd.install.steps import describe
+from kexec_initd.system.host import gather
+
 FS_IOC_SETFLAGS = 0x40086602  # linux/fs.h
 IMMUTABLE = 0x10
 
@@ -67,6 +73,20 @@ def make_tree(root: Path) -> Path:
             directory_path.chmod(0o755)
     (root / "etc/rc6.d/K08reboot").symlink_to("../init.d/reboot")
     return root
+
+
+def install(root: Path) -> str:
+    """Hook the host below `root`, and return what the plan says."""
+    plan = plan_install(gather(root))
+    execute(plan)
+    return describe(plan)
+
+
+def uninstall(root: Path) -> str:
+    """Give the host below `root` back as it was, and return what the plan says."""
+    plan = plan_uninstall(gather(root))
+    execute(plan)
+    return describe(plan)
 
 
 def put(path: Path, data: bytes, mode: int = 0o755) -> None:

@@ -29,7 +29,7 @@ class Evidence(NamedTuple):
 
     `number` is bootloader_type, `info` LoaderInfo, `program` the EFI program that the firmware has started; `network` that
     it was no file, but from there. `image` is the value of BOOT_IMAGE=, `bootif` that there is a BOOTIF=, `stub` an initrd=
-    with EFI's backslashes, `attempt` that the record of attempts has a kexec lead to this boot.
+    with EFI's backslashes, `attempt`, asked for without a number, that the record of attempts has a kexec lead here.
     """
 
     number: Optional[int] = None
@@ -49,19 +49,22 @@ class Evidence(NamedTuple):
 
 def read_evidence(tree: Tree, entry: Optional[LoadOption]) -> Evidence:
     """Return what the running system shows; `entry` is what the firmware has started."""
-    number = tree.read_text("/proc/sys/kernel/bootloader_type") or ""
+    text = tree.read_text("/proc/sys/kernel/bootloader_type") or ""
+    number = int(text) if NUMBER.fullmatch(text) else None
     line = encode(tree.read_text("/proc/cmdline") or "")
     words = [parameter(line[start:end]) for start, end in tokens(line)]
     images = [decode(value) for name, value in words if name == b"BOOT_IMAGE" and value]
     return Evidence(
-        number=int(number) if NUMBER.fullmatch(number) else None,
+        number=number,
         info=_short(read_string(tree, "LoaderInfo")),
         program=_short(entry.file) if entry else None,
         network=entry is not None and entry.network and entry.file is None,
         image=_short(images[-1]) if images else None,
         bootif=any(name == b"BOOTIF" for name, _ in words),
         stub=any(name == b"initrd" and b"\\" in (value or b"") for name, value in words),
-        attempt=any(name == ATTEMPT.encode() for name, _ in words) and attempts.came_by_kexec(gather(tree.root)),
+        attempt=not number
+        and any(name == ATTEMPT.encode() for name, _ in words)
+        and attempts.came_by_kexec(gather(tree.root)),
     )
 
 

@@ -1,12 +1,13 @@
 """A boot loader's menu for people and for programs."""
 
 import json
-from typing import Dict, List, Union
+from typing import Dict, List, Optional, Union
 
+from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import Menu, Offered
 from kexec_initd.errors import one_line, shortened
 
-Value = Union[str, List[str], bool, None]
+Value = Union[str, List[str], bool, int, None]
 
 
 def as_json(menu: Menu) -> str:
@@ -20,15 +21,22 @@ def _as_object(menu: Menu, number: int) -> Dict[str, Value]:
     found: Dict[str, Value] = {
         "title": offered.title,
         "id": offered.id,
-        "kernel": str(entry.kernel) if entry else None,
-        "initrds": [str(path) for path in entry.initrds] if entry else [],
-        "cmdline": entry.cmdline if entry else None,
+        **describe_entry(entry),
         "loader": menu.loader,
         "default": number == menu.default,
     }
     if entry is None:
         found["obstacle"] = offered.obstacle
     return found
+
+
+def describe_entry(entry: Optional[BootEntry]) -> Dict[str, Value]:
+    """Return what is started, as JSON has it; nothing where that cannot be loaded."""
+    return {
+        "kernel": str(entry.kernel) if entry else None,
+        "initrds": [str(path) for path in entry.initrds] if entry else [],
+        "cmdline": entry.cmdline if entry else None,
+    }
 
 
 def as_text(menu: Menu) -> str:

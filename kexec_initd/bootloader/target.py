@@ -4,7 +4,7 @@ import json
 import re
 from functools import partial
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Dict, NamedTuple, Optional, Tuple
 
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import LoaderWrite, Menu, Source
@@ -13,6 +13,7 @@ from kexec_initd.bootloader.efivars import DIRECTORY as EFI_VARIABLES
 from kexec_initd.bootloader.efivars import OLD_DIRECTORY as OLD_EFI_VARIABLES
 from kexec_initd.bootloader.firmware import find_pending
 from kexec_initd.bootloader.menu import menu_of
+from kexec_initd.bootloader.output import Value, describe_entry
 from kexec_initd.codes import Code
 from kexec_initd.errors import one_line, shortened
 from kexec_initd.system.sysroot import Tree
@@ -120,13 +121,10 @@ def choose_target(menu: Menu) -> Target:
 
 def as_json(target: Target) -> str:
     """Return the target as one JSON object; `kernel` is null where there is a problem."""
-    entry = target.entry
-    found: Dict[str, Union[str, List[str], bool, int, None]] = {
+    found: Dict[str, Value] = {
         "loader": target.loader,
         "title": target.title,
-        "kernel": str(entry.kernel) if entry else None,
-        "initrds": [str(path) for path in entry.initrds] if entry else [],
-        "cmdline": entry.cmdline if entry else None,
+        **describe_entry(target.entry),
         "one_shot": target.one_shot,
         "changes": [change.text for change in target.changes],
         "file": str(target.source.path) if target.source else None,

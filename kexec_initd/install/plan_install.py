@@ -1,4 +1,4 @@
-"""Decide what install and uninstall change. Nothing is changed here; `apply.execute` carries a plan out.
+"""Decide what install changes. Nothing is changed here; `apply.execute` carries a plan out.
 
 A plan starts from the disk as it is, whatever an interrupted run left there: each script is either the host's own or
 ours, each original is kept or not yet. So the same rules install, upgrade, repair and complete, and a half removed
@@ -26,7 +26,6 @@ from kexec_initd.install.manifest import (
     refuse_standalone,
 )
 from kexec_initd.install.originals import find_damage, find_loss, is_foreign, is_ours, kept_path
-from kexec_initd.install.plan_uninstall import plan_uninstall
 from kexec_initd.install.render import (
     RenderedFile,
     find_blocks,
@@ -36,13 +35,11 @@ from kexec_initd.install.render import (
     render_block,
     render_script,
 )
-from kexec_initd.install.steps import Action, PathChange, Plan, Step, describe, save_edited
+from kexec_initd.install.steps import Action, PathChange, Plan, Step, save_edited
 from kexec_initd.system import process
 from kexec_initd.system.files import digest
 from kexec_initd.system.host import Host
 from kexec_initd.system.safe_path import locate
-
-__all__ = ["describe", "plan_install", "plan_uninstall"]
 
 OLDER_DIGESTS = 4
 

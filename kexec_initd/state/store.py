@@ -16,9 +16,8 @@ from kexec_initd.system.safe_path import SUDO, locate
 from kexec_initd.system.virt import find_state_directory
 
 LASTING = "/var/lib/kexec-initd"
-ORIGINALS = (
-    "/etc/kexec-initd/originals"  # there for as long as we are installed, and never on another file system than /etc
-)
+# There for as long as we are installed, and never on another file system than /etc.
+ORIGINALS = "/etc/kexec-initd/originals"
 MANIFESTS = ("manifest.json", "manifest")  # of install, and of install.sh
 LIMIT = 65536
 

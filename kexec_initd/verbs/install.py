@@ -60,9 +60,9 @@ def refuse_stranger(args: argparse.Namespace, host: Host) -> None:
 
 def print_plan(changes: "Plan") -> None:
     """Print a plan, its warnings on standard error: packages show only that."""
-    from kexec_initd.install import plan_install
+    from kexec_initd.install.steps import describe
 
-    emit(plan_install.describe(changes._replace(warnings=())))
+    emit(describe(changes._replace(warnings=())))
     for warning in changes.warnings:
         warn(warning)
 
@@ -97,10 +97,10 @@ def take_over(host: Host) -> None:
 
 def run_uninstall(args: argparse.Namespace, host: Host) -> None:
     """Give the host back as it was."""
-    from kexec_initd.install import apply, plan_install
+    from kexec_initd.install import apply, plan_uninstall
 
     refuse_stranger(args, host)
-    changes = plan_install.plan_uninstall(host)
+    changes = plan_uninstall.plan_uninstall(host)
     print_plan(changes)
     if args.dry_run:
         return

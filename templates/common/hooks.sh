@@ -1,4 +1,4 @@
-# The admin's programs, before the jump and after the boot that it has led to, by the rules of kexec_initd's module hooks.
+# The admin's programs, before the jump and after the boot that it has led to, by the rules of kexec_initd's module system.hooks.
 
 # find_hooks DIRECTORY: have its programs, whose names are words, in their order in $hooks. Fails where something else is there
 # that may have been meant to run, and sets why_cold; what editors and package managers leave behind is no such thing.

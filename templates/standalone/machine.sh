@@ -75,7 +75,7 @@ is_whole_machine () {
 }
 
 # Are the scripts that end the shutdown ours still? The distribution's own would start what is loaded, or pass it over, with
-# no look at what was decided. Rules of kexec_initd's module integration.deviations.
+# no look at what was decided. Rules of kexec_initd's module install.deviations.
 is_all_ours () {
 	code=not-installed
 	for step in {{ set_aside | words }}; do
@@ -104,7 +104,7 @@ is_step () {
 	return 1
 }
 
-# Does the init system run that is hooked, and none that the host was converted to? Rules of kexec_initd's module host.
+# Does the init system run that is hooked, and none that the host was converted to? Rules of kexec_initd's module system.host.
 is_hooked_init () {
 	code=init
 	process=init
@@ -135,7 +135,7 @@ begins () {
 	esac
 }
 
-# Is the platform none that is known not to bear a kexec? kexec_initd's module platforms has the sources.
+# Is the platform none that is known not to bear a kexec? kexec_initd's module system.quirks has the sources.
 is_fit_platform () {
 	dmi=/sys/class/dmi/id
 	platform=

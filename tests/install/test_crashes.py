@@ -15,27 +15,16 @@ from typing import Callable, Dict, List, Set
 import pytest
 
 from kexec_initd.errors import Error
-from kexec_initd.install.apply import execute
 from kexec_initd.install.manifest import is_installed
-from kexec_initd.install.plan_install import plan_install, plan_uninstall
-from kexec_initd.system.host import gather
-from tests.trees import make_tree, snapshot
+from tests.trees import install, make_tree, snapshot, uninstall
 
 PR_SET_PTRACER = 0x59616D61
 CHANGING = "rename,unlink,mkdir,rmdir,symlink,fsync,fchmod,write,utimensat,flock"
 SCRIPTS = ("etc/init.d/reboot", "etc/init.d/kexec", "etc/init.d/kexec-load", "etc/rc.local")
 MOST_STEPS = 400
-Verb = Callable[[Path], None]
+Verb = Callable[[Path], str]
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed here")
-
-
-def install(root: Path) -> None:
-    execute(plan_install(gather(root)))
-
-
-def uninstall(root: Path) -> None:
-    execute(plan_uninstall(gather(root)))
 
 
 def run_injected(verb: Verb, root: Path, injection: str) -> int:

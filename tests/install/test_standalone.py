@@ -14,9 +14,9 @@ import pytest
 from kexec_initd.state import checksum
 from tests.damage import KINDS, clear, cuts, flips
 from tests.install.standalone import Site, copy
+from tests.scripts.standalone import ALONE
 from tests.trees import dpkg_status, put
 
-SHELLS = ["/bin/dash", "/bin/bash", pytest.param("/bin/busybox", marks=pytest.mark.full)]
 VERBS = ("install", "uninstall")
 TARGETS = ["debian:12", "rhel:6", "rhel:4"]
 NOTHING = "kexec-initd: nothing to do: it is "
@@ -32,7 +32,7 @@ DAMAGED = (
 )
 
 
-@pytest.fixture(params=SHELLS)
+@pytest.fixture(params=ALONE)
 def shell(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

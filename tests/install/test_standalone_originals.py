@@ -8,9 +8,9 @@ from typing import Callable, Dict
 import pytest
 
 from tests.install.standalone import Site
+from tests.scripts.standalone import ALONE
 from tests.trees import REBOOT, dpkg_status, put
 
-SHELLS = ["/bin/dash", "/bin/bash", pytest.param("/bin/busybox", marks=pytest.mark.full)]
 ORIGINALS = "etc/kexec-initd/originals"
 KEPT = ORIGINALS + "/reboot"
 PLACE = "etc/init.d/reboot"
@@ -46,7 +46,7 @@ HARM: Dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.fixture(name="site", params=SHELLS)
+@pytest.fixture(name="site", params=ALONE)
 def _site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
     site = Site(tmp_path, str(request.param))
     dpkg_status(site.root, {"sysvinit": ("config-files", BROUGHT), "initscripts": ("installed", BROUGHT)})
@@ -111,7 +111,7 @@ def test_an_emptied_script_is_not_kept_as_the_original(site: Site) -> None:
     assert (site.root / PLACE).read_text() == REBOOT
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", ALONE)
 def test_a_script_of_the_admin_that_was_wrapped_is_missed_and_one_that_never_was_is_not(
     tmp_path: Path, shell: str
 ) -> None:

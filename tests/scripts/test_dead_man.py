@@ -60,12 +60,17 @@ def test_a_shutdown_that_outlives_its_limit_is_ended(shutdown: Jail) -> None:
     assert said.endswith("\nkexec-initd: " + FIRED + "it takes longer than 40 s: resetting through sysrq\n")
 
 
-def test_a_shutdown_that_has_ended_without_a_reboot_is_noticed(shutdown: Jail) -> None:
+def ended_process() -> int:
+    """Return the number of a process that is gone."""
     gone = os.fork()
     if gone == 0:
         os._exit(0)
     os.waitpid(gone, 0)
-    set_rc(shutdown, gone)
+    return gone
+
+
+def test_a_shutdown_that_has_ended_without_a_reboot_is_noticed(shutdown: Jail) -> None:
+    set_rc(shutdown, ended_process())
     shutdown.run("kexec-initd", "stop")
     time.sleep(0.2)
     set_clock(shutdown, 159)
@@ -218,11 +223,7 @@ def test_init_starts_one_that_no_script_of_rc_is_needed_for(shutdown: Jail) -> N
 
 
 def test_the_end_of_what_init_has_started_it_with_is_not_that_of_rc(shutdown: Jail) -> None:
-    gone = os.fork()
-    if gone == 0:
-        os._exit(0)
-    os.waitpid(gone, 0)
-    set_rc(shutdown, gone)
+    set_rc(shutdown, ended_process())
     shutdown.run("kexec-initd", "dead-man")
     time.sleep(0.2)
     set_clock(shutdown, 165)

@@ -15,7 +15,8 @@ from kexec_initd.decision.assess import assess
 from kexec_initd.install.apply import execute
 from kexec_initd.install.conffiles import is_diverted
 from kexec_initd.install.deviations import find_deviations, find_obstacle, is_ordered, watched
-from kexec_initd.install.plan_install import plan_install, plan_uninstall
+from kexec_initd.install.plan_install import plan_install
+from kexec_initd.install.plan_uninstall import plan_uninstall
 from kexec_initd.kexec import stamp
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import shutdown

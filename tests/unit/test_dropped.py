@@ -8,9 +8,10 @@ import pytest
 from kexec_initd.errors import Refused
 from kexec_initd.install.apply import execute
 from kexec_initd.install.deviations import find_deviations
-from kexec_initd.install.plan_install import plan_install, plan_uninstall
+from kexec_initd.install.plan_install import plan_install
+from kexec_initd.install.plan_uninstall import plan_uninstall
 from kexec_initd.system.host import gather
-from tests.trees import KEXEC, make_tree, put, snapshot
+from tests.trees import KEXEC, install, make_tree, put, snapshot
 
 STUB = "etc/init.d/kexec"
 KEPT = "etc/kexec-initd/originals/kexec"
@@ -29,10 +30,6 @@ def _root(tmp_path: Path) -> Path:
 def tell(root: Path, word: str, state: str = "installed") -> None:
     md5 = hashlib.new("md5", KEXEC.encode()).hexdigest()
     put(root / "var/lib/dpkg/status", STATUS.format(state, md5, word).replace(" \n", "\n").encode(), 0o644)
-
-
-def install(root: Path) -> None:
-    execute(plan_install(gather(root)))
 
 
 @pytest.mark.parametrize("ending", [".dpkg-backup", ".dpkg-remove", ".dpkg-bak"])

@@ -7,14 +7,10 @@ import pytest
 from hypothesis import given, strategies
 
 from kexec_initd.install import inittab
-from kexec_initd.install.apply import execute
 from kexec_initd.install.deviations import find_deviations
 from kexec_initd.install.managed_block import BEGIN, add_block, remove_block
-from kexec_initd.install.plan_install import plan_install, plan_uninstall
 from kexec_initd.install.render import render_plain
-from kexec_initd.install.steps import describe
-from kexec_initd.system.host import gather
-from tests.trees import INITTAB, make_tree, put, snapshot
+from tests.trees import INITTAB, install, make_tree, put, snapshot, uninstall
 
 BLOCK = render_plain("common/inittab")
 ENTRY = b"kx6:6:once:/etc/init.d/kexec-initd dead-man"
@@ -42,16 +38,6 @@ UNFIT = {
 @pytest.fixture(name="root")
 def _root(tmp_path: Path) -> Path:
     return make_tree(tmp_path / "root")
-
-
-def install(root: Path) -> str:
-    plan = plan_install(gather(root))
-    execute(plan)
-    return describe(plan)
-
-
-def uninstall(root: Path) -> None:
-    execute(plan_uninstall(gather(root)))
 
 
 def add(text: bytes) -> bytes:

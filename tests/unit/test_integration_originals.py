@@ -12,9 +12,9 @@ from kexec_initd.install.apply import execute
 from kexec_initd.install.conffiles import find_conffile
 from kexec_initd.install.manifest import PATH as MANIFEST
 from kexec_initd.install.manifest import read_manifest
-from kexec_initd.install.plan_install import plan_install, plan_uninstall
+from kexec_initd.install.plan_install import plan_install
 from kexec_initd.system.host import gather
-from tests.trees import KEXEC, REBOOT, dpkg_status, make_tree, put, snapshot
+from tests.trees import KEXEC, REBOOT, dpkg_status, make_tree, put, snapshot, uninstall
 
 ORIGINALS = "etc/kexec-initd/originals"
 KEPT = ORIGINALS + "/reboot"
@@ -43,10 +43,6 @@ def owned(root: Path, state: str = "installed", flag: str = "") -> None:
         "kexec-tools": ("installed", {"/etc/init.d/kexec": KEXEC.encode()}),
     }
     dpkg_status(root, packages, flag)
-
-
-def uninstall(root: Path) -> None:
-    execute(plan_uninstall(gather(root)))
 
 
 def as_link(path: Path) -> None:

@@ -9,13 +9,10 @@ from typing import Callable, Dict, List, Tuple
 import pytest
 
 from kexec_initd.errors import Refused
-from kexec_initd.install.apply import execute
 from kexec_initd.install.layout import RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC, Integration
-from kexec_initd.install.plan_install import plan_install, plan_uninstall
 from kexec_initd.install.rhel_halt import choose_integration
-from kexec_initd.install.steps import Plan, describe
 from kexec_initd.system.host import Family, InitSystem, gather
-from tests.trees import immutable, put, snapshot
+from tests.trees import immutable, install, put, snapshot, uninstall
 
 FIXTURES = Path(__file__).resolve().parents[1] / "render/hosts"
 HOSTS = {
@@ -55,19 +52,6 @@ def _six(tmp_path: Path) -> Path:
 @pytest.fixture(name="four")
 def _four(tmp_path: Path) -> Path:
     return make("rhel-4", tmp_path / "root")
-
-
-def carry_out(plan: Plan) -> str:
-    execute(plan)
-    return describe(plan)
-
-
-def install(root: Path) -> str:
-    return carry_out(plan_install(gather(root)))
-
-
-def uninstall(root: Path) -> str:
-    return carry_out(plan_uninstall(gather(root)))
 
 
 @pytest.mark.parametrize("name", HOSTS)

@@ -19,13 +19,13 @@ from kexec_initd.install.manifest import (
     parse_manifest,
     read_manifest,
 )
-from kexec_initd.install.plan_install import plan_install, plan_uninstall
+from kexec_initd.install.plan_install import plan_install
 from kexec_initd.install.steps import describe
 from kexec_initd.state import checksum
 from kexec_initd.state.store import Lasting
 from kexec_initd.system.host import gather
 from kexec_initd.system.safe_path import locate
-from tests.trees import KEXEC, RC_LOCAL, REBOOT, dpkg_status, immutable, make_tree, put, snapshot
+from tests.trees import KEXEC, RC_LOCAL, REBOOT, dpkg_status, immutable, install, make_tree, put, snapshot, uninstall
 
 KEPT = "etc/kexec-initd/originals/reboot"
 MANIFEST = "var/lib/kexec-initd/manifest.json"
@@ -37,18 +37,6 @@ MADE = ["etc/kernel", "etc/kernel/postinst.d", "etc/kernel/postrm.d", "etc/initr
 @pytest.fixture(name="root")
 def _root(tmp_path: Path) -> Path:
     return make_tree(tmp_path / "root")
-
-
-def install(root: Path) -> str:
-    plan = plan_install(gather(root))
-    execute(plan)
-    return describe(plan)
-
-
-def uninstall(root: Path) -> str:
-    plan = plan_uninstall(gather(root))
-    execute(plan)
-    return describe(plan)
 
 
 def text(root: Path, name: str) -> str:

@@ -15,7 +15,8 @@ from kexec_initd.bootloader.find_entry import select
 from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.errors import Error
 from kexec_initd.install.apply import execute
-from kexec_initd.install.plan_install import plan_install, plan_uninstall
+from kexec_initd.install.plan_install import plan_install
+from kexec_initd.install.plan_uninstall import plan_uninstall
 from kexec_initd.install.steps import Plan, describe
 from kexec_initd.settings.reader import Settings
 from kexec_initd.system.files import open_trusted
