@@ -38,7 +38,7 @@ FAULTS = (
         {
             "no-kexec-program": cold("rm /sbin/kexec", "the program kexec is missing", comes_back=True, kept=UNDER_WAY),
             "kexec-not-executable": cold(
-                "chmod -x /sbin/kexec", "the program kexec is missing", smoke=True, kept=UNDER_WAY
+                "chmod -x /sbin/kexec", "the program kexec is missing", kept=UNDER_WAY
             ),
             "kexec-of-another-machine": cold("head -c 4096 /dev/urandom >/sbin/kexec", "kexec", "installed"),
             "kexec-crashes-at-loading": cold(SCRIPT.format("kill -SEGV $$", "/sbin/kexec"), "kexec", "installed"),
@@ -249,7 +249,7 @@ FAULTS = (
         "cold",
         {
             "initrd-empty": cold(": >" + INITRD, "initrd"),
-            "initrd-cut": cold(cut(INITRD, 50), "initrd", smoke=True),
+            "initrd-cut": cold(cut(INITRD, 50), "initrd"),
             "initrd-garbage": cold("head -c 9000000 /dev/urandom >" + INITRD, "initrd", "installed"),
             "initrd-text": cold("echo hello >" + INITRD, "initrd"),
             "initrd-flipped": cold(flip(INITRD, 3000000), "damaged", "installed"),
@@ -268,7 +268,7 @@ FAULTS = (
         "the initrd belongs to another kernel, or is gone",
         "cold",
         {
-            "no-initrd": cold("rm " + INITRD, "is missing", smoke=True),
+            "no-initrd": cold("rm " + INITRD, "is missing"),
             "initrd-of-another-version": cold(
                 "for i in /boot/initrd.img-*; do [ $i = " + INITRD + " ] || cp " + INITRD + " $i; done",
                 "initrd",

@@ -35,6 +35,7 @@ Change = Callable[[RpmHost], None]
 OURS = (
     *("etc/kexec-initd", "etc/sysconfig/kexec-initd", "usr/sbin/kexec-initd", "usr/share/kexec-initd"),
     *("usr/share/doc/kexec-initd-", "usr/share/man/man5/kexec-initd.5", "usr/share/man/man8/kexec-initd.8"),
+    "usr/lib/kernel",
 )
 NOT_ACTIVATED = "kexec-initd: not activated, see above; reboots stay as they are\n"
 

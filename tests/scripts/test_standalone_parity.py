@@ -160,8 +160,7 @@ CMDLINE_PARTS = (
 BATCH = 500  # files for one shell, which has a limit of time
 
 
-# bash takes twice as long as the others.
-@pytest.fixture(params=["/bin/dash", pytest.param("/bin/bash", marks=pytest.mark.full), "/bin/busybox"])
+@pytest.fixture(params=["/bin/bash", *(pytest.param(shell, marks=pytest.mark.full) for shell in ("/bin/dash", "/bin/busybox"))])
 def jail(request: pytest.FixtureRequest, tmp_path: Path) -> StandaloneJail:
     return StandaloneJail(tmp_path / "jail", request.param)
 

@@ -23,6 +23,7 @@ def test_hanging_reboot_is_stuck(stock: Snapshot, start: StartMachine) -> None:
     assert machine.wait_end(limit=45) is EndReason.STUCK
 
 
+@pytest.mark.full
 def test_missing_reboot_script_is_stranded(stock: Snapshot, start: StartMachine) -> None:
     machine = start(stock.setup())
     machine.check("echo LOAD_KEXEC=false >/etc/default/kexec; rm /etc/init.d/reboot")
@@ -30,6 +31,7 @@ def test_missing_reboot_script_is_stranded(stock: Snapshot, start: StartMachine)
     assert machine.wait_end() is EndReason.STRANDED
 
 
+@pytest.mark.full
 def test_power_cut_is_not_taken_for_clean_or_for_kexec(stock: Snapshot, start: StartMachine) -> None:
     machine = start(stock.setup())
     before = gather(machine)

@@ -13,7 +13,7 @@ from tests.vm.reboots import reboot_by_kexec, reboot_cold
 from tests.vm.snapshot import Snapshot
 
 
-@pytest.mark.parametrize("command", ["reboot", "shutdown -r now", pytest.param("init 6", marks=pytest.mark.full)])
+@pytest.mark.parametrize("command", ["reboot", *(pytest.param(other, marks=pytest.mark.full) for other in ("shutdown -r now", "init 6"))])
 def test_every_way_to_reboot_goes_through_kexec(preloaded: Snapshot, start: StartMachine, command: str) -> None:
     machine = start(preloaded.setup())
     reboot_by_kexec(machine, command)
@@ -23,7 +23,9 @@ def test_every_way_to_reboot_goes_through_kexec(preloaded: Snapshot, start: Star
         reboot_by_kexec(machine)
 
 
-@pytest.mark.parametrize("command, end", [("poweroff", EndReason.POWEROFF), ("halt", EndReason.HALTED)])
+@pytest.mark.parametrize(
+    "command, end", [("poweroff", EndReason.POWEROFF), pytest.param("halt", EndReason.HALTED, marks=pytest.mark.full)]
+)
 def test_off_is_off_with_a_kernel_loaded(
     preloaded: Snapshot, start: StartMachine, command: str, end: EndReason
 ) -> None:

@@ -28,7 +28,6 @@ list () {
         -o -type f -exec sha256sum {} +
 }
 list | LC_ALL=C sort"""
-ONE_SHAPE = [6, pytest.param(5, marks=pytest.mark.full), pytest.param(4, marks=pytest.mark.full)]
 
 
 def stock(release: int) -> Snapshot:
@@ -72,7 +71,7 @@ def assert_nothing_gets_loaded(machine: Machine) -> None:
     assert machine.check("cat /sys/kernel/kexec_loaded") == "0"
 
 
-@pytest.mark.parametrize("release", [pytest.param(6, marks=pytest.mark.full), 5, 4])
+@pytest.mark.parametrize("release", [pytest.param(6, marks=pytest.mark.full), 5, pytest.param(4, marks=pytest.mark.full)])
 def test_installed_upgraded_and_removed(
     start: StartMachine, rpm: Path, newer_rpm: Path, tmp_path: Path, release: int
 ) -> None:
@@ -255,7 +254,8 @@ def test_a_script_before_ours_that_waits_for_a_stopped_console_holds_no_reboot_u
     assert_reboots_unheard(machine, "unread")
 
 
-@pytest.mark.parametrize("release", ONE_SHAPE)
+@pytest.mark.full
+@pytest.mark.parametrize("release", [6, 5, 4])
 def test_the_admins_halt_local_is_called_and_given_back(
     start: StartMachine, rpm: Path, tmp_path: Path, release: int
 ) -> None:

@@ -137,7 +137,8 @@ def assert_scripts_called_as_in(release: int, log: str) -> None:
     assert "nfs: stop" not in log, "rc runs a K script without its lock file"
 
 
-@pytest.mark.parametrize("release", [pytest.param(6, marks=full), 5, pytest.param(4, marks=full)])
+@full
+@pytest.mark.parametrize("release", [6, 5, 4])
 def test_reboot_is_the_releases_own_is_cold_and_comes_back(start: StartMachine, release: int) -> None:
     machine, expected = start(stock(release).setup()), RELEASES[release]
     assert machine.check("runlevel; cat /etc/redhat-release") == "N 3\n" + rhel.SHAPES[release].redhat_release
@@ -160,7 +161,8 @@ def test_reboot_is_the_releases_own_is_cold_and_comes_back(start: StartMachine, 
     assert kept == ("" if release == 6 else "/var/run/a/b/3")
 
 
-@pytest.mark.parametrize("release", [6, pytest.param(5, marks=full)])
+@full
+@pytest.mark.parametrize("release", [6, 5])
 def test_a_loaded_kernel_is_executed_by_a_halt_that_knows_kexec(start: StartMachine, release: int) -> None:
     machine = start(stock(release).setup())
     before = gather(machine)

@@ -1,5 +1,7 @@
 """Two initrds put together by us, in a real kexec: the kernel unpacks both."""
 
+import pytest
+
 from tests.vm.conftest import StartMachine
 from tests.vm.grub_settings import WITNESS, WITNESS_FILE, WITNESS_WORDS
 from tests.vm.reboots import reboot_by_kexec
@@ -21,6 +23,7 @@ stamp.remove(host.root)
 """
 
 
+@pytest.mark.full
 def test_both_initrds_are_unpacked(installed: Snapshot, start: StartMachine) -> None:
     machine = start(installed.setup())
     machine.put(WITNESS_FILE, WITNESS)

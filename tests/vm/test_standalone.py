@@ -109,30 +109,25 @@ def test_off_is_off_with_a_kernel_loaded(
 
 
 class Fault(NamedTuple):
-    """What is done to the guest before `reboot`, the reason that the console must give, and whether it can boot again.
-
-    `smoke`: every run has it, not only the long ones.
-    """
+    """What is done to the guest before `reboot`, the reason that the console must give, and whether it can boot again."""
 
     harm: str
     reason: str
     boots: bool = False
-    smoke: bool = False
 
 
 FAULTS = {
     "kernel-cut": Fault("truncate -s 5000000 /boot/vmlinuz-$(uname -r)", "it is cut"),
     "no-initrd": Fault("rm /boot/initrd.img-$(uname -r)", "is missing"),
-    "no-kexec-program": Fault("rm /sbin/kexec", "the program kexec is missing", boots=True, smoke=True),
+    "no-kexec-program": Fault("rm /sbin/kexec", "the program kexec is missing", boots=True),
     "initrd-flipped": Fault(
         "printf x | dd of=/boot/initrd.img-$(uname -r) bs=1 seek=3000000 conv=notrunc", "is damaged"
     ),
 }
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if fault.smoke else pytest.mark.full) for name, fault in FAULTS.items()]
-)
+@pytest.mark.full
+@pytest.mark.parametrize("name", FAULTS)
 def test_with_a_fault_it_comes_back(bare: Snapshot, kit: Path, start: StartMachine, name: str) -> None:
     machine = start(bare.setup(kit))
     install(machine)

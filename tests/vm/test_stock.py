@@ -13,6 +13,7 @@ LOAD = (
 )
 
 
+@pytest.mark.full
 def test_reboot_without_kexec_is_cold_and_comes_back(stock: Snapshot, start: StartMachine) -> None:
     machine = start(stock.setup())
     before = gather(machine)
@@ -24,6 +25,7 @@ def test_reboot_without_kexec_is_cold_and_comes_back(stock: Snapshot, start: Sta
     assert_came_cold(before, gather(machine))
 
 
+@pytest.mark.full
 def test_loaded_kernel_is_executed_by_debians_own_script(stock: Snapshot, start: StartMachine) -> None:
     machine = start(stock.setup())
     before = gather(machine)
