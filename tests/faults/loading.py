@@ -37,9 +37,7 @@ FAULTS = (
         "cold",
         {
             "no-kexec-program": cold("rm /sbin/kexec", "the program kexec is missing", comes_back=True, kept=UNDER_WAY),
-            "kexec-not-executable": cold(
-                "chmod -x /sbin/kexec", "the program kexec is missing", kept=UNDER_WAY
-            ),
+            "kexec-not-executable": cold("chmod -x /sbin/kexec", "the program kexec is missing", kept=UNDER_WAY),
             "kexec-of-another-machine": cold("head -c 4096 /dev/urandom >/sbin/kexec", "kexec", "installed"),
             "kexec-crashes-at-loading": cold(SCRIPT.format("kill -SEGV $$", "/sbin/kexec"), "kexec", "installed"),
             "kexec-crashes-at-the-jump": cold(

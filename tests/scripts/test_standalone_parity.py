@@ -160,7 +160,9 @@ CMDLINE_PARTS = (
 BATCH = 500  # files for one shell, which has a limit of time
 
 
-@pytest.fixture(params=["/bin/bash", *(pytest.param(shell, marks=pytest.mark.full) for shell in ("/bin/dash", "/bin/busybox"))])
+@pytest.fixture(
+    params=["/bin/bash", *(pytest.param(shell, marks=pytest.mark.full) for shell in ("/bin/dash", "/bin/busybox"))]
+)
 def jail(request: pytest.FixtureRequest, tmp_path: Path) -> StandaloneJail:
     return StandaloneJail(tmp_path / "jail", request.param)
 

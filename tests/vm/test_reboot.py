@@ -13,7 +13,10 @@ from tests.vm.reboots import reboot_by_kexec, reboot_cold
 from tests.vm.snapshot import Snapshot
 
 
-@pytest.mark.parametrize("command", ["reboot", *(pytest.param(other, marks=pytest.mark.full) for other in ("shutdown -r now", "init 6"))])
+OTHERS = [pytest.param(command, marks=pytest.mark.full) for command in ("shutdown -r now", "init 6")]
+
+
+@pytest.mark.parametrize("command", ["reboot", *OTHERS])
 def test_every_way_to_reboot_goes_through_kexec(preloaded: Snapshot, start: StartMachine, command: str) -> None:
     machine = start(preloaded.setup())
     reboot_by_kexec(machine, command)
