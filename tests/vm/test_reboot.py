@@ -12,7 +12,6 @@ from tests.vm.qemu import EndReason
 from tests.vm.reboots import reboot_by_kexec, reboot_cold
 from tests.vm.snapshot import Snapshot
 
-
 OTHERS = [pytest.param(command, marks=pytest.mark.full) for command in ("shutdown -r now", "init 6")]
 
 
