@@ -1,7 +1,8 @@
 """Hosts whose boot loader is read. NAME.txt in `hosts` says what lies in the tree of one, NAME.json what is to be found there.
 
 A line "=== PATH" begins a file of the tree; its text follows, up to the next such line. What stands before the first one is a
-note. "=== PATH -> TARGET" is a link, "=== PATH like HOST" the same as on another host; "(base64)" behind the path tells how
+note. "=== PATH -> TARGET" is a link, "=== PATH like HOST" the same as on another host, and
+"=== PATH changed HOST" that with the lines of a diff; "(base64)" behind the path tells how
 the content is written, "(no newline)" that its last line has no end.
 
 `python3 -m tests.bootloader.hosts NAME DIRECTORY` writes NAME.txt from a directory.
@@ -19,8 +20,12 @@ import tempfile
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
+from tests import diffs
+
 HERE = Path(__file__).resolve().parent / "hosts"
-HEAD = re.compile(r"=== (?P<path>\S+)(?: -> (?P<link>\S+)| like (?P<like>\S+)| \((?P<form>base64|no newline)\))?\n")
+HEAD = re.compile(
+    r"=== (?P<path>\S+)(?: -> (?P<link>\S+)| (?P<how>like|changed) (?P<other>\S+)| \((?P<form>base64|no newline)\))?\n"
+)
 WIDTH = 120
 
 
@@ -45,9 +50,20 @@ def check_expected(name: str, found: Dict[str, object]) -> None:
     """Fail unless a host's boot loader says what is expected; with UPDATE_GOLDEN=1 in the environment that is written first."""
     path = expected(name)
     if os.environ.get("UPDATE_GOLDEN"):
-        path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    assert path.exists(), json.dumps(found, indent=2)
+        path.write_text(_format(found), encoding="utf-8")
+    assert path.exists(), _format(found)
     assert found == json.loads(path.read_text(encoding="utf-8"))
+
+
+def _format(found: Dict[str, object]) -> str:
+    """Return JSON with a line for each fact, and for each entry of a menu."""
+    facts = ((json.dumps(key), json.dumps(value)) for key, value in found.items() if key != "entries")
+    lines = ["{}: {}".format(*fact) for fact in facts]
+    if "entries" in found:
+        entries = found["entries"]
+        assert isinstance(entries, list)
+        lines.append('"entries": [\n{}\n]'.format(",\n".join(map(json.dumps, entries))))
+    return "{{\n{}\n}}\n".format(",\n".join(lines))
 
 
 @functools.lru_cache(maxsize=None)
@@ -65,8 +81,9 @@ def _parse(line: str, text: str) -> Tuple[str, File]:
     path = head.group("path")
     if head.group("link"):
         return path, File(b"", head.group("link"))
-    if head.group("like"):
-        return path, read(head.group("like"))[path]
+    if head.group("how"):
+        other = read(head.group("other"))[path]
+        return path, File(diffs.apply(other.content, text.encode("utf-8"))) if head.group("how") == "changed" else other
     if head.group("form") == "base64":
         return path, File(base64.b64decode(text))
     return path, File((text[:-1] if head.group("form") else text).encode("utf-8"))
@@ -136,6 +153,10 @@ def _describe(name: str, path: Path, known: Dict[Tuple[str, bytes], str]) -> str
         return "=== {} (base64)\n{}".format(name, "".join(lines))
     if text and not text.endswith("\n"):
         return "=== {} (no newline)\n{}\n".format(name, text)
+    found = [(diffs.make(old, content), host) for (path_there, old), host in known.items() if path_there == name]
+    best, host = min(found, key=lambda pair: len(pair[0]), default=([], ""))
+    if host and len(best) < content.count(b"\n") / 2 > 10:
+        return "=== {} changed {}\n{}".format(name, host, "".join(best).encode("latin-1").decode("utf-8"))
     return "=== {}\n{}".format(name, text)
 
 

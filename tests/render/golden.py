@@ -1,5 +1,6 @@
 """What rendering gives, kept: a table says which host gets which file at which path, and each distinct file is kept once.
 
+One that differs little from another is kept as a diff without context, whose first line names the other.
 UPDATE_GOLDEN=1 in the environment of pytest has both written anew before the tests run.
 """
 
@@ -11,6 +12,7 @@ from typing import Dict, Tuple
 from kexec_initd.cli import main
 from kexec_initd.install.render import render_all, write_tree
 from kexec_initd.system.host import gather
+from tests import diffs
 
 HERE = Path(__file__).resolve().parent
 TABLE = HERE / "table.txt"
@@ -50,8 +52,22 @@ def expected(name: str) -> Files:
     for line in TABLE.read_text(encoding="utf-8").splitlines():
         host, path, kind, what = line.split("\t")
         if host == name:
-            found[path] = (kind, what.encode() if kind == "link" else (FILES / what).read_bytes())
+            found[path] = (kind, what.encode() if kind == "link" else read(what))
     return found
+
+
+def read(name: str) -> bytes:
+    """Return a file by the name that it is kept by."""
+    if not name.endswith(".diff"):
+        return (FILES / name).read_bytes()
+    head, _, diff = (FILES / name).read_bytes().partition(b"\n")
+    return diffs.apply((FILES / head.decode()).read_bytes(), diff)
+
+
+def scripts() -> Files:
+    """Return each distinct script that is rendered somewhere; inittab and a list are none."""
+    found = {path.name: ("executable", read(path.name)) for path in sorted(FILES.iterdir())}
+    return {name: file for name, file in found.items() if file[1].startswith(b"#!")}
 
 
 def update(directory: Path) -> None:
@@ -86,6 +102,17 @@ def _keep(names: Dict[bytes, str], host: str, path: str, content: bytes) -> str:
         name = "{}.{}".format(path.rpartition("/")[2], first)
         if (FILES / name).exists():
             name = "{}.{}".format(path.replace("/", "-"), first)
-        (FILES / name).write_bytes(content)
-        names[content] = name
+        names[content] = _write_file(name, content)
     return names[content]
+
+
+def _write_file(name: str, content: bytes) -> str:
+    """Write a file, or how it differs from the one that it is most like; return the name that it has then."""
+    whole = [path for path in sorted(FILES.iterdir()) if path.suffix != ".diff"]
+    found = [(diffs.make(path.read_bytes(), content), path.name) for path in whole]
+    best, other = min(found, key=lambda pair: len(pair[0]), default=([], ""))
+    if other and len(best) < content.count(b"\n") / 2 > 10:
+        name += ".diff"
+        content = "".join([other + "\n", *best]).encode("latin-1")
+    (FILES / name).write_bytes(content)
+    return name

@@ -13,7 +13,7 @@ import pytest
 
 from kexec_initd.install.render import find_templates, render_all, write_tree
 from kexec_initd.system.host import gather
-from tests.render.golden import FILES, HOSTS, TABLE, expected, read_files
+from tests.render.golden import HOSTS, TABLE, expected, read, read_files
 
 QUOTED = re.compile(r"[a-z_]+ \| (sh|words)")
 PAGE = 60
@@ -46,10 +46,10 @@ def test_rendered_files_are_valid_in_every_shell(name: str, shell: Tuple[str], t
 
 def test_the_last_script_of_every_host_is_one_page() -> None:
     rows = [line.split("\t") for line in TABLE.read_text(encoding="utf-8").splitlines()]
-    ours = {host: FILES / kept for host, path, _, kept in rows if path.endswith("init.d/reboot")}
+    ours = {host: read(kept) for host, path, _, kept in rows if path.endswith("init.d/reboot")}
     assert sum(host in HOSTS for host in ours) > 4 < sum(host not in HOSTS for host in ours)
     for script in ours.values():
-        lines = script.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = script.decode("utf-8", "replace").splitlines()
         assert len(lines) <= PAGE and max(map(len, lines)) <= WIDTH
 
 
