@@ -1,7 +1,7 @@
 """$(scripts/venv) -m tests.vm.power_report [-n N] [--missing]: cut the power at every moment, and write the report.
 
-That is docs/reports/power-cuts.md. What was seen adds up in build/power-cuts.json from run to run. With `--missing` only what has not passed yet is run, with
-`--write` nothing. Exit status: that of the tests.
+That is docs/reports/power-cuts.md. What was seen adds up in build/power-cuts.json from run to run. With `--missing` only what
+has not passed yet is run, with `--write` nothing. Exit status: that of the tests.
 """
 
 import argparse
@@ -83,9 +83,13 @@ def main() -> int:
     """Run, write, say where."""
     from tests.vm.test_power_cuts import FOLLOWED
 
-    parser = argparse.ArgumentParser(prog="python -m tests.vm.power_report", description="Cut the power at every moment.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.vm.power_report", description="Cut the power at every moment."
+    )
     parser.add_argument("--write", action="store_true", help="run nothing, write what was seen so far")
-    parser.add_argument("-n", default="0", metavar="N", help="processes of pytest-xdist (default: one guest after the other)")
+    parser.add_argument(
+        "-n", default="0", metavar="N", help="processes of pytest-xdist (default: one guest after the other)"
+    )
     parser.add_argument("--missing", action="store_true", help="only the moments that have not passed yet")
     options = parser.parse_args()
     recorder, code = Recorder(), 0
