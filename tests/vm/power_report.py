@@ -83,13 +83,9 @@ def main() -> int:
     """Run, write, say where."""
     from tests.vm.test_power_cuts import FOLLOWED
 
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.vm.power_report", description="Cut the power at every moment."
-    )
+    parser = argparse.ArgumentParser(prog="python -m tests.vm.power_report", description="Cut the power at every moment.")
     parser.add_argument("--write", action="store_true", help="run nothing, write what was seen so far")
-    parser.add_argument(
-        "-n", default="0", metavar="N", help="processes of pytest-xdist (default: one guest after the other)"
-    )
+    parser.add_argument("-n", default="0", metavar="N", help="processes of pytest-xdist (default: one guest after the other)")
     parser.add_argument("--missing", action="store_true", help="only the moments that have not passed yet")
     options = parser.parse_args()
     recorder, code = Recorder(), 0
