@@ -5,7 +5,7 @@ lets the last of a name win, and before a `--`. Before them comes `kexec_initd.a
 the source of the next one, all from there up to the `--` was appended before, and is replaced.
 
 Where that is the source, a word that was typed at the boot menu for one boot must not go on for ever: `find_one_off`.
-docs/design.md says where each comes from.
+docs/why/command-line.md says where each comes from.
 """
 
 from typing import List, NamedTuple, Optional

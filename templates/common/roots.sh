@@ -1,5 +1,5 @@
 # are_roots DIGITS PATH...: are these, of one directory, regular files or directories that only root may change, and all the
-# directories above them? None may be a link, and the size of a file may have so many digits; the way to them may lead over
+# directories above them? None may be a link, and the size of a file has at most DIGITS digits; the way to them may lead over
 # links. One ls(1), which is there in the last step, too, looks at all of them: each costs as much as all together.
 are_roots () {
 	digits=$1

@@ -9,7 +9,7 @@ hold_sysrq () {
 	fi
 }
 
-# reset_by_sysrq PAUSE: without another program, sync, mount read-only and reset, with so many seconds between them. The
+# reset_by_sysrq PAUSE: without another program, sync, mount read-only and reset, with PAUSE seconds between them. The
 # kernel carries the first two out beside us, so that a dead disk holds nothing up. A message of the shell about any of it
 # would wait for a console whose output is stopped.
 reset_by_sysrq () {

@@ -1,4 +1,4 @@
-# Is the system that a kexec has started a good one? By the rules of kexec_initd's module arrival.
+# Is the system that a kexec has started a good one? By the rules of kexec_initd's module history.health.
 
 # Asked before the boot is settled, and without the lock. Sets $failure.
 check_arrival () {

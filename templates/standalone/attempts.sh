@@ -1,5 +1,5 @@
-# The record of attempts and the guard, by the rules of kexec_initd's modules attempts, which says what is in the record, and
-# guard.
+# The record of attempts and the guard, by the rules of kexec_initd's modules history.attempts, which says what is in the
+# record, and history.guard.
 
 # Sets $seen (the boot that was judged last), $kexecs, $total, $firmware, $last, $guard and $why. A record that is not whole
 # is $damaged.
@@ -122,7 +122,7 @@ find_boot () {
 	esac
 }
 
-# Does the running kernel show that a kexec has started it? kexec_initd's module running_boot says where that comes from.
+# Does the running kernel show that a kexec has started it? kexec_initd's module history.running_boot says where from.
 shows_kexec () {
 	number=
 	if [ -r /proc/sys/kernel/bootloader_type ]; then

@@ -89,7 +89,7 @@ finish_command_line () {
 	return 1
 }
 
-# Words that somebody typed at the boot menu: docs/design.md says who reads each.
+# Words that somebody typed at the boot menu: docs/why/command-line.md says who reads each.
 is_one_off () {
 	case $key in
 	init | rdinit | single | s | S | [0-9] | emergency | -s | -b | rescue | recovery) return 0 ;;

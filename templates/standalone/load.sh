@@ -1,5 +1,5 @@
-# Loading without Python, by the rules of kexec_initd's modules assessment, policy and loading: in doubt a reboot is cold.
-# Whatever says no sets $reason, and $code.
+# Loading without Python, by the rules of kexec_initd's modules decision.assess, decision.policy and kexec.load: in doubt a
+# reboot is cold. Whatever says no sets $reason, and $code.
 
 {% include "standalone/machine.sh" %}
 
@@ -56,7 +56,7 @@ is_kexec_running () {
 } 2>/dev/null
 
 # is_closed MARK: is it too late for a load, beside a shutdown that has left this mark, or beside a removal? The rules of
-# kexec_initd's module load_lock.
+# kexec_initd's module kexec.lock.
 is_closed () {
 	if [ -e "$state/removed" ]; then
 		reason="kexec-initd was removed"
@@ -168,7 +168,7 @@ gather_memory () {
 	fi
 } 2>/dev/null
 
-# The ways of kexec_initd's module load_choice: only the file load where only signed kernels are taken, else the classic one
+# The ways of kexec_initd's module kexec.method: only the file load where only signed kernels are taken, else the classic one
 # first. A load that was killed for its time is not tried in another way.
 load_somehow () {
 	by_file=

@@ -135,7 +135,7 @@ begins () {
 	esac
 }
 
-# Is the platform none that is known not to bear a kexec? kexec_initd's module system.quirks has the sources.
+# Is the platform none that is known not to survive a kexec? kexec_initd's module system.quirks has the sources.
 is_fit_platform () {
 	dmi=/sys/class/dmi/id
 	platform=

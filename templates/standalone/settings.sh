@@ -1,5 +1,5 @@
-# The settings, by the grammar of kexec_initd's modules settings and setting_values: the file is never run, and a line that is
-# not understood may have said KEXEC=no. Sets $doubt to what makes every reboot cold then.
+# The settings, by the grammar of kexec_initd's modules settings.reader and settings.values: the file is never run, and a line
+# that is not understood may have said KEXEC=no. Sets $doubt to what makes every reboot cold then.
 read_settings () {
 	kexec=yes
 	preload=yes
@@ -237,7 +237,7 @@ is_foreign () {
 	done
 }
 
-# is_near WORD WORD EDITS: do so many letters put in, left out or replaced make one of the other?
+# is_near WORD WORD EDITS: do that number of letters put in, left out or replaced make one of the other?
 is_near () {
 	if [ "${#1}" -gt "$((${#2} + $3))" ] || [ "${#2}" -gt "$((${#1} + $3))" ]; then
 		return 1

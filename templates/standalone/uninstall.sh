@@ -1,5 +1,5 @@
 #!/bin/sh
-# Give this host back as it was before install.sh: `sh uninstall.sh [--dry-run]`, as root. It works by what install.sh has
+# Restore this host as it was before install.sh: `sh uninstall.sh [--dry-run]`, as root. It works by what install.sh has
 # left below /var/lib/kexec-initd. A run that was killed is completed by the next one.
 # Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused with nothing changed.
 
@@ -28,7 +28,7 @@ close_loads () {
 	fi
 }
 
-# A halt or kexec-tools' own script that was given back would still execute what we have loaded. What is under way is waited
+# A halt or kexec-tools' own script that was restored would still execute what we have loaded. What is under way is waited
 # for, unless its shell is gone. What cannot be unloaded stays known as ours.
 unload () {
 	tries=60

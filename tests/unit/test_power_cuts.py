@@ -6,7 +6,7 @@ import pytest
 
 from tests.vm.moments import ARRIVED, EITHER, HELD, MOMENTS, NOTHING
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "power-cuts.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "reports" / "power-cuts.md"
 ROWS = [
     line.strip("| ").split(" | ") for line in DOCUMENT.read_text(encoding="utf-8").splitlines() if line.startswith("| ")
 ]

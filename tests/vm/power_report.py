@@ -1,7 +1,7 @@
-"""$(scripts/venv) -m tests.vm.power_report [-n N] [--missing]: cut the power at every moment, and write docs/power-cuts.md.
+"""$(scripts/venv) -m tests.vm.power_report [-n N] [--missing]: cut the power at every moment, and write the report.
 
-What was seen adds up in build/power-cuts.json from run to run. With `--missing` only what has not passed yet is run, with
-`--write` nothing. Exit status: that of the tests.
+That is docs/reports/power-cuts.md. What was seen adds up in build/power-cuts.json from run to run. With `--missing` only what
+has not passed yet is run, with `--write` nothing. Exit status: that of the tests.
 """
 
 import argparse
@@ -18,14 +18,13 @@ from tests.vm.moments import MOMENTS
 TEST = f"{CHECKOUT}/tests/vm/test_power_cuts.py::test_after_a_power_cut_the_machine_is_sound_and_the_guard_is_right"
 FAILED = "FAILED"
 RESULTS = CHECKOUT / "build" / "power-cuts.json"
-DOCUMENT = CHECKOUT / "docs" / "power-cuts.md"
+DOCUMENT = CHECKOUT / "docs" / "reports" / "power-cuts.md"
 # For each moment: what the guard was, how many writes were lost (or none could be), the journal, seconds, day.
 Results = Dict[str, List[str]]
 
 TEMPLATE = """\
-# The power fails during a reboot
+# Power cuts during a reboot, {days}
 
-{days}
 Written by `$(scripts/venv) -m tests.vm.power_report`, never by hand; a moment that nobody has run says "not run".
 
 A guest with its kernel loaded is told to reboot, and QEMU is killed at a moment between the word and the end of the boot
@@ -37,8 +36,8 @@ torn in two, are not shown by this.
 After each cut, e2fsck -f found nothing in the file system once its journal was recovered, and the machine came up to its
 login through firmware. Then: no error of a file system in the kernel's ring; the package as it was before; no file of
 ours empty or unfinished, but for the one that the next write begins anew; `status` without a warning; the guard as below.
-"Held" means that the next reboot is cold because an attempt never arrived, until so many good boots (GUARD_BOOTS). After
-{followed} of the cuts those reboots were made: cold with the reason as often as that, and then kexec, or kexec at once.
+"Held" means that the next reboot is cold because an attempt never arrived, until GUARD_BOOTS good boots. After {followed} of the
+cuts those reboots were made: cold with the reason as often as that, and then kexec, or kexec at once.
 
 | | the power fails | the guard should be | it was | writes lost | journal | seconds |
 |---|---|---|---|---|---|---|
@@ -76,7 +75,7 @@ def render(results: Results, followed: int) -> str:
         cells = [str(number), name, moment.guard, guard, lost, journal, seconds]
         rows.append("| {} |".format(" | ".join(cells)))
     days = sorted({row[-1] for row in results.values()})
-    seen = "Seen on {}.".format(" to ".join(sorted({days[0], days[-1]}))) if days else "Nothing has been run."
+    seen = " to ".join(sorted({days[0], days[-1]})) if days else "not run"
     return TEMPLATE.format(days=seen, followed=followed, rows="\n".join(rows))
 
 

@@ -64,7 +64,7 @@ does_halt_execute () {
 	grep -q -E '^[^#]*kexec[^[:space:]]*[[:space:]][^#]*-e([^[:alnum:]_]|$)' /etc/rc.d/init.d/halt
 }
 
-# why_unfit PATH: say why a file cannot be replaced and given back; nothing for one that can be, or that is not there.
+# why_unfit PATH: say why a file cannot be replaced and restored; nothing for one that can be, or that is not there.
 why_unfit () {
 	directory=${1%/*}
 	if [ ! -d "$directory" ]; then
@@ -261,7 +261,7 @@ check_script () {
 	fi
 }
 
-# The lists by which files are given back; install.sh brings them anew.
+# The lists by which files are restored; install.sh brings them anew.
 check_lists () {
 	for list in "$home/incoming/list" "$home/standalone/list" "$home/outgoing/list"; do
 		refuse_newer_version "$list"
@@ -272,7 +272,7 @@ check_lists () {
 	done
 }
 
-# What stands in the way of giving files back, before any is.
+# What stands in the way of restoring files, before any is.
 check_removal () {
 	while read -r word path _; do
 		unfit=

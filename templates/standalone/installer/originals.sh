@@ -1,4 +1,4 @@
-# The host's own script that ours stands in for: whether the one that was kept may be given back. Without the last script of
+# The host's own script that ours stands in for: whether the one that was kept may be restored. Without the last script of
 # a shutdown init leaves the machine at a prompt, so it is believed by evidence only: the manifest, or dpkg, which writes an
 # upgrade to where the original is kept.
 
@@ -55,7 +55,7 @@ $(awk -v path="$1" '
 END
 }
 
-# why_lost PATH: say what is wrong with its kept original; nothing where it may be given back.
+# why_lost PATH: say what is wrong with its kept original; nothing where it may be restored.
 why_lost () {
 	original=$(kept "$1")
 	known=$(read_original "$1")

@@ -1,4 +1,4 @@
-# Giving back, the last put first; links come last, since update-rc.d wants the script to be gone.
+# Restoring, the last put first; links come last, since update-rc.d wants the script to be gone.
 
 # Does insserv order the boot? startpar then runs what is in its record, and a link by hand would never be looked at.
 # Ubuntu's older releases have update-rc.d without insserv, which would put a script that has to be first at K20.
