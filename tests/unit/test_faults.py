@@ -57,8 +57,9 @@ def test_a_cold_reboot_has_a_reason(name: str) -> None:
     assert SCENARIOS[name].reason or SCENARIOS[name].expect != COLD
 
 
-def test_about_ten_scenarios_are_in_every_run() -> None:
-    assert 8 <= sum(scenario.smoke for scenario in SCENARIOS.values()) <= 12
+def test_a_few_scenarios_are_in_every_run() -> None:
+    """A guest takes a minute of a run that has forty; the rows' other tests show in the small what else they say."""
+    assert 4 <= sum(scenario.smoke for scenario in SCENARIOS.values()) <= 8
 
 
 def test_the_document_has_every_row() -> None:
