@@ -1,4 +1,4 @@
-"""The one door through which commands run, on top of `sh`.
+"""The door through which commands run, on top of `sh`; the last step, which has no time for that, has its own, `spawn`.
 
 A command is an argument list, never a shell line. It gets a fixed environment and working directory, an empty
 standard input and a time limit, and it is reported once when it fails. `sh` is 1.14 in distributions and 2.x on
@@ -14,27 +14,14 @@ from typing import BinaryIO, Dict, Optional, Sequence
 
 import sh
 
-from kexec_initd.errors import Error
 from kexec_initd.system.encoding import decode, encode
 from kexec_initd.system.safe_path import below
+from kexec_initd.system.spawn import ENVIRONMENT as ENVIRONMENT
+from kexec_initd.system.spawn import GRACE, SEARCH, failure, last_line, missing
+from kexec_initd.system.spawn import CommandError as CommandError
 
-SEARCH = ("sbin", "usr/sbin", "bin", "usr/bin")
-ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "LANG": "C"}
-GRACE = 2.0
 OUTPUT_LIMIT = 1 << 20
 CHUNK = 65536
-
-
-class CommandError(Error):
-    """A command is missing, failed, died from a signal or outlived its time limit.
-
-    `code` is set where it ended by itself with an exit code outside what was asked for; `said` is all of its stderr.
-    """
-
-    def __init__(self, message: str, hint: str = "", code: Optional[int] = None, said: str = "") -> None:
-        super().__init__(message, hint)
-        self.code = code
-        self.said = said
 
 
 def find(root: Path, name: str) -> Optional[Path]:
@@ -50,7 +37,7 @@ def require(root: Path, name: str) -> Path:
     """Return the program `name` below `root`; raise CommandError where there is none."""
     path = find(root, name)
     if path is None:
-        raise CommandError("the program {} is missing".format(name), "install the package that brings it")
+        raise missing(name)
     return path
 
 
@@ -70,7 +57,7 @@ def run(
     code = _wait(argv, _Waiter(_start(argv, out, err, pass_fds, dict(ENVIRONMENT, **(env or {})))), timeout)
     if code not in ok:
         said = err.getvalue().decode("utf-8", "replace")
-        raise CommandError("{} {}".format(argv[0], _failure(code, said)), code=code if code >= 0 else None, said=said)
+        raise CommandError("{} {}".format(argv[0], failure(code, said)), code=code if code >= 0 else None, said=said)
     return decode(out.getvalue())
 
 
@@ -83,7 +70,7 @@ def ask(argv: Sequence[str], timeout: float) -> str:
     code = _wait(argv, _Waiter(_start(argv, said, said, (), ENVIRONMENT)), timeout)
     text = decode(said.getvalue())
     if code < 0:
-        raise CommandError("{} {}".format(argv[0], _failure(code, text)))
+        raise CommandError("{} {}".format(argv[0], failure(code, text)))
     return text
 
 
@@ -127,7 +114,7 @@ def _start(
                 _bg_exc=False,
             )  # type: sh.RunningCommand
     except (sh.CommandNotFound, sh.ForkException, OSError) as error:
-        raise CommandError("cannot start {}: {}".format(argv[0], _last_line(str(error))))
+        raise CommandError("cannot start {}: {}".format(argv[0], last_line(str(error))))
     return process
 
 
@@ -184,15 +171,3 @@ class _Waiter:
         except ProcessLookupError:
             pass
         self.wait(GRACE)
-
-
-def _failure(code: int, stderr: str) -> str:
-    """Say how a command failed, with the last line that it wrote to standard error."""
-    what = "died from signal {}".format(-code) if code < 0 else "failed with exit code {}".format(code)
-    said = _last_line(stderr)
-    return "{}: {}".format(what, said) if said else what
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""

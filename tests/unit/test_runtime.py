@@ -10,7 +10,7 @@ import pytest
 from kexec_initd.errors import Error, Refused
 from kexec_initd.stages import last_step
 from kexec_initd.system.virt import find_container
-from tests.unit.fake_host import FakeHost
+from tests.unit.fake_host import UMOUNT, FakeHost
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_the_whole_has_a_limit_too(ready: FakeHost) -> None:
 
 
 def test_umount_that_fails_is_no_evidence(ready: FakeHost, capfd: "pytest.CaptureFixture[str]") -> None:
-    ready.program("umount", "exit 32")
+    ready.program("umount", UMOUNT.format(root=ready.root) + "\nexit 32")
     run(ready, capfd)
     assert ready.names() == ["sync", "umount", "kexec"]
 
