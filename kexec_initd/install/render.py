@@ -24,6 +24,7 @@ from kexec_initd.install.layout import (
     FINAL_EXEC,
     LAUNCHER,
     MARK,
+    PACKAGE,
     PYTHON,
     Block,
     Integration,

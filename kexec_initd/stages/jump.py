@@ -8,7 +8,7 @@ import sys
 
 sys.path.append(__file__.rpartition("/kexec_initd/")[0])
 
-from kexec_initd.stages.last_step import start  # noqa: E402  # only found through the line above
+from kexec_initd.stages.last_step import start  # only found through the line above
 
 if __name__ == "__main__":
     sys.exit(start())

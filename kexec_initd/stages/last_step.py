@@ -107,9 +107,9 @@ class LastStep:
         """Unmount all where a disk is writable still; what is busy becomes read-only. Raises Unreadable.
 
         What umountfs and umountroot have done a moment before is not done again. What `umount` says is not evidence,
-        /proc/mounts is. Where something stays writable, what may have held it up goes, and all is tried once more: file systems of
-        servers that do not answer are detached (never one on a block device, which would be left unclean), loop
-        devices let go.
+        /proc/mounts is. Where something stays writable, what may have held it up goes, and all is tried once more: file
+        systems of servers that do not answer are detached (never one on a block device, which would be left unclean),
+        loop devices let go.
         """
         if self.writable():
             self.unmount_all()
@@ -129,8 +129,9 @@ class LastStep:
 
     def make_read_only(self) -> None:
         """Make read-only what umount(8) does not know, since there was no mtab to write to when it was mounted."""
-        for mount in self.writable() if self.mount is not None else ():
-            self.tried([self.mount, "-n", "-o", "remount,ro", mount.path], DETACH_TIMEOUT)
+        if self.mount is not None:
+            for mount in self.writable():
+                self.tried([self.mount, "-n", "-o", "remount,ro", mount.path], DETACH_TIMEOUT)
 
     def place(self, path: str) -> str:
         """Return where a path of the host is."""

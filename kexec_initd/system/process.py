@@ -3,6 +3,10 @@
 A command is an argument list, never a shell line. It gets a fixed environment and working directory, an empty
 standard input and a time limit, and it is reported once when it fails. `sh` is 1.14 in distributions and 2.x on
 PyPI: only what both understand is used. No terminal is asked for, since /dev/pts can be gone at shutdown.
+
+`sh` is imported when the first command runs: it takes longer than all else that `status` or an early step does without one.
+It forks, and reads what a command writes in threads. None of them is left behind, so that it never forks beside one; but for
+those of a process that could not be killed.
 """
 
 import io
@@ -10,15 +14,16 @@ import os
 import signal
 import threading
 from pathlib import Path
-from typing import BinaryIO, Dict, Optional, Sequence
-
-import sh
+from typing import TYPE_CHECKING, BinaryIO, Dict, Optional, Sequence
 
 from kexec_initd.system.encoding import decode, encode
 from kexec_initd.system.safe_path import below
 from kexec_initd.system.spawn import ENVIRONMENT as ENVIRONMENT
 from kexec_initd.system.spawn import GRACE, SEARCH, failure, last_line, missing
 from kexec_initd.system.spawn import CommandError as CommandError
+
+if TYPE_CHECKING:
+    import sh
 
 OUTPUT_LIMIT = 1 << 20
 CHUNK = 65536
@@ -91,6 +96,8 @@ def _start(
     argv: Sequence[str], out: io.BytesIO, err: io.BytesIO, pass_fds: Sequence[int], env: Dict[str, str]
 ) -> "sh.RunningCommand":
     """Start `argv` in a session of its own; raise CommandError where that is impossible."""
+    import sh
+
     for fd in pass_fds:
         os.set_inheritable(fd, True)
     try:
@@ -153,6 +160,8 @@ class _Waiter:
         self._thread.start()
 
     def _run(self) -> None:
+        import sh
+
         try:
             self._process.wait()
             self._code = int(self._process.exit_code)
@@ -162,6 +171,8 @@ class _Waiter:
     def wait(self, timeout: float) -> Optional[int]:
         """Return the exit code (minus the signal that ended it), or None when it still runs after `timeout` seconds."""
         self._thread.join(timeout)
+        if not self._thread.is_alive():
+            _join_timers()
         return self._code
 
     def kill(self) -> None:
@@ -171,3 +182,10 @@ class _Waiter:
         except ProcessLookupError:
             pass
         self.wait(GRACE)
+
+
+def _join_timers() -> None:
+    """Wait for the end of the timers that `sh` has called off: they need no time any more, but to be noticed."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer) and thread.finished.is_set():
+            thread.join()
