@@ -7,7 +7,7 @@ from typing import Dict, List, Optional
 
 import pytest
 
-from tests.scripts.jail import Jail
+from tests.scripts.jail import MOUNTS, Jail
 from tests.scripts.terminal import BIND
 from tests.unit.hook_files import FAULTY_DIRECTORIES, LEFTOVERS, MEANT
 
@@ -85,6 +85,18 @@ def test_the_shell_alone_does_not_jump_when_nobody_can_tell_what_is_mounted(jail
     said = jail.run("reboot", "stop").said
     assert [call.split()[0] for call in jail.calls()] == ["sync", "umount", "umount", "reboot"]
     assert "kexec-initd: reboot goes through firmware: /proc/mounts cannot be read\n" in said
+
+
+@pytest.mark.parametrize(
+    "rows",
+    ["/dev/vda1 / ext4 ro 0 0\n", "/dev/vda1 / ext4 ro 0 0\nsrv:/x /mnt nfs4 rw 0 0\nudev /dev devtmpfs rw 0 0\n"],
+)
+def test_what_the_hosts_own_scripts_have_unmounted_the_shell_alone_does_not_unmount_again(
+    jail: Jail, rows: str
+) -> None:
+    jail.write("proc/mounts", rows)
+    jail.run("reboot", "stop")
+    assert jail.calls() == ["sync", "kexec -e", "reboot -d -f -i"]
 
 
 DEAD = "/dev/vda1 / ext4 ro 0 0\nsrv:/x /mnt/a\\040b nfs4 rw 0 0\nme /mnt/f fuse.sshfs rw 0 0\n/dev/vdb /mnt/b ext4 rw 0 0\n"
@@ -267,6 +279,7 @@ def test_a_console_that_fails_changes_nothing(python: Jail, decision: str, code:
     python.run("reboot", "stop")
     good = python.calls()
     (python.root / "calls").unlink()
+    python.write("proc/mounts", MOUNTS)
     python.write("dev/console", "")
     ours, theirs = pty.openpty()
     os.close(ours)

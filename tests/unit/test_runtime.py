@@ -197,6 +197,17 @@ def test_a_module_that_stays_means_cold(
     assert "kexec" not in ready.names()
 
 
+@pytest.mark.parametrize(
+    "rows", ["/dev/vda1 / ext4 ro 0 0\n", "srv:/x /mnt nfs4 rw 0 0\n/dev/vda1 / ext4 ro,noatime 0 0\n"]
+)
+def test_what_the_hosts_own_scripts_have_unmounted_is_not_unmounted_again(
+    ready: FakeHost, capfd: "pytest.CaptureFixture[str]", rows: str
+) -> None:
+    ready.write("proc/mounts", rows)
+    run(ready, capfd)
+    assert ready.names() == ["sync", "kexec"]
+
+
 DEAD = "srv:/x /mnt/a\\040b nfs4 rw 0 0\nme /mnt/f fuse.sshfs rw 0 0\n/dev/vdb /mnt/b ext4 rw 0 0\n/dev/vda1 / ext4 ro 0 0\n"
 
 
