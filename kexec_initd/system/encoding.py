@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from typing import List, TextIO, Union
 
     Name = Union[str, "os.PathLike[str]"]
+else:
+    Name = "Name"  # for annotations of those who have the time
 
 
 def encode(text: str) -> bytes:

@@ -16,6 +16,27 @@ if TYPE_CHECKING:
 MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EINVAL, errno.ENXIO)
 
 
+def open_to_read(place: "Name", follow: bool = True) -> int:
+    """Open whatever is at `place` without waiting for it, be it a FIFO or a terminal. Raises OSError, ValueError."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    return os.open(name_of(place), flags if follow else flags | os.O_NOFOLLOW)
+
+
+def open_regular(place: "Name", follow: bool = True) -> "Optional[int]":
+    """Open a regular file, as those that the kernel makes up in /proc and /sys are, too; None for anything else."""
+    fd = open_to_read(place, follow)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    return None
+
+
+def read_up_to(fd: int, limit: int) -> bytes:
+    """Return up to `limit` bytes (-1: all) of an open file, which is closed then. Raises OSError."""
+    with os.fdopen(fd, "rb") as file:
+        return file.read(limit)
+
+
 def read_bytes(path: "Name", limit: int) -> "Optional[bytes]":
     """Return up to `limit` bytes (-1: all) of a regular file, as those that the kernel makes up in /proc and /sys are, too.
 
@@ -23,14 +44,8 @@ def read_bytes(path: "Name", limit: int) -> "Optional[bytes]":
     device could be waited for without end.
     """
     try:
-        fd = os.open(name_of(path), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-        try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                return None
-            with open(fd, "rb", closefd=False) as file:
-                return file.read(limit)
-        finally:
-            os.close(fd)
+        fd = open_regular(path)
+        return None if fd is None else read_up_to(fd, limit)
     except ValueError:  # a NUL byte in the name
         return None
     except OSError as error:

@@ -80,7 +80,9 @@ def measure_parts(guest: Guest, added: float) -> Dict[str, float]:
         guest.cost(command)
         for command in (
             "python3 -I -S -c pass",
-            "python3 -I -S -c 'import sys; sys.path.append(\"{}\"); import kexec_initd.stages.last_step'".format(package),
+            "python3 -I -S -c 'import sys; sys.path.append(\"{}\"); import kexec_initd.stages.last_step'".format(
+                package
+            ),
             "RUNLEVEL=6 /etc/init.d/kexec-initd stop",
         )
     ]

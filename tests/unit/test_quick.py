@@ -1,5 +1,6 @@
 """What is imported when: nothing that takes long in the last step, and nothing at all there from the first unmount on."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from typing import Any, Dict, List
 
 import pytest
 
+from kexec_initd import cli
 from kexec_initd.stages import last_step
 from tests.unit.fake_host import FakeHost
 
@@ -109,3 +111,19 @@ def test_the_starter_finds_the_package_beside_it(tmp_path: Path) -> None:
     argv = [sys.executable, "-I", "-S", "-c", code, str(TOP / "kexec_initd/stages/jump.py")]
     done = subprocess.run(argv, stdout=subprocess.PIPE, cwd=str(tmp_path), check=True)
     assert done.stdout == b"kexec_initd.stages.last_step\n"
+
+
+@pytest.mark.parametrize("verb", ["status", "entries", "target"])
+def test_a_look_at_the_host_imports_nothing_that_only_a_load_or_an_install_needs(fake: FakeHost, verb: str) -> None:
+    code = "import sys; from kexec_initd import cli; cli.main(sys.argv[1:]); sys.stderr.write('\\n'.join(sys.modules))"
+    argv = [sys.executable, "-c", code, verb, "--root", str(fake.root)]
+    done = subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=str(TOP), check=True)
+    loaded = set(done.stderr.decode().split())
+    assert "kexec_initd.verbs.show" in loaded
+    assert loaded & {"sh", "asyncio", "jinja2", "kexec_initd.install.render", "kexec_initd.stages.shutdown"} == set()
+    assert verb == "status" or "kexec_initd.kexec.load" not in loaded
+
+
+def test_every_verb_has_its_function() -> None:
+    for module, name in cli.RUNS.values():
+        assert callable(getattr(importlib.import_module("kexec_initd.verbs." + module), name))
