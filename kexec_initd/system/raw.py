@@ -1,4 +1,7 @@
-"""Files as they are, read whole: the part of `files` that the last step needs, which imports nothing that takes long."""
+"""Files as they are, opened without waiting and read whole: the part of `files` that imports nothing that takes long.
+
+The last step reads with it, and so does every other reader of a file below a root.
+"""
 
 import errno
 import os
@@ -38,7 +41,7 @@ def read_up_to(fd: int, limit: int) -> bytes:
 
 
 def read_bytes(path: "Name", limit: int) -> "Optional[bytes]":
-    """Return up to `limit` bytes (-1: all) of a regular file, as those that the kernel makes up in /proc and /sys are, too.
+    """Return up to `limit` bytes (-1: all) of a regular file.
 
     None where there is no such file, where something else is in its place, and where it must not be read: a FIFO or a
     device could be waited for without end.
