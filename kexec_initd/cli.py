@@ -1,7 +1,9 @@
 """The front door: arguments, exit codes, errors as one line. `main` tells the story; `verbs` has what each verb does."""
 
+import argparse
 import functools
 import gc
+import importlib
 import os
 from pathlib import Path
 from typing import Dict, Optional, Sequence, Tuple
@@ -9,9 +11,8 @@ from typing import Dict, Optional, Sequence, Tuple
 from kexec_initd import arguments
 from kexec_initd.errors import Error, UsageError, tell
 from kexec_initd.system.encoding import decode, escape_output, name_of, read_arguments
-from kexec_initd.system.host import gather
+from kexec_initd.system.host import Host, gather
 from kexec_initd.system.stdio import drop_output, open_standard_files, say
-from kexec_initd.verbs import init, install, load, show
 
 DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
 # Next to nothing of a large menu becomes garbage, and looking for that takes a tenth of the time.
@@ -21,7 +22,7 @@ COLLECT_AFTER = 200000
 @functools.lru_cache(maxsize=None)
 def make_parser() -> arguments.Parser:
     """Return the parser of the command line."""
-    return arguments.make_parser(RUNS)
+    return arguments.make_parser({verb: find_run(*place) for verb, place in RUNS.items()})
 
 
 def root_directory(text: str) -> Path:
@@ -70,18 +71,27 @@ def fail(text: str, code: int) -> int:
     return code
 
 
-RUNS: Dict[str, arguments.Run] = {
-    "render": install.run_render,
-    "install": install.run_install,
-    "uninstall": install.run_uninstall,
-    "load": load.run_load,
-    "reboot-into": load.run_reboot_into,
-    "unload": load.run_unload,
-    "status": show.run_status,
-    "entries": show.run_entries,
-    "target": show.run_target,
-    "trust": load.run_trust,
-    "trial": load.run_trial,
-    "preload": init.run_preload,
-    "prepare": init.run_prepare,
+def find_run(module: str, name: str) -> arguments.Run:
+    """Return what imports the verb's module when it is called: a look at the host shall not wait for what only a load needs."""
+
+    def call(args: argparse.Namespace, host: Host) -> None:
+        getattr(importlib.import_module("kexec_initd.verbs." + module), name)(args, host)
+
+    return call
+
+
+RUNS: Dict[str, Tuple[str, str]] = {
+    "render": ("install", "run_render"),
+    "install": ("install", "run_install"),
+    "uninstall": ("install", "run_uninstall"),
+    "load": ("load", "run_load"),
+    "reboot-into": ("load", "run_reboot_into"),
+    "unload": ("load", "run_unload"),
+    "status": ("show", "run_status"),
+    "entries": ("show", "run_entries"),
+    "target": ("show", "run_target"),
+    "trust": ("load", "run_trust"),
+    "trial": ("load", "run_trial"),
+    "preload": ("init", "run_preload"),
+    "prepare": ("init", "run_prepare"),
 }

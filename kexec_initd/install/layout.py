@@ -17,6 +17,7 @@ STAGING_DIR = CONFIG_DIR + "/staging"
 STATE_DIR = LASTING
 BACKUP_DIR = "/var/backups/kexec-initd"
 PYTHON = "/usr/bin/python3"
+PACKAGE = "/usr/lib/python3/dist-packages/kexec_initd"  # of the .deb; the last step of the .rpm is plain shell
 LAUNCHER = "/usr/sbin/kexec-initd"
 HALT = "/etc/rc.d/init.d/halt"
 INITTAB = "/etc/inittab"

@@ -24,6 +24,7 @@ from kexec_initd.install.layout import (
     FINAL_EXEC,
     LAUNCHER,
     MARK,
+    PACKAGE,
     PYTHON,
     Block,
     Integration,
@@ -216,6 +217,11 @@ def find_python(root: Path) -> str:
     return sys.executable
 
 
+def find_package(root: Path) -> str:
+    """Return the directory of the package that the scripts call: ours, or the distribution's for another root."""
+    return PACKAGE if root != Path("/") else str(Path(kexec_initd.__file__).resolve().parent)
+
+
 def find_program(host: Host) -> List[str]:
     """Return the words that start us on the host: the .rpm's launcher, which looks for the interpreter, or that itself."""
     if host.family is Family.RHEL and (host.root != Path("/") or Path(LAUNCHER).exists()):
@@ -237,7 +243,7 @@ def _values(host: Host, standalone: Optional[Integration]) -> Dict[str, Value]:
         "state": host.state_dir,
         "attempts": str(attempts.PATH),
         "program": find_program(host),
-        "runtime": [find_python(host.root), "-I", "-m", "kexec_initd.stages.last_step"],
+        "runtime": [find_python(host.root), "-I", "-S", find_package(host.root) + "/stages/jump.py"],
         "loader": "standalone/load.sh" if standalone else "common/load.sh",
         "jump": "common/jump-shell.sh" if by_shell else "common/jump-program.sh",
         "initrds": [name.format("VERSION") for name in INITRD_NAMES[host.family]],

@@ -8,7 +8,10 @@ import os
 import select
 import sys
 import time
-from pathlib import Path
+
+TYPE_CHECKING = False  # as in typing, whose import takes longer than all that the last step imports
+if TYPE_CHECKING:
+    from kexec_initd.system.encoding import Name
 
 STANDARD_OUTPUT = 1
 PATIENCE = 4.0  # a full buffer of a serial line of 9600 baud
@@ -17,9 +20,9 @@ PATIENCE = 4.0  # a full buffer of a serial line of 9600 baud
 class Console:
     """/dev/console below `root`; the terminal of who calls us by hand; else standard output, a file of the script then."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: "Name") -> None:
         self.patience = PATIENCE
-        path = "/proc/self/fd/1" if os.isatty(STANDARD_OUTPUT) else str(root / "dev/console")
+        path = "/proc/self/fd/1" if os.isatty(STANDARD_OUTPUT) else os.path.join(root, "dev/console")
         try:
             self.fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_APPEND | os.O_CLOEXEC)
         except OSError:

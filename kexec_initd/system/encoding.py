@@ -8,9 +8,14 @@ goes to the system as bytes, and text is only what these two make of it. The las
 import io
 import os
 import sys
-from typing import List, TextIO, Union
 
-Name = Union[str, "os.PathLike[str]"]
+TYPE_CHECKING = False  # as in typing, whose import takes longer than all that the last step imports
+if TYPE_CHECKING:
+    from typing import List, TextIO, Union
+
+    Name = Union[str, "os.PathLike[str]"]
+else:
+    Name = "Name"  # for annotations of those who have the time
 
 
 def encode(text: str) -> bytes:
@@ -23,17 +28,17 @@ def decode(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def name_of(path: Name) -> bytes:
+def name_of(path: "Name") -> bytes:
     """Return the name of a file for a call of the system."""
     return encode(os.fspath(path))
 
 
-def list_names(directory: Name) -> List[str]:
+def list_names(directory: "Name") -> "List[str]":
     """Return the names in a directory. Raises OSError."""
     return [decode(name) for name in os.listdir(name_of(directory))]
 
 
-def read_arguments() -> List[str]:
+def read_arguments() -> "List[str]":
     """Return what the command was called with."""
     return [decode(os.fsencode(text)) for text in sys.argv[1:]]
 
@@ -43,7 +48,7 @@ def escape_output() -> None:
     sys.stdout, sys.stderr = _escaping(sys.stdout), _escaping(sys.stderr)
 
 
-def _escaping(stream: TextIO) -> TextIO:
+def _escaping(stream: "TextIO") -> "TextIO":
     if not isinstance(stream, io.TextIOWrapper) or stream not in (sys.__stdout__, sys.__stderr__):
         return stream  # of somebody who has put his own there
     stream.flush()

@@ -4,11 +4,12 @@
 and three octal digits. Any other byte may be part of a name. Plain shell has the same tables (templates/common/mounts.sh).
 """
 
-import os
-import re
-from typing import List, NamedTuple, Optional
-
 from kexec_initd.errors import Error
+from kexec_initd.system.encoding import decode
+
+TYPE_CHECKING = False  # as in typing, whose import takes longer than all that the last step imports
+if TYPE_CHECKING:
+    from typing import List, Optional
 
 # The file systems that the kernel makes up, with nothing behind them that could be left unclean: those that need no device
 # (/proc/filesystems) and can be mounted, older names included.
@@ -23,28 +24,30 @@ REMOTE = (
     "9p", "afs", "beegfs", "ceph", "cifs", "coda", "fuse", "hostfs", "lustre", "ncpfs", "nfs", "nfs4", "orangefs", "pvfs2",
     "smb3", "smbfs", "vboxsf", "virtiofs", "vmhgfs",
 )  # fmt: skip
-ESCAPE = re.compile(rb"\\([0-7]{3})")
+OCTAL = frozenset(b"01234567")
 
 
 class Unreadable(Error):
     """Nobody can tell what is mounted."""
 
 
-class Mount(NamedTuple):
+class Mount:
     """One row, as it is written; a row that is cut has empty words."""
 
-    source: bytes
-    where: bytes
-    kind: str
-    options: bytes
+    def __init__(self, source: bytes, where: bytes, kind: bytes, options: bytes) -> None:
+        self.source = source
+        self.where = where
+        self.kind = decode(kind)
+        self.options = options
 
     def __str__(self) -> str:
-        return "{} on {}".format(os.fsdecode(self.source), os.fsdecode(self.where))
+        return "{} on {}".format(decode(self.source), decode(self.where))
 
     @property
     def path(self) -> str:
         """Where it is mounted."""
-        return os.fsdecode(ESCAPE.sub(lambda match: bytes([int(match.group(1), 8) & 0xFF]), self.where))
+        start, *parts = self.where.split(b"\\")
+        return decode(start + b"".join(_unescaped(part) for part in parts))
 
     @property
     def is_remote(self) -> bool:
@@ -58,10 +61,17 @@ class Mount(NamedTuple):
         return self.options.split(b",")[0] != b"ro" and self.kind not in PSEUDO and not self.is_remote
 
 
-def parse_mounts(data: Optional[bytes]) -> List[Mount]:
+def _unescaped(part: bytes) -> bytes:
+    """Return what stands for a backslash and what follows it."""
+    digits = part[:3]
+    if len(digits) == 3 and OCTAL.issuperset(digits):
+        return bytes([int(digits, 8) & 0xFF]) + part[3:]
+    return b"\\" + part
+
+
+def parse_mounts(data: "Optional[bytes]") -> "List[Mount]":
     """Return what is mounted, in order. Raises Unreadable where there is no list, or none with a root file system."""
-    rows = [(row.split(b" ") + [b""] * 4)[:4] for row in (data or b"").split(b"\n") if row]
-    mounts = [Mount(source, where, os.fsdecode(kind), options) for source, where, kind, options in rows]
+    mounts = [Mount(*(row.split(b" ") + [b""] * 4)[:4]) for row in (data or b"").split(b"\n") if row]
     if not any(mount.where == b"/" for mount in mounts):
         raise Unreadable("/proc/mounts cannot be read")
     return mounts

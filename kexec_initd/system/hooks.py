@@ -4,7 +4,7 @@ One rule for both, and templates/common/hooks.sh is the shell's part of it. A pr
 name, and when it is, links followed, a regular, executable file that only root can change, as the directories on the way.
 Anything else is left out, which `status` tells. Unless its name is one that editors and package managers leave behind, or
 switch a file off by, it may have been meant to run, and so to stop a jump: then nobody can know, and the reboot goes cold.
-The last step imports this.
+The last step imports this where there may be one, see `hook_places`.
 """
 
 import os
@@ -15,10 +15,9 @@ from typing import List, NamedTuple, Optional
 from kexec_initd.errors import Refused
 from kexec_initd.system.encoding import list_names, name_of
 from kexec_initd.system.files import distrust
+from kexec_initd.system.hook_places import ARRIVAL as ARRIVAL
+from kexec_initd.system.hook_places import PRE_JUMP as PRE_JUMP
 from kexec_initd.system.safe_path import locate
-
-PRE_JUMP = "etc/kexec-initd/pre-jump.d"
-ARRIVAL = "etc/kexec-initd/arrival.d"
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
 _LEFTOVER = re.compile(

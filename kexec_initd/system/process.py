@@ -1,8 +1,12 @@
-"""The one door through which commands run, on top of `sh`.
+"""The door through which commands run, on top of `sh`; the last step, which has no time for that, has its own, `spawn`.
 
 A command is an argument list, never a shell line. It gets a fixed environment and working directory, an empty
 standard input and a time limit, and it is reported once when it fails. `sh` is 1.14 in distributions and 2.x on
 PyPI: only what both understand is used. No terminal is asked for, since /dev/pts can be gone at shutdown.
+
+`sh` is imported when the first command runs: it takes longer than all else that `status` or an early step does without one.
+It forks, and reads what a command writes in threads. None of them is left behind, so that it never forks beside one; but for
+those of a process that could not be killed.
 """
 
 import io
@@ -10,31 +14,19 @@ import os
 import signal
 import threading
 from pathlib import Path
-from typing import BinaryIO, Dict, Optional, Sequence
+from typing import TYPE_CHECKING, BinaryIO, Dict, Optional, Sequence
 
-import sh
-
-from kexec_initd.errors import Error
 from kexec_initd.system.encoding import decode, encode
 from kexec_initd.system.safe_path import below
+from kexec_initd.system.spawn import ENVIRONMENT as ENVIRONMENT
+from kexec_initd.system.spawn import GRACE, SEARCH, failure, last_line, missing
+from kexec_initd.system.spawn import CommandError as CommandError
 
-SEARCH = ("sbin", "usr/sbin", "bin", "usr/bin")
-ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "LANG": "C"}
-GRACE = 2.0
+if TYPE_CHECKING:
+    import sh
+
 OUTPUT_LIMIT = 1 << 20
 CHUNK = 65536
-
-
-class CommandError(Error):
-    """A command is missing, failed, died from a signal or outlived its time limit.
-
-    `code` is set where it ended by itself with an exit code outside what was asked for; `said` is all of its stderr.
-    """
-
-    def __init__(self, message: str, hint: str = "", code: Optional[int] = None, said: str = "") -> None:
-        super().__init__(message, hint)
-        self.code = code
-        self.said = said
 
 
 def find(root: Path, name: str) -> Optional[Path]:
@@ -50,7 +42,7 @@ def require(root: Path, name: str) -> Path:
     """Return the program `name` below `root`; raise CommandError where there is none."""
     path = find(root, name)
     if path is None:
-        raise CommandError("the program {} is missing".format(name), "install the package that brings it")
+        raise missing(name)
     return path
 
 
@@ -70,7 +62,7 @@ def run(
     code = _wait(argv, _Waiter(_start(argv, out, err, pass_fds, dict(ENVIRONMENT, **(env or {})))), timeout)
     if code not in ok:
         said = err.getvalue().decode("utf-8", "replace")
-        raise CommandError("{} {}".format(argv[0], _failure(code, said)), code=code if code >= 0 else None, said=said)
+        raise CommandError("{} {}".format(argv[0], failure(code, said)), code=code if code >= 0 else None, said=said)
     return decode(out.getvalue())
 
 
@@ -83,7 +75,7 @@ def ask(argv: Sequence[str], timeout: float) -> str:
     code = _wait(argv, _Waiter(_start(argv, said, said, (), ENVIRONMENT)), timeout)
     text = decode(said.getvalue())
     if code < 0:
-        raise CommandError("{} {}".format(argv[0], _failure(code, text)))
+        raise CommandError("{} {}".format(argv[0], failure(code, text)))
     return text
 
 
@@ -104,6 +96,8 @@ def _start(
     argv: Sequence[str], out: io.BytesIO, err: io.BytesIO, pass_fds: Sequence[int], env: Dict[str, str]
 ) -> "sh.RunningCommand":
     """Start `argv` in a session of its own; raise CommandError where that is impossible."""
+    import sh
+
     for fd in pass_fds:
         os.set_inheritable(fd, True)
     try:
@@ -127,7 +121,7 @@ def _start(
                 _bg_exc=False,
             )  # type: sh.RunningCommand
     except (sh.CommandNotFound, sh.ForkException, OSError) as error:
-        raise CommandError("cannot start {}: {}".format(argv[0], _last_line(str(error))))
+        raise CommandError("cannot start {}: {}".format(argv[0], last_line(str(error))))
     return process
 
 
@@ -166,6 +160,8 @@ class _Waiter:
         self._thread.start()
 
     def _run(self) -> None:
+        import sh
+
         try:
             self._process.wait()
             self._code = int(self._process.exit_code)
@@ -175,6 +171,8 @@ class _Waiter:
     def wait(self, timeout: float) -> Optional[int]:
         """Return the exit code (minus the signal that ended it), or None when it still runs after `timeout` seconds."""
         self._thread.join(timeout)
+        if not self._thread.is_alive():
+            _join_timers()
         return self._code
 
     def kill(self) -> None:
@@ -186,13 +184,8 @@ class _Waiter:
         self.wait(GRACE)
 
 
-def _failure(code: int, stderr: str) -> str:
-    """Say how a command failed, with the last line that it wrote to standard error."""
-    what = "died from signal {}".format(-code) if code < 0 else "failed with exit code {}".format(code)
-    said = _last_line(stderr)
-    return "{}: {}".format(what, said) if said else what
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
+def _join_timers() -> None:
+    """Wait for the end of the timers that `sh` has called off: they need no time any more, but to be noticed."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer) and thread.finished.is_set():
+            thread.join()

@@ -1,20 +1,18 @@
-"""The verbs that change nothing: status, entries, target."""
+"""The verbs that change nothing: status, entries, target. Each imports what it needs when it is called."""
 
 import argparse
 
-from kexec_initd.bootloader import output, target
-from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.errors import Refused
-from kexec_initd.history import attempts
-from kexec_initd.settings import reader
-from kexec_initd.state import store
 from kexec_initd.system.host import Host
 from kexec_initd.system.stdio import emit, warn
-from kexec_initd.verbs import status
 
 
 def run_status(args: argparse.Namespace, host: Host) -> None:
     """Tell what is installed, what is loaded, what a reboot would do."""
+    from kexec_initd.settings import reader
+    from kexec_initd.state import store
+    from kexec_initd.verbs import status
+
     store.refuse_unreadable(host.root)
     found, warnings = reader.read(host.root, host.family)
     answer = status.gather_status(host, found, warnings)
@@ -23,6 +21,9 @@ def run_status(args: argparse.Namespace, host: Host) -> None:
 
 def run_entries(args: argparse.Namespace, host: Host) -> None:
     """List the entries of the boot loader."""
+    from kexec_initd.bootloader import output
+    from kexec_initd.bootloader.menu import find_menu
+
     menu = find_menu(host.root)
     emit(output.as_json(menu) if args.json else output.as_text(menu))
     if menu.problem:
@@ -31,6 +32,9 @@ def run_entries(args: argparse.Namespace, host: Host) -> None:
 
 def run_target(args: argparse.Namespace, host: Host) -> None:
     """Tell what a cold boot would take next; Refused where that cannot be said or cannot be loaded."""
+    from kexec_initd.bootloader import target
+    from kexec_initd.history import attempts
+
     found = target.find_target(host.root, attempts.firmware_began(host))
     emit(target.as_json(found) if args.json else target.as_text(found))
     if found.problem is not None:

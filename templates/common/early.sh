@@ -219,7 +219,16 @@ take_flag () {
 	rm -f /no-kexec-reboot || rmdir /no-kexec-reboot || printf ', which cannot be removed and holds until it is'
 } 2>/dev/null
 
+# What is dirty goes to the disks while the services stop, so that the last step's sync finds little to write. Nobody waits for
+# this one: it has a session and no open file of ours, and sendsigs leaves it out. On a server that is gone it hangs, and holds
+# up nothing but the unmounting of that server's file systems, which hangs by itself where there is something left to write.
+sync_early () {
+	setsid sync </dev/null >/dev/null 2>&1 8>&- 9>&- &
+	spare kexec-initd-sync "$!"
+} 2>/dev/null
+
 prepare () {
+	sync_early
 	forget_old_settings
 	start_dead_man
 	if ! make_state_dir; then

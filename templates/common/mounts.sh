@@ -77,9 +77,12 @@ make_read_only () {
 	fi
 }
 
-# What is busy becomes read-only. Where something stays writable, what stood in the way goes, and it is tried once more.
+# What the host's own scripts have unmounted a moment before is not unmounted again. What is busy becomes read-only. Where
+# something stays writable, what stood in the way goes, and it is tried once more.
 unmount () {
-	unmount_all
+	if still_writable; then
+		unmount_all
+	fi
 	if still_writable; then
 		at_each detach_remote
 		bounded 5 losetup -D

@@ -50,6 +50,12 @@ printf '\\n' >>/calls
 {body}
 """
 
+MOUNTS = "/dev/vda1 / ext4 rw,relatime 0 0\ntmpfs /run tmpfs rw 0 0\n"
+ROOT_READ_ONLY = """if [ "$1" = -a ]; then
+    sed 's|^/dev/vda1 / ext4 rw|/dev/vda1 / ext4 ro|' /proc/mounts >/tmp/mounts
+    cat /tmp/mounts >/proc/mounts
+fi"""
+
 
 class Run(NamedTuple):
     """What a script said, its exit code and its seconds."""
@@ -102,13 +108,18 @@ class Jail:
         # time limit sleeps for longer than those pauses, and really does.
         (root / "bin/sleep").rename(root / "bin/real-sleep")
         self.write("bin/sleep", '#!/bin/sh\ncase $1 in 1) ;; 300) exit 1 ;; *) exec real-sleep "$@" ;; esac\n', 0o755)
+        # The early step's sync runs beside it, so that its call could come anywhere among the others; a test of its own has it.
+        (root / "bin/setsid").rename(root / "bin/real-setsid")
+        self.write("bin/setsid", '#!/bin/sh\ncase $1 in sync) ;; *) exec real-setsid "$@" ;; esac\n', 0o755)
         self.copy(shell)
         self.has_no_programs_of_its_own(shell)
         (root / "bin/sh").symlink_to(Path(shell).name)
-        for name in ("sync", "umount", "reboot"):
+        for name in ("sync", "reboot"):
             self.fake(name)
+        # The root, which is busy, becomes read-only; what a test has mounted does what the test has it do.
+        self.fake("umount", ROOT_READ_ONLY)
         self.fake("kexec", 'case "$1" in -u) echo 0 >/sys/kernel/kexec_loaded ;; -e) exit 1 ;; esac')
-        self.write("proc/mounts", "/dev/vda1 / ext4 ro,relatime 0 0\ntmpfs /run tmpfs rw 0 0\n")
+        self.write("proc/mounts", MOUNTS)
         self.write("proc/sysrq-trigger", "")
         self.write("sys/kernel/kexec_loaded", "1\n")
 

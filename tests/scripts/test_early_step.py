@@ -1,6 +1,8 @@
 """/etc/init.d/kexec-initd: it decides from the stamp in plain shell, and asks Python when something has changed."""
 
 import os
+import signal
+import time
 from pathlib import Path
 from typing import Callable
 
@@ -10,6 +12,7 @@ from kexec_initd.history.attempts import PATH
 from kexec_initd.kexec import stamp
 from kexec_initd.state.checksum import seal
 from tests.scripts.jail import WHOLE, Jail
+from tests.unit.waiting import eventually
 
 WATCHED = (Path("/boot/vmlinuz-1 with space"), Path("/boot/initrd.img-1"), Path("/etc/default/kexec-initd"), PATH)
 RECORD = "var/lib/kexec-initd/attempts"
@@ -47,6 +50,33 @@ def test_settings_that_were_read_need_no_python(early: Jail) -> None:
     early.write("run/kexec-initd/stamp", stamp.text_for(early.root, WATCHED))
     assert early.run("kexec-initd", "stop").said == ""
     assert (decision(early), early.calls()) == ("kexec\n", [SYNCED])
+
+
+def test_what_is_dirty_is_written_meanwhile_and_nobody_waits_for_it(early: Jail) -> None:
+    """As with a server that is gone. What would hold the script's output open would be waited for by whoever reads that."""
+    (early.root / "bin/real-setsid").rename(early.root / "bin/setsid")
+    (early.root / "run/sendsigs.omit.d").mkdir()
+    early.fake("sync", '[ -n "$1" ] || { trap "" TERM; echo $$ >/syncing; exec real-sleep 40; }')
+    done = early.run("kexec-initd", "stop", limit=30)
+    assert (done.said, decision(early)) == ("", "kexec\n")
+    assert eventually((early.root / "syncing").exists)
+    pid = int((early.root / "syncing").read_text())
+    try:
+        assert (early.root / "run/sendsigs.omit.d/kexec-initd-sync").read_text() == "{}\n".format(pid)
+        assert os.getsid(pid) == pid
+        assert {os.readlink("/proc/{}/fd/{}".format(pid, fd)) for fd in os.listdir("/proc/{}/fd".format(pid))} == {
+            str(early.root / "dev/null")
+        }
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("level", ["0", "2"])
+def test_only_a_reboot_has_an_early_sync(early: Jail, level: str) -> None:
+    (early.root / "bin/real-setsid").rename(early.root / "bin/setsid")
+    early.run("kexec-initd", "stop", runlevel=level)
+    time.sleep(0.3)
+    assert "sync" not in early.calls()
 
 
 def lose_settings(early: Jail) -> None:

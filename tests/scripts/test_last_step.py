@@ -7,11 +7,12 @@ from typing import Dict, List, Optional
 
 import pytest
 
-from tests.scripts.jail import Jail
+from tests.scripts.jail import MOUNTS, Jail
 from tests.scripts.terminal import BIND
 from tests.unit.hook_files import FAULTY_DIRECTORIES, LEFTOVERS, MEANT
 
 PYTHON = "../usr/bin/python3"
+RUNTIME = "python3 -I -S /usr/lib/python3/dist-packages/kexec_initd/stages/jump.py"
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def python(jail: Jail) -> Jail:
 
 def test_the_runtime_is_called_and_after_it_the_cold_reboot(python: Jail) -> None:
     said = python.run("reboot", "stop").said
-    assert python.calls() == ["python3 -I -m kexec_initd.stages.last_step", "reboot -d -f -i"]
+    assert python.calls() == [RUNTIME, "reboot -d -f -i"]
     assert said.startswith("Will now restart.\nkexec-initd: starting the loaded kernel\n")
 
 
@@ -41,7 +42,7 @@ def test_outside_of_a_reboot_there_is_none_whatever_was_decided(python: Jail, le
 def test_without_the_variable_of_init_the_level_is_found(python: Jail) -> None:
     python.write("run/runit.runlevel", "6")
     python.run("reboot", "stop", runlevel="")
-    assert python.calls() == ["python3 -I -m kexec_initd.stages.last_step", "reboot -d -f -i"]
+    assert python.calls() == [RUNTIME, "reboot -d -f -i"]
 
 
 @pytest.mark.parametrize("code", [3, 10])
@@ -84,6 +85,18 @@ def test_the_shell_alone_does_not_jump_when_nobody_can_tell_what_is_mounted(jail
     said = jail.run("reboot", "stop").said
     assert [call.split()[0] for call in jail.calls()] == ["sync", "umount", "umount", "reboot"]
     assert "kexec-initd: reboot goes through firmware: /proc/mounts cannot be read\n" in said
+
+
+@pytest.mark.parametrize(
+    "rows",
+    ["/dev/vda1 / ext4 ro 0 0\n", "/dev/vda1 / ext4 ro 0 0\nsrv:/x /mnt nfs4 rw 0 0\nudev /dev devtmpfs rw 0 0\n"],
+)
+def test_what_the_hosts_own_scripts_have_unmounted_the_shell_alone_does_not_unmount_again(
+    jail: Jail, rows: str
+) -> None:
+    jail.write("proc/mounts", rows)
+    jail.run("reboot", "stop")
+    assert jail.calls() == ["sync", "kexec -e", "reboot -d -f -i"]
 
 
 DEAD = "/dev/vda1 / ext4 ro 0 0\nsrv:/x /mnt/a\\040b nfs4 rw 0 0\nme /mnt/f fuse.sshfs rw 0 0\n/dev/vdb /mnt/b ext4 rw 0 0\n"
@@ -209,7 +222,7 @@ def test_without_the_runtime_what_is_left_behind_is_no_hook(jail: Jail) -> None:
 def test_the_runtime_is_told_the_modules(python: Jail) -> None:
     python.settings("REMOVE_MODULES='nvidia_drm nvidia'\n")
     python.run("reboot", "stop")
-    assert python.calls()[0] == "python3 -I -m kexec_initd.stages.last_step -- nvidia_drm nvidia"
+    assert python.calls()[0] == RUNTIME + " -- nvidia_drm nvidia"
 
 
 DECISIONS = {
@@ -254,7 +267,7 @@ def test_a_reboot_that_comes_back_is_followed_by_sysrq(python: Jail, body: str) 
 def test_closed_descriptors_strand_nothing(python: Jail) -> None:
     python.write("etc/init.d/closed", "exec sh /etc/init.d/reboot stop <&- >&- 2>&-\n")
     python.run("closed")
-    assert python.calls() == ["python3 -I -m kexec_initd.stages.last_step", "reboot -d -f -i"]
+    assert python.calls() == [RUNTIME, "reboot -d -f -i"]
 
 
 @pytest.mark.parametrize("decision", ["kexec\n", "cold for a reason\n"])
@@ -266,6 +279,7 @@ def test_a_console_that_fails_changes_nothing(python: Jail, decision: str, code:
     python.run("reboot", "stop")
     good = python.calls()
     (python.root / "calls").unlink()
+    python.write("proc/mounts", MOUNTS)
     python.write("dev/console", "")
     ours, theirs = pty.openpty()
     os.close(ours)
@@ -318,9 +332,9 @@ def test_default_halt_is_read_and_never_run(python: Jail, text: str) -> None:
     python.write("etc/default/halt", text)
     done = python.run("reboot", "stop", limit=30)
     if NETDOWN[text]:
-        assert python.calls() == ["python3 -I -m kexec_initd.stages.last_step", "reboot -d -f -i"]
+        assert python.calls() == [RUNTIME, "reboot -d -f -i"]
     else:
-        assert python.calls() == ["python3 -I -m kexec_initd.stages.last_step -x", "reboot -d -f"]
+        assert python.calls() == [RUNTIME + " -x", "reboot -d -f"]
     assert not (python.root / "canary").exists()
     assert done.seconds < 25
 

@@ -284,6 +284,7 @@ def test_before_halt_executes_the_disks_are_made_read_only(five: Jail) -> None:
 
 def test_halt_executes_nothing_over_a_writable_disk_since_it_never_looks(five: Jail) -> None:
     five.write("proc/mounts", WRITABLE)
+    five.fake("umount")
     assert "reboot goes through firmware: /dev/vda1 on / is still writable" in five.run(SCRIPT, "hooks").said
     assert five.calls()[-1] == "kexec -u"
 

@@ -30,14 +30,15 @@ class FakeHost:
         (root / "proc/1/root").symlink_to(root)
         self.write("etc/os-release", "ID=debian\nVERSION_ID=12\n")
         self.write("etc/inittab", "")
-        self.write("proc/mounts", "/dev/vda1 / ext4 ro,relatime 0 0\ntmpfs /run tmpfs rw 0 0\n")
+        self.write("proc/mounts", "/dev/vda1 / ext4 rw,relatime 0 0\ntmpfs /run tmpfs rw 0 0\n")
         self.write("proc/cmdline", "BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro\n")
         self.write("proc/sys/kernel/osrelease", "6.1.0-test\n")
         self.write("proc/sys/kernel/arch", "x86_64\n")
         self.boot("00000000-0000-4000-8000-000000000001")
         (root / "run/utmp").write_bytes(RUNLEVEL_6)
-        for name in ("sync", "umount", "init"):
+        for name in ("sync", "init"):
             self.program(name)
+        self.program("umount", UMOUNT.format(root=root))
         self.program("kexec", KEXEC.format(root=root))
 
     def write(self, path: str, text: str) -> Path:
@@ -78,6 +79,10 @@ KEXEC = """case "$1" in
 -u) echo 0 >{root}/sys/kernel/kexec_loaded ;;
 -e) exit 1 ;;
 esac"""
+
+# As umount(8) with -a and -r: the root, which is busy, becomes read-only. It does not for what a test has mounted by itself.
+UMOUNT = """[ "$1" != -a ] || {{ sed 's|^/dev/vda1 / ext4 rw|/dev/vda1 / ext4 ro|' {root}/proc/mounts >{root}/mounts.new
+cat {root}/mounts.new >{root}/proc/mounts; }}"""
 
 
 def with_kernel(fake: FakeHost, release: str = "6.1.0-test") -> FakeHost:

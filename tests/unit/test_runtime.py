@@ -10,7 +10,7 @@ import pytest
 from kexec_initd.errors import Error, Refused
 from kexec_initd.stages import last_step
 from kexec_initd.system.virt import find_container
-from tests.unit.fake_host import FakeHost
+from tests.unit.fake_host import UMOUNT, FakeHost
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_the_whole_has_a_limit_too(ready: FakeHost) -> None:
 
 
 def test_umount_that_fails_is_no_evidence(ready: FakeHost, capfd: "pytest.CaptureFixture[str]") -> None:
-    ready.program("umount", "exit 32")
+    ready.program("umount", UMOUNT.format(root=ready.root) + "\nexit 32")
     run(ready, capfd)
     assert ready.names() == ["sync", "umount", "kexec"]
 
@@ -195,6 +195,17 @@ def test_a_module_that_stays_means_cold(
     code, said = run(ready, capfd, "--", word)
     assert code == last_step.WENT_COLD and reason in said
     assert "kexec" not in ready.names()
+
+
+@pytest.mark.parametrize(
+    "rows", ["/dev/vda1 / ext4 ro 0 0\n", "srv:/x /mnt nfs4 rw 0 0\n/dev/vda1 / ext4 ro,noatime 0 0\n"]
+)
+def test_what_the_hosts_own_scripts_have_unmounted_is_not_unmounted_again(
+    ready: FakeHost, capfd: "pytest.CaptureFixture[str]", rows: str
+) -> None:
+    ready.write("proc/mounts", rows)
+    run(ready, capfd)
+    assert ready.names() == ["sync", "kexec"]
 
 
 DEAD = "srv:/x /mnt/a\\040b nfs4 rw 0 0\nme /mnt/f fuse.sshfs rw 0 0\n/dev/vdb /mnt/b ext4 rw 0 0\n/dev/vda1 / ext4 ro 0 0\n"

@@ -1,0 +1,129 @@
+"""What is imported when: nothing that takes long in the last step, and nothing at all there from the first unmount on."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+
+from kexec_initd import cli
+from kexec_initd.stages import last_step
+from tests.unit.fake_host import FakeHost
+
+TOP = Path(__file__).resolve().parents[2]
+# All that the last step may import, beside what these import themselves and what Python starts with.
+STANDARD = ["errno", "os", "select", "stat", "struct", "sys", "time"]
+OURS = [
+    "kexec_initd",
+    "kexec_initd.errors",
+    "kexec_initd.stages",
+    "kexec_initd.stages.last_step",
+    "kexec_initd.system",
+    "kexec_initd.system.console",
+    "kexec_initd.system.encoding",
+    "kexec_initd.system.filesystems",
+    "kexec_initd.system.hook_places",
+    "kexec_initd.system.machine",
+    "kexec_initd.system.raw",
+    "kexec_initd.system.spawn",
+    "kexec_initd.system.stdio",
+]
+if sys.version_info < (3, 8):
+    STANDARD.append("subprocess")  # in place of posix_spawn(3)
+CALL = """
+import os, sys
+sys.path.append(sys.argv[1])
+from kexec_initd.stages import last_step
+opened = []
+before = []
+def spy(self):
+    before[:] = sys.modules
+    if hasattr(sys, "addaudithook"):
+        sys.addaudithook(lambda event, args: opened.append(args[0]) if event == "open" else 0)
+    unmount(self)
+last_step.LastStep.unmount, unmount = spy, last_step.LastStep.unmount
+code = last_step.main([], sys.argv[2])
+late, all = set(sys.modules) - set(before), sorted(sys.modules)
+names = [os.fsdecode(path) for path in opened if not isinstance(path, int)]
+import json
+print(json.dumps({"code": code, "late": sorted(late), "all": all, "opened": names}))
+"""
+
+
+def take_last_step(fake: FakeHost) -> Dict[str, Any]:
+    """Take the last step in an interpreter as the script starts it; return what it imported and opened, and when."""
+    fake.write("sys/kernel/kexec_loaded", "1\n")
+    fake.write("dev/console", "")
+    argv = [sys.executable, "-I", "-S", "-c", CALL, str(TOP), str(fake.root)]
+    found: Dict[str, Any] = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout.decode())
+    return found
+
+
+def imported_by(*modules: str) -> List[str]:
+    code = "import {}; print('\\n'.join(sys.modules))".format(", ".join(("sys", *modules)))
+    return (
+        subprocess.run([sys.executable, "-I", "-S", "-c", code], stdout=subprocess.PIPE, check=True)
+        .stdout.decode()
+        .split()
+    )
+
+
+def test_the_last_step_imports_nothing_that_takes_long(fake: FakeHost) -> None:
+    found = take_last_step(fake)
+    assert (found["code"], fake.names()) == (last_step.WENT_COLD, ["sync", "umount", "kexec"])
+    assert sorted(set(found["all"]) - set(imported_by(*STANDARD))) == OURS
+
+
+def with_nothing(fake: FakeHost) -> None:
+    pass
+
+
+def with_a_hook_and_a_watchdog(fake: FakeHost) -> None:
+    fake.program("10-a", directory=last_step.HOOKS)
+    fake.write("run/kexec-initd/watchdog", "watchdog0 watchdog0\n")
+    fake.write("dev/watchdog0", "")
+
+
+def with_a_disk_that_stays(fake: FakeHost) -> None:
+    fake.write("proc/mounts", "/dev/vda1 / ext4 rw 0 0\n/dev/\x01\u00e9\x7f /a\\040b ext4 rw 0 0\n")
+    fake.program("umount", "echo 'busy \x01' >&2; exit 1")
+
+
+@pytest.mark.parametrize("given", [with_nothing, with_a_hook_and_a_watchdog, with_a_disk_that_stays])
+def test_from_the_first_unmount_on_nothing_is_read_from_a_disk(fake: FakeHost, given: Any) -> None:
+    given(fake)
+    found = take_last_step(fake)
+    assert found["code"] == last_step.WENT_COLD and "umount" in fake.names()
+    assert found["late"] == []
+    shown = {str(fake.root / name) for name in ("proc/mounts", "dev/watchdog0")}
+    assert set(found["opened"]) <= shown
+    assert found["opened"] != [] or sys.version_info < (3, 8)
+
+
+def test_the_starter_finds_the_package_beside_it(tmp_path: Path) -> None:
+    """Against this machine it refuses, see test_runtime; here it only starts, in a directory with another package."""
+    (tmp_path / "kexec_initd").mkdir()
+    (tmp_path / "kexec_initd/__init__.py").write_text("raise SystemExit(99)\n")
+    code = "import runpy, sys; print(runpy.run_path(sys.argv[1], run_name='other')['start'].__module__)"
+    argv = [sys.executable, "-I", "-S", "-c", code, str(TOP / "kexec_initd/stages/jump.py")]
+    done = subprocess.run(argv, stdout=subprocess.PIPE, cwd=str(tmp_path), check=True)
+    assert done.stdout == b"kexec_initd.stages.last_step\n"
+
+
+@pytest.mark.parametrize("verb", ["status", "entries", "target"])
+def test_a_look_at_the_host_imports_nothing_that_only_a_load_or_an_install_needs(fake: FakeHost, verb: str) -> None:
+    code = "import sys; from kexec_initd import cli; cli.main(sys.argv[1:]); sys.stderr.write('\\n'.join(sys.modules))"
+    argv = [sys.executable, "-c", code, verb, "--root", str(fake.root)]
+    done = subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=str(TOP), check=True)
+    loaded = set(done.stderr.decode().split())
+    assert "kexec_initd.verbs.show" in loaded
+    assert loaded & {"sh", "asyncio", "jinja2", "kexec_initd.install.render", "kexec_initd.stages.shutdown"} == set()
+    assert verb == "status" or "kexec_initd.kexec.load" not in loaded
+
+
+def test_every_verb_has_its_function() -> None:
+    for module, name in cli.RUNS.values():
+        assert callable(getattr(importlib.import_module("kexec_initd.verbs." + module), name))
