@@ -17,8 +17,10 @@ from kexec_initd.errors import Error, Refused
 from kexec_initd.history import attempts
 from kexec_initd.images.concat import as_one
 from kexec_initd.images.consistency import check_initrd_release, check_modules, check_name, named_release
+from kexec_initd.images.decompress import find_programs
 from kexec_initd.images.initrd import check_initrd
 from kexec_initd.images.kernel import KernelInfo, check_kernel
+from kexec_initd.images.reader import Programs
 from kexec_initd.kexec import program, stamp, watchdog
 from kexec_initd.settings.reader import Settings, path_for
 from kexec_initd.system.encoding import encode
@@ -40,16 +42,17 @@ class Checked(NamedTuple):
 @contextlib.contextmanager
 def checked(host: Host, entry: BootEntry) -> Iterator[Checked]:
     """Open and validate the files of `entry`; they stay open inside the `with`. Raises Refused."""
+    programs = find_programs(host.root)
     with contextlib.ExitStack() as stack:
         kernel_fd = _open(stack, host.root, entry.kernel)
-        info, release = _check_kernel(host, entry.kernel, kernel_fd)
-        initrd_fd = _open_initrd(stack, host, entry, release) if entry.initrds else None
+        info, release = _check_kernel(host, entry.kernel, kernel_fd, programs)
+        initrd_fd = _open_initrd(stack, host, entry, release, programs) if entry.initrds else None
         yield Checked(kernel_fd, initrd_fd, info, release or "of unknown release")
 
 
-def _check_kernel(host: Host, path: Path, fd: int) -> Tuple[KernelInfo, Optional[str]]:
+def _check_kernel(host: Host, path: Path, fd: int, programs: Programs) -> Tuple[KernelInfo, Optional[str]]:
     """Return what the kernel is, and its release as far as it is known. Raises Refused unless it is fit to be loaded."""
-    info = _named(path, partial(check_kernel, fd, host.machine, host.root))
+    info = _named(path, partial(check_kernel, fd, host.machine, programs))
     place = resolve(below(host.root, path))
     if info.version is not None:
         _named(path, partial(check_name, place, info.version))
@@ -59,11 +62,13 @@ def _check_kernel(host: Host, path: Path, fd: int) -> Tuple[KernelInfo, Optional
     return info, release
 
 
-def _open_initrd(stack: contextlib.ExitStack, host: Host, entry: BootEntry, release: Optional[str]) -> int:
+def _open_initrd(
+    stack: contextlib.ExitStack, host: Host, entry: BootEntry, release: Optional[str], programs: Programs
+) -> int:
     """Open and validate the initrds of `entry`, and return them as one file. Raises Refused."""
     files = [(str(path), _open(stack, host.root, path)) for path in entry.initrds]
     fd, parts = stack.enter_context(as_one(host.root, files))
-    found = check_initrd(fd, host.root, parts=parts)
+    found = check_initrd(fd, programs, parts=parts)
     if release is not None:
         _named(", ".join(name for name, _ in files), partial(check_initrd_release, found, release))
     return fd
