@@ -17,7 +17,7 @@ from typing import Optional, Tuple
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.cmdline.words import without_own_words
 from kexec_initd.errors import Error, Refused, one_line
-from kexec_initd.history.guard import NOTHING, Attempt, Guard, Last, Outcome, Record, is_arriving, judge
+from kexec_initd.history.guard import NOTHING, Attempt, Guard, Last, Outcome, Record, find_arriving, judge
 from kexec_initd.history.running_boot import find_boot, shows_kexec
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import LASTING, Damaged, Lasting, Newer, Volatile
@@ -134,7 +134,7 @@ def came_by_kexec(host: Host) -> bool:
 def is_arrival(host: Host) -> bool:
     """Tell whether the running boot is an arrival that nobody has confirmed. Raises Damaged, Error."""
     record = read(host.root)
-    return record.last is not None and is_arriving(record, find_boot(host, record.last))
+    return record.last is not None and find_arriving(record, find_boot(host, record.last)) is not None
 
 
 def trust(host: Host, limit: int) -> str:

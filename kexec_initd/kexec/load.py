@@ -22,6 +22,7 @@ from kexec_initd.images.initrd import check_initrd
 from kexec_initd.images.kernel import KernelInfo, check_kernel
 from kexec_initd.images.reader import Programs
 from kexec_initd.kexec import program, stamp, watchdog
+from kexec_initd.kexec.stamp import Chosen
 from kexec_initd.settings.reader import Settings, path_for
 from kexec_initd.system.encoding import encode
 from kexec_initd.system.files import open_trusted, resolve
@@ -75,9 +76,13 @@ def _open_initrd(
 
 
 def load_entry(
-    host: Host, settings: Settings, entry: BootEntry, chosen: Optional[Sequence[str]] = None, config: Sequence[str] = ()
+    host: Host,
+    settings: Settings,
+    entry: BootEntry,
+    chosen: stamp.Choice = Chosen.BY_LOADER,
+    config: Sequence[str] = (),
 ) -> stamp.Loaded:
-    """Validate `entry`, load it in place of what is loaded, and record it; `chosen` as in stamp.Loaded.
+    """Validate `entry`, load it in place of what is loaded, and record it; `chosen` says how it was chosen.
 
     `config` are the stamp's lines of what the entry was chosen by. Raises Error; then, and when it is interrupted, nothing of
     ours is loaded, or what is has no record that would fit.
@@ -116,7 +121,7 @@ def is_loaded_already(host: Host, settings: Settings, entry: BootEntry) -> bool:
 
 
 def _load(
-    host: Host, settings: Settings, entry: BootEntry, chosen: Optional[Sequence[str]], config: Sequence[str]
+    host: Host, settings: Settings, entry: BootEntry, chosen: stamp.Choice, config: Sequence[str]
 ) -> stamp.Loaded:
     record = attempts.settle(host, settings.guard_boots)
     attempt = words.new_attempt()

@@ -17,7 +17,7 @@ from kexec_initd.bootloader.efivars import path_of
 from kexec_initd.bootloader.grub2 import grubenv
 from kexec_initd.bootloader.installed_kernels import entry_for
 from kexec_initd.bootloader.target import Target, read_target
-from kexec_initd.decision.selection import find_next
+from kexec_initd.decision.selection import Selected, find_next
 from kexec_initd.errors import Error, Refused
 from kexec_initd.kexec import load, program, stamp
 from kexec_initd.settings.reader import Settings
@@ -265,7 +265,8 @@ def test_a_preload_consumes_nothing_and_has_python_called_at_the_reboot(ready: F
     wish(ready, "other")
     block = (ready.root / ENVIRONMENT).read_bytes()
     shutdown.preload(gather(ready.root), Settings())
-    assert find_next(gather(ready.root), Settings()).changes
+    found = find_next(gather(ready.root), Settings())
+    assert isinstance(found, Selected) and found.changes
     assert (release(ready), (ready.root / ENVIRONMENT).read_bytes()) == ("6.2.0-other", block)
     assert stamp.UNSEEN in (ready.root / "run/kexec-initd/stamp").read_text().splitlines()
     assert shutdown.prepare(gather(ready.root), Settings()).kexec
@@ -286,7 +287,9 @@ def test_what_the_admin_loaded_himself_consumes_nothing(ready: FakeHost, by_hand
     if by_hand:
         ready.write("sys/kernel/kexec_loaded", "1\n")
     else:
-        load.load_entry(host, Settings(), entry_for(host, Path("/boot/vmlinuz-6.1.0-test")), chosen=())
+        load.load_entry(
+            host, Settings(), entry_for(host, Path("/boot/vmlinuz-6.1.0-test")), chosen=stamp.Chosen.AS_FILE
+        )
     assert shutdown.prepare(host, Settings()).kexec
     assert (ready.root / ENVIRONMENT).read_bytes() == block
 
