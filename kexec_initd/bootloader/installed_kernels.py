@@ -13,7 +13,7 @@ from kexec_initd.bootloader import Menu, Offered, Source
 from kexec_initd.bootloader.versions import Key, debian_kernel_key, rpm_kernel_key
 from kexec_initd.errors import Refused
 from kexec_initd.system import safe_path
-from kexec_initd.system.files import exists, read_bytes, resolve
+from kexec_initd.system.files import exists, read_bytes
 from kexec_initd.system.host import Family, Host, gather
 from kexec_initd.system.sysroot import Tree
 
@@ -43,7 +43,7 @@ def entry_for(host: Host, kernel: Path) -> BootEntry:
         raise Refused("the running command line is unknown", "is /proc mounted?")
     if not exists(below(host.root, kernel)):
         raise Refused("the kernel {} is missing".format(kernel), "is /boot mounted?")
-    kernel = Path("/") / resolve(below(host.root, kernel)).relative_to(resolve(host.root))
+    kernel = safe_path.real(host.root, str(kernel))
     release = kernel.name[len("vmlinuz-") :]
     if not kernel.name.startswith("vmlinuz-") or not release.isprintable():
         raise Refused("{} is not named vmlinuz-VERSION, so its initrd is unknown".format(kernel))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
 
 from kexec_initd.errors import Refused
-from kexec_initd.system.files import fsync_dir
+from kexec_initd.system.files import fsync_dir, open_to_read, read_up_to
 from kexec_initd.system.inode_flags import APPEND_ONLY, IMMUTABLE, read_flags
 from kexec_initd.system.safe_path import locate, refuse_access
 
@@ -38,7 +38,7 @@ def observe(root: Path, path: str) -> Optional[Observed]:
     """Return the regular file `path`, or None where nothing is. Raises Refused for what cannot be replaced and given back."""
     place = locate(root, path)
     try:
-        fd = os.open(str(place), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = open_to_read(place, follow=False)
     except OSError as error:
         if error.errno == errno.ENOENT:
             return None
@@ -60,8 +60,7 @@ def _read(fd: int, place: Path) -> Observed:
     if found.st_size > SIZE_LIMIT:
         raise Refused("{} is larger than {} bytes".format(place, SIZE_LIMIT))
     _check_flags(fd, place)
-    with os.fdopen(os.dup(fd), "rb") as file:
-        data = file.read(SIZE_LIMIT + 1)
+    data = read_up_to(os.dup(fd), SIZE_LIMIT + 1)
     mode = stat.S_IMODE(found.st_mode)
     return Observed(data, mode, found.st_uid, found.st_gid, found.st_mtime_ns, read_xattrs(fd))
 
@@ -137,7 +136,7 @@ def put(staged: Path, place: Path) -> None:
 
 def _copy(source: Path, directory: Path) -> Path:
     """Copy a file into `directory`, under a name that no boot program takes for a script's, and return its path."""
-    fd = os.open(str(source), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = open_to_read(source, follow=False)
     try:
         return stage(directory, _read(fd, source))
     finally:

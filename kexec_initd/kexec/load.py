@@ -11,7 +11,6 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tup
 
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import firmware_record
-from kexec_initd.bootloader.installed_kernels import below
 from kexec_initd.cmdline import words
 from kexec_initd.errors import Error, Refused
 from kexec_initd.history import attempts
@@ -25,8 +24,9 @@ from kexec_initd.kexec import program, stamp, watchdog
 from kexec_initd.kexec.stamp import Chosen
 from kexec_initd.settings.reader import Settings, path_for
 from kexec_initd.system.encoding import encode
-from kexec_initd.system.files import open_trusted, resolve
+from kexec_initd.system.files import open_trusted
 from kexec_initd.system.host import Host
+from kexec_initd.system.safe_path import real
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ def checked(host: Host, entry: BootEntry) -> Iterator[Checked]:
 def _check_kernel(host: Host, path: Path, fd: int, programs: Programs) -> Tuple[KernelInfo, Optional[str]]:
     """Return what the kernel is, and its release as far as it is known. Raises Refused unless it is fit to be loaded."""
     info = _named(path, partial(check_kernel, fd, host.machine, programs))
-    place = resolve(below(host.root, path))
+    place = real(host.root, str(path))
     if info.version is not None:
         _named(path, partial(check_name, place, info.version))
     release = info.version or named_release(place)

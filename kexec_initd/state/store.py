@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Optional, Union
 
 from kexec_initd.errors import Refused
-from kexec_initd.system.files import is_directory, open_trusted, write_atomic
+from kexec_initd.system.files import Unfit, is_directory, read_trusted, write_atomic
 from kexec_initd.system.mounts import find_unmounted
 from kexec_initd.system.safe_path import SUDO, locate
 from kexec_initd.system.virt import find_state_directory
@@ -93,15 +93,11 @@ def read(root: Path, file: StateFile, limit: int = LIMIT) -> Optional[bytes]:
     path = path_of(root, file)
     try:
         _refuse_link(root, file)
-        with os.fdopen(open_trusted(root, path, follow=False), "rb") as opened:
-            data = opened.read(limit + 1)
+        return read_trusted(root, path, limit, follow=False)
+    except Unfit as error:
+        raise Damaged(error.message)
     except Refused as error:
         raise Damaged("it cannot be trusted: {}".format(error.message), error.hint)
-    except OSError as error:
-        raise Damaged("{} cannot be read: {}".format(path, error.strerror))
-    if len(data) > limit:
-        raise Damaged("{} is larger than {} bytes".format(path, limit))
-    return data
 
 
 def refuse_unreadable(root: Path) -> None:

@@ -12,12 +12,33 @@ from pathlib import Path
 from typing import Optional
 
 from kexec_initd.errors import Refused
-from kexec_initd.system.encoding import decode, name_of
+from kexec_initd.system.encoding import Name, decode, name_of
 from kexec_initd.system.safe_path import SUDO, locate
 
 UNTRUSTED = stat.S_IWGRP | stat.S_IWOTH
 # Of open(2), for a file that is missing, that is none, or that is not for us; ENXIO: a socket.
 MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EINVAL, errno.ENXIO)
+
+
+def open_to_read(place: Name, follow: bool = True) -> int:
+    """Open whatever is at `place` without waiting for it, be it a FIFO or a terminal. Raises OSError, ValueError."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    return os.open(name_of(place), flags if follow else flags | os.O_NOFOLLOW)
+
+
+def open_regular(place: Name, follow: bool = True) -> Optional[int]:
+    """Open a regular file, as those that the kernel makes up in /proc and /sys are, too; None for anything else."""
+    fd = open_to_read(place, follow)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    return None
+
+
+def read_up_to(fd: int, limit: int) -> bytes:
+    """Return up to `limit` bytes (-1: all) of an open file, which is closed then. Raises OSError."""
+    with os.fdopen(fd, "rb") as file:
+        return file.read(limit)
 
 
 def open_trusted(root: Path, path: Path, follow: bool = True) -> int:
@@ -28,8 +49,7 @@ def open_trusted(root: Path, path: Path, follow: bool = True) -> int:
     there, one in a directory that others may change.
     """
     try:
-        place = locate(root, str(path), follow)
-        fd = os.open(name_of(place), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = open_to_read(locate(root, str(path), follow), follow=False)
     except OSError as error:
         hint = SUDO if error.errno == errno.EACCES and os.geteuid() != 0 else ""
         raise Refused("cannot open {}: {}".format(path, error.strerror), hint)
@@ -40,6 +60,22 @@ def open_trusted(root: Path, path: Path, follow: bool = True) -> int:
         os.close(fd)
         raise Refused("{} {}".format(path, reason))
     return fd
+
+
+class Unfit(Refused):
+    """A file that can be trusted cannot be read, or is larger than it may be."""
+
+
+def read_trusted(root: Path, path: Path, limit: int, follow: bool = True) -> bytes:
+    """Return the content of what `open_trusted` opens. Raises Refused as that does, Unfit."""
+    fd = open_trusted(root, path, follow)
+    try:
+        data = read_up_to(fd, limit + 1)
+    except OSError as error:
+        raise Unfit("{} cannot be read: {}".format(path, error.strerror))
+    if len(data) > limit:
+        raise Unfit("{} is larger than {} bytes".format(path, limit))
+    return data
 
 
 def distrust(found: os.stat_result) -> Optional[str]:
@@ -60,14 +96,8 @@ def read_bytes(path: Path, limit: int) -> Optional[bytes]:
     device could be waited for without end.
     """
     try:
-        fd = os.open(name_of(path), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-        try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                return None
-            with open(fd, "rb", closefd=False) as file:
-                return file.read(limit)
-        finally:
-            os.close(fd)
+        fd = open_regular(path)
+        return None if fd is None else read_up_to(fd, limit)
     except ValueError:  # a NUL byte in the name
         return None
     except OSError as error:
@@ -91,11 +121,6 @@ def read_text(path: Path, limit: int = 65536) -> Optional[str]:
 def exists(path: Path) -> bool:
     """Tell whether a path leads to something; Path.exists raises for a loop of links before Python 3.8."""
     return os.path.exists(name_of(path))
-
-
-def resolve(path: Path) -> Path:
-    """Return where a path leads, without links; Path.resolve takes the locale's word for what its bytes are."""
-    return Path(decode(os.path.realpath(name_of(path))))
 
 
 def is_directory(path: Path) -> bool:

@@ -13,12 +13,11 @@ from typing import Callable, Dict, FrozenSet, List, NamedTuple, Optional, Tuple,
 
 from kexec_initd.errors import Refused
 from kexec_initd.system.encoding import decode, encode, list_names
-from kexec_initd.system.safe_path import refuse_access
+from kexec_initd.system.files import open_regular, read_up_to
+from kexec_initd.system.safe_path import NOT_THERE, chase, refuse_access
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_NAMES = 10000
-MAX_LINKS = 40
-MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 # What has the header of a Linux kernel, or is started in its place, but would find no BIOS behind a kexec.
 NOT_LINUX = (
     (re.compile("memtest|mt86"), "it is a memory test"),
@@ -27,7 +26,6 @@ NOT_LINUX = (
     (re.compile("xen"), "it is the Xen hypervisor"),
 )
 T = TypeVar("T")
-READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Located(NamedTuple):
@@ -63,39 +61,11 @@ class Tree:
         if path not in self._resolved:
             directory, _, name = path.rpartition("/")
             if directory not in self._directories:
-                self._directories[directory] = self._walk("", directory)
+                self._directories[directory] = chase(self._root, directory, must_exist=True)
             start = self._directories[directory]
-            self._resolved[path] = None if start is None else self._walk(start, name)
+            self._resolved[path] = None if start is None else chase(self._root, name, start, must_exist=True)
         found = self._resolved[path]
         return None if found is None else found or "/"
-
-    def _walk(self, start: str, path: str) -> Optional[str]:
-        """Follow `path` from the directory `start`; the root is the empty string, above which nothing leads."""
-        current, links = start, MAX_LINKS
-        ahead = path.split("/")[::-1]
-        while ahead:
-            name = ahead.pop()
-            if name == "..":
-                current = current.rpartition("/")[0]
-            if name in ("", ".", ".."):
-                continue
-            target = self._link_target(current + "/" + name)
-            if target is None or links == 0:
-                return None
-            if target == "":
-                current += "/" + name
-                continue
-            links -= 1
-            current = "" if target.startswith("/") else current
-            ahead.extend(target.split("/")[::-1])
-        return current
-
-    def _link_target(self, path: str) -> Optional[str]:
-        """Return where a link leads, the empty string for what is no link, None for what is not there."""
-        try:
-            return decode(os.readlink(encode(self._root + path)))
-        except (OSError, ValueError) as error:
-            return "" if _tells(error, path, (errno.EINVAL,)) else None
 
     def _stat(self, path: str) -> Optional[os.stat_result]:
         self.asked[path] = None
@@ -103,7 +73,7 @@ class Tree:
         try:
             return None if real is None else os.lstat(encode(self._root + real))
         except (OSError, ValueError) as error:
-            _tells(error, path, ())
+            _require_missing(error, path)
             return None
 
     def is_file(self, path: str) -> bool:
@@ -137,16 +107,14 @@ class Tree:
         if real is None:
             return None
         try:
-            descriptor = os.open(encode(self._root + real), READ)
+            fd = open_regular(self._root + real, follow=False)
         except (OSError, ValueError) as error:
-            _tells(error, path, ())
+            _require_missing(error, path)
             return None
         try:
-            data = _read(descriptor, limit + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+            data = None if fd is None else read_up_to(fd, limit + 1)
         except OSError as error:
             raise refuse_access(path, error)
-        finally:
-            os.close(descriptor)
         if data is not None and len(data) > limit:
             raise Refused("{} is larger than {} bytes".format(path, limit))
         return data
@@ -163,7 +131,7 @@ class Tree:
         try:
             found = [] if real is None else list_names(self._root + real)
         except (OSError, ValueError) as error:
-            _tells(error, directory, ())
+            _require_missing(error, directory)
             return []
         if len(found) > MAX_NAMES:
             raise Refused("{} holds more than {} files".format(directory, MAX_NAMES))
@@ -204,28 +172,14 @@ class Tree:
         return Located(missing, "{} is missing".format(missing))
 
 
-def _read(descriptor: int, limit: int) -> bytes:
-    parts = []
-    while limit > 0:
-        part = os.read(descriptor, min(limit, 1 << 20))
-        if not part:
-            break
-        parts.append(part)
-        limit -= len(part)
-    return b"".join(parts)
-
-
 def not_linux(path: str) -> Optional[str]:
     """Say what a file is that boot loaders start like a kernel, by its name; None for what may be a kernel."""
     name = path.rpartition("/")[2].lower()
     return next((what for pattern, what in NOT_LINUX if pattern.match(name)), None)
 
 
-def _tells(error: Exception, path: str, expected: Tuple[int, ...]) -> bool:
-    """Tell whether an error has an expected number. Raises Refused for one that does not mean a missing file."""
+def _require_missing(error: Exception, path: str) -> None:
+    """Raise Refused for an error that does not mean a missing file."""
     number = getattr(error, "errno", None)
-    if number in expected:
-        return True
-    if number is not None and number not in MISSING and number != errno.EINVAL:
+    if number is not None and number not in NOT_THERE and number != errno.EINVAL:
         raise refuse_access(path, OSError(number, os.strerror(number)))
-    return False
