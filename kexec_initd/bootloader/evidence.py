@@ -16,7 +16,7 @@ from kexec_initd.history import attempts
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import Damaged, Lasting
 from kexec_initd.system.encoding import decode, encode
-from kexec_initd.system.host import gather
+from kexec_initd.system.host import gather_from
 from kexec_initd.system.sysroot import Tree
 
 NUMBER = re.compile(r"[0-9]{1,9}\s*")
@@ -64,7 +64,7 @@ def read_evidence(tree: Tree, entry: Optional[LoadOption]) -> Evidence:
         stub=any(name == b"initrd" and b"\\" in (value or b"") for name, value in words),
         attempt=not number
         and any(name == ATTEMPT.encode() for name, _ in words)
-        and attempts.came_by_kexec(gather(tree.root)),
+        and attempts.came_by_kexec(gather_from(tree)),
     )
 
 

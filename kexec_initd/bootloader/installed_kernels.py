@@ -14,7 +14,7 @@ from kexec_initd.bootloader.versions import Key, debian_kernel_key, rpm_kernel_k
 from kexec_initd.errors import Refused
 from kexec_initd.system import safe_path
 from kexec_initd.system.files import exists, read_bytes
-from kexec_initd.system.host import Family, Host, gather
+from kexec_initd.system.host import Family, Host, gather_from
 from kexec_initd.system.sysroot import Tree
 
 INITRD_NAMES = {
@@ -74,7 +74,7 @@ def booted_without_initrd(root: Path) -> bool:
 
 def read_menu(tree: Tree) -> Optional[Menu]:
     """Return the installed kernels of the host, the newest first and as the default; None for none."""
-    host = gather(tree.root)
+    host = gather_from(tree)
     names = [name for name in tree.names("/boot") if name.startswith("vmlinuz-") and not NEVER.search(name)]
     releases = [name[len("vmlinuz-") :] for name in names if tree.is_file("/boot/" + name)]
     if not releases:

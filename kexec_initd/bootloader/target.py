@@ -12,7 +12,7 @@ from kexec_initd.bootloader.ab_slots import find_trial
 from kexec_initd.bootloader.efivars import DIRECTORY as EFI_VARIABLES
 from kexec_initd.bootloader.efivars import OLD_DIRECTORY as OLD_EFI_VARIABLES
 from kexec_initd.bootloader.firmware import find_pending
-from kexec_initd.bootloader.menu import menu_of
+from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.bootloader.output import Value, describe_entry
 from kexec_initd.codes import Code
 from kexec_initd.errors import one_line, shortened
@@ -69,18 +69,17 @@ class LoaderReading(NamedTuple):
     pending: Optional[Tuple[Code, str]]
 
 
-def find_target(root: Path, since: int = 0) -> Target:
-    """Return the target of the host below `root`. Raises Error for what cannot be read at all."""
-    return read_target(root, since).target
+def find_target(tree: Tree, since: int = 0) -> Target:
+    """Return the target of the host. Raises Error for what cannot be read at all."""
+    return read_target(tree, since).target
 
 
-def read_target(root: Path, since: int = 0) -> LoaderReading:
-    """Return the target of the host below `root`, and what decides. Raises Error for what cannot be read at all.
+def read_target(tree: Tree, since: int = 0) -> LoaderReading:
+    """Return the target of the host, and what decides. Raises Error for what cannot be read at all.
 
-    `since` is when the last boot through firmware began, 0 where nobody knows.
+    `tree` was asked for nothing before. `since` is when the last boot through firmware began, 0 where nobody knows.
     """
-    tree = Tree(root)
-    menu = menu_of(tree)
+    menu = find_menu(tree)
     target = choose_target(menu)
     asked = [(Code.FIRMWARE, find_pending(tree, since)), (Code.UPDATE, find_trial(tree))]
     pending = next(((code, reason) for code, reason in asked if reason is not None), None)

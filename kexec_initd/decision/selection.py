@@ -112,7 +112,7 @@ def find_again(host: Host, settings: Settings, loaded: stamp.Loaded) -> Selectio
 def find_copied(host: Host) -> List[str]:
     """Return a warning for each entry of the boot loader whose command line was copied from that of a kexec."""
     try:
-        entries = [offered.entry for offered in find_menu(host.root).offered if offered.entry is not None]
+        entries = [offered.entry for offered in find_menu(host.tree.again()).offered if offered.entry is not None]
     except Error:
         return []
     copied = [entry.title for entry in entries if not entry.running and has_own_words(entry.cmdline)]
@@ -124,16 +124,16 @@ def _read(host: Host) -> Tuple[Optional[LoaderReading], Tuple[str, ...]]:
     """Read the boot loader's files, twice, so that the stamp's lines belong to what was read; None where it changes."""
     mark = stamp.lines_for(host.root, [stamp.mark_file(host.root)])  # as it was before anything was read
     since = attempts.firmware_began(host)
-    reading = read_target(host.root, since)
+    reading = read_target(host.tree.again(), since)
     config = mark + stamp.lines_for(host.root, reading.files)
     if reading.hidden or len(config) > MOST_WATCHED:
         config = [stamp.UNSEEN]
-    return reading if read_target(host.root, since) == reading else None, tuple(config)
+    return reading if read_target(host.tree.later(), since) == reading else None, tuple(config)
 
 
 def _find_file(host: Host, settings: Settings, path: str) -> Selection:
     entry = entry_for(host, Path(decode(os.path.abspath(name_of(path)))))
-    reading = read_target(host.root, attempts.firmware_began(host))
+    reading = read_target(host.tree.again(), attempts.firmware_began(host))
     default = reading.target.entry
     vouched = default.cmdline if default is not None and not default.running else ""
     edited_entry = _edited(entry, settings, vouched)

@@ -87,7 +87,7 @@ def load_entry(
     `config` are the stamp's lines of what the entry was chosen by. Raises Error; then, and when it is interrupted, nothing of
     ours is loaded, or what is has no record that would fit.
     """
-    firmware_record.keep(host.root)  # the kernel that is loaded will not see it
+    firmware_record.keep(host.tree.again())  # the kernel that is loaded will not see it
     try:
         return _load(host, settings, entry, chosen, config)
     except BaseException:

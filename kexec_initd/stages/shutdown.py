@@ -32,7 +32,8 @@ def preload(host: Host, settings: Settings) -> str:
     """
     failure = check_arrival(host, settings)
     with lock_to_load(host.root):
-        firmware_record.keep(host.root)
+        host = host.renewed()
+        firmware_record.keep(host.tree.again())
         record = guard.Record()
         with contextlib.suppress(Damaged):  # what a damaged record means is the decision's to say
             record = attempts.settle(host, settings.guard_boots, failure)
@@ -74,6 +75,7 @@ def attend(host: Host, settings: Settings) -> str:
     What the reboot will start is loaded now, so that an obstacle shows now. Raises Error; then nothing has changed.
     """
     with lock_to_load(host.root):
+        host = host.renewed()
         record = attempts.settle(host, settings.guard_boots)
         if guard.trial_left(record, settings.trial) is None:
             return "nothing to watch for: reboots go through kexec by themselves"
@@ -100,7 +102,7 @@ def prepare(host: Host, settings: Settings) -> Decision:
     changes: Tuple[LoaderWrite, ...] = ()
     try:
         with lock(host.root):
-            decision, changes = _prepare(host, settings)
+            decision, changes = _prepare(host.renewed(), settings)
     except (Error, OSError) as error:
         decision = Decision(error.cold_code if isinstance(error, Error) else Code.FAILED, tell(error))
     try:
@@ -128,7 +130,7 @@ def _withdraw(root: Path) -> Decision:
 
 def _prepare(host: Host, settings: Settings) -> Tuple[Decision, Tuple[LoaderWrite, ...]]:
     """Return the decision, and what was written in the boot loader's place; a kernel loaded by hand is no attempt of ours."""
-    firmware_record.keep(host.root)  # where nothing is called at the end of a boot
+    firmware_record.keep(host.tree.again())  # where nothing is called at the end of a boot
     found = assess(host, settings)
     problem = _settle(host, settings)
     for_shell.write(host.root, settings)

@@ -13,6 +13,7 @@ from kexec_initd.errors import Refused
 from kexec_initd.system.files import Unfit, is_directory, read_trusted, write_atomic
 from kexec_initd.system.mounts import find_unmounted
 from kexec_initd.system.safe_path import SUDO, locate
+from kexec_initd.system.sysroot import Tree
 from kexec_initd.system.virt import find_state_directory
 
 LASTING = "/var/lib/kexec-initd"
@@ -119,24 +120,26 @@ def directory(root: Path, file: StateFile) -> Path:
     It has to be one, not a link to one, that only root may change, as all above it.
     """
     _refuse_link(root, file)
-    refuse_unmounted(root, file)
+    refuse_unmounted(Tree(root), file)
     located = locate(root, str(path_of(root, file))).parent
     located.mkdir(mode=0o700, parents=True, exist_ok=True)
     return located
 
 
-def refuse_unmounted(root: Path, file: StateFile) -> None:
+def refuse_unmounted(tree: Tree, file: StateFile) -> None:
     """Raise Refused where the file system of what is lasting is not mounted: another file may be below its mount point.
 
     fstab(5) does not have all of them, as datasets of ZFS and systemd's mount units; without its manifest it is another place.
     """
     if not isinstance(file, Lasting):
         return
-    unmounted = find_unmounted(root, LASTING)
+    unmounted = find_unmounted(tree, LASTING)
     if unmounted is not None:
         raise Refused("{} is in /etc/fstab, but not mounted".format(unmounted), "mount it")
-    place = root / LASTING.lstrip("/")
-    if (root / ORIGINALS.lstrip("/")).is_dir() and not any(os.path.lexists(str(place / name)) for name in MANIFESTS):
+    place = tree.root / LASTING.lstrip("/")
+    if (tree.root / ORIGINALS.lstrip("/")).is_dir() and not any(
+        os.path.lexists(str(place / name)) for name in MANIFESTS
+    ):
         raise Refused(
             "{} has no manifest: it is not the one that install has made, whose file system is not mounted".format(
                 LASTING

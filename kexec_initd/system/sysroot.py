@@ -9,7 +9,7 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Callable, Dict, FrozenSet, List, NamedTuple, Optional, Tuple, TypeVar, cast
+from typing import Callable, Dict, List, Match, NamedTuple, Optional, Tuple, TypeVar, cast
 
 from kexec_initd.errors import Refused
 from kexec_initd.system.encoding import decode, encode, list_names
@@ -26,6 +26,12 @@ NOT_LINUX = (
     (re.compile("xen"), "it is the Xen hypervisor"),
 )
 T = TypeVar("T")
+MOUNTS, FSTAB = "/proc/mounts", "/etc/fstab"
+OS_RELEASES = ("/etc/os-release", "/usr/lib/os-release")
+# What stays as it is for as long as the kernel runs.
+CONSTANT = ("/proc/cmdline", "/proc/sys/kernel/", *OS_RELEASES)
+_BLANKS = re.compile("[ \t]+")
+_OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 class Located(NamedTuple):
@@ -35,26 +41,59 @@ class Located(NamedTuple):
     obstacle: Optional[str]
 
 
+class TableRow(NamedTuple):
+    """A row of /proc/mounts or of fstab(5); what is left out there is empty."""
+
+    source: str
+    point: str
+    kind: str
+    options: str
+
+
 class Tree:
     """Files below a root directory. Paths are those of the host, absolute; what is not there is None, not an error.
 
-    `asked` holds, in order, each path that was read, listed or looked for: a change there may change the answer.
+    `asked` holds, in order, each path that was read, listed or looked for: a change there may change the answer. Facts, which
+    are what the kernel makes up in /proc and the tables that many ask for, are `told` once.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(
+        self,
+        root: Path,
+        told: Optional[Dict[str, Optional[bytes]]] = None,
+        known: Optional[Dict[object, object]] = None,
+    ) -> None:
         self.root = root
         self.asked: Dict[str, None] = {}
         self._root = str(root).rstrip("/")
         self._directories: Dict[str, Optional[str]] = {}
         self._resolved: Dict[str, Optional[str]] = {}
-        self._mounts: Optional[Tuple[FrozenSet[str], bool]] = None
+        self._told: Dict[str, Optional[bytes]] = {} if told is None else told
+        self._rows: Dict[str, Tuple[TableRow, ...]] = {}
         self._found: Dict[object, object] = {}
+        self._known: Dict[object, object] = {} if known is None else known
+
+    def again(self) -> "Tree":
+        """Return a tree that looks anew at everything, but knows the facts that this one was told, and shares those to come."""
+        return Tree(self.root, self._told, self._known)
+
+    def later(self) -> "Tree":
+        """Return a tree that looks anew at everything, but for what stays as it is as long as the kernel runs."""
+        return Tree(
+            self.root, {path: data for path, data in self._told.items() if path.startswith(CONSTANT)}, self._known
+        )
 
     def once(self, find: Callable[["Tree"], T]) -> T:
         """Return what `find` finds in this tree; it is called once, however many readers ask."""
         if find not in self._found:
             self._found[find] = find(self)
         return cast(T, self._found[find])
+
+    def for_good(self, find: Callable[["Tree"], T]) -> T:
+        """Return what `find` finds by what stays as long as the kernel runs; it is called once for all trees of this one's."""
+        if find not in self._known:
+            self._known[find] = find(self)
+        return cast(T, self._known[find])
 
     def resolve(self, path: str) -> Optional[str]:
         """Return the host's path without links and dots; None when a part of it is missing."""
@@ -103,6 +142,13 @@ class Tree:
     def read_bytes(self, path: str, limit: int = MAX_BYTES) -> Optional[bytes]:
         """Return the content of a regular file; None for anything else. Raises Refused for one over `limit` bytes."""
         self.asked[path] = None
+        if not path.startswith("/proc/") and path not in (FSTAB, *OS_RELEASES):
+            return self._read(path, limit)
+        if path not in self._told:
+            self._told[path] = self._read(path, limit)
+        return self._told[path]
+
+    def _read(self, path: str, limit: int) -> Optional[bytes]:
         real = self.resolve(path)
         if real is None:
             return None
@@ -143,13 +189,17 @@ class Tree:
         A host that runs tells by /proc/mounts; else fstab(5) may tell that it is, but never that it is not: what is
         found by its partition type is mounted without a line there.
         """
-        if self._mounts is None:
-            running = self.read_text("/proc/mounts")
-            lines = (running or self.read_text("/etc/fstab") or "").splitlines()
-            fields = [line.split() for line in lines if not line.lstrip().startswith("#")]
-            self._mounts = frozenset(line[1] for line in fields if len(line) > 1), bool(running)
-        mounted, known = self._mounts
-        return True if path in mounted else (False if known else None)
+        mounted = self.rows(MOUNTS)
+        there = any(row.point == path for row in mounted or self.rows(FSTAB))
+        return True if there else (False if mounted else None)
+
+    def rows(self, path: str) -> Tuple[TableRow, ...]:
+        """Return the rows of MOUNTS or FSTAB, whose words may hold blanks: three octal digits stand for one there."""
+        if path not in self._rows:
+            lines = [line.strip(" \t") for line in (self.read_text(path) or "").split("\n")]
+            fields = [_BLANKS.split(line) for line in lines if not line.startswith("#")]
+            self._rows[path] = tuple(_row(words) for words in fields if len(words) > 1)
+        return self._rows[path]
 
     def locate(self, path: str, mount: str) -> Located:
         """Return where the host sees the file that is `path` on the partition of `mount` ("/boot").
@@ -170,6 +220,15 @@ class Tree:
             return Located(next(iter(existing.values())), None)
         missing = outside if path.startswith(mount + "/") and separate is not True else candidates[0]
         return Located(missing, "{} is missing".format(missing))
+
+
+def _row(words: List[str]) -> TableRow:
+    source, point, kind, options = [_OCTAL.sub(_octal, word) for word in (words + ["", ""])[:4]]
+    return TableRow(source, point.rstrip("/") or "/", kind, options)
+
+
+def _octal(found: Match[str]) -> str:
+    return chr(int(found.group(1), 8) & 0xFF)
 
 
 def not_linux(path: str) -> Optional[str]:

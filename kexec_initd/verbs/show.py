@@ -23,7 +23,7 @@ def run_status(args: argparse.Namespace, host: Host) -> None:
 
 def run_entries(args: argparse.Namespace, host: Host) -> None:
     """List the entries of the boot loader."""
-    menu = find_menu(host.root)
+    menu = find_menu(host.tree)
     emit(output.as_json(menu) if args.json else output.as_text(menu))
     if menu.problem:
         warn("no default: {}".format(menu.problem))
@@ -31,7 +31,7 @@ def run_entries(args: argparse.Namespace, host: Host) -> None:
 
 def run_target(args: argparse.Namespace, host: Host) -> None:
     """Tell what a cold boot would take next; Refused where that cannot be said or cannot be loaded."""
-    found = target.find_target(host.root, attempts.firmware_began(host))
+    found = target.find_target(host.tree.again(), attempts.firmware_began(host))
     emit(target.as_json(found) if args.json else target.as_text(found))
     if found.problem is not None:
         raise Refused(found.problem)

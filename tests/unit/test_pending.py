@@ -299,7 +299,7 @@ def test_words_that_smbios_adds_to_a_command_line_mean_cold(tmp_path: Path) -> N
     raw.parent.mkdir(parents=True)
     for words, problem in ((b"vendor=x", False), (b"io.systemd.boot.kernel-cmdline-extra=debug", True)):
         raw.write_bytes(b"\x0b\5\0\0\1" + words + b"\0\0")
-        assert ("kernel-cmdline-extra in SMBIOS" in (find_target(root).problem or "")) is problem
+        assert ("kernel-cmdline-extra in SMBIOS" in (find_target(Tree(root)).problem or "")) is problem
 
 
 RULE = "appraise func=KEXEC_KERNEL_CHECK appraise_type=imasig|modsig"
