@@ -6,7 +6,6 @@ plan starts from the disk as it is then. An install that fails undoes itself.
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 from pathlib import Path
@@ -23,6 +22,7 @@ from kexec_initd.install.originals import is_ours
 from kexec_initd.install.plan_uninstall import plan_removal
 from kexec_initd.install.steps import Action, Plan, Step
 from kexec_initd.state import store
+from kexec_initd.state.flock import IN_THE_WAY, Vanished, open_lock, try_lock
 from kexec_initd.state.store import Lasting
 from kexec_initd.system import process
 from kexec_initd.system.files import fsync_dir, is_directory
@@ -34,7 +34,6 @@ SYNTAX_TIMEOUT = 20.0
 UNINSTALL = "{}/standalone/uninstall.sh".format(STATE_DIR)  # a program of the kit, and no file of the state
 UNINSTALL_TIMEOUT = 300.0  # it waits a minute for a load that is under way
 LOCK_TRIES = 20
-LOCK_HINT = "remove what is in its place"
 
 
 def execute(plan: Plan) -> None:
@@ -221,11 +220,9 @@ def _open_lock(root: Path) -> int:
         make_directory(root, STATE_DIR, 0o700)
         place = locate(root, LOCK)
         try:
-            fd = os.open(str(place), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            if error.errno == errno.ENOENT:
-                continue
-            raise Error("the lock {} cannot be opened: {}".format(place, error.strerror), LOCK_HINT)
+            fd = open_lock(place)
+        except Vanished:
+            continue
         if _take(fd, place):
             return fd
         os.close(fd)
@@ -237,14 +234,10 @@ def _take(fd: int, place: Path) -> bool:
     found = os.fstat(fd)
     if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()):
         os.close(fd)
-        raise Refused("{} is not a file of root".format(place), LOCK_HINT)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+        raise Refused("{} is not a file of root".format(place), IN_THE_WAY)
+    if not try_lock(fd):
         os.close(fd)
-        if error.errno in (errno.EAGAIN, errno.EACCES):
-            raise Error("another install or uninstall is under way")
-        raise
+        raise Error("another install or uninstall is under way")
     try:
         return os.path.samestat(found, os.lstat(str(place)))
     except OSError as error:

@@ -6,11 +6,11 @@ Links in the directories of a path are followed as chroot(2) would follow them. 
 import errno
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
 
 from kexec_initd.errors import Refused
+from kexec_initd.system import files
 from kexec_initd.system.files import fsync_dir, open_to_read, read_up_to
 from kexec_initd.system.inode_flags import APPEND_ONLY, IMMUTABLE, read_flags
 from kexec_initd.system.safe_path import locate, refuse_access
@@ -97,10 +97,8 @@ def own(data: bytes, mode: int, xattrs: Xattrs) -> Observed:
 
 def stage(staging: Path, wanted: Observed) -> Path:
     """Write a file like `wanted` into the directory `staging`, durably, and return its path. mtime_ns 0 means now."""
-    fd, name = tempfile.mkstemp(prefix=".kexec-initd-", dir=str(staging))
-    with os.fdopen(fd, "wb") as file:
-        file.write(wanted.data)
-        file.flush()
+
+    def dress(fd: int) -> None:
         if (wanted.uid, wanted.gid) != (os.geteuid(), os.getegid()):
             os.fchown(fd, wanted.uid, wanted.gid)
         os.fchmod(fd, wanted.mode)
@@ -108,8 +106,8 @@ def stage(staging: Path, wanted: Observed) -> Path:
             _set_xattr(fd, key, value)
         if wanted.mtime_ns:
             os.utime(fd, ns=(wanted.mtime_ns, wanted.mtime_ns))
-        os.fsync(fd)
-    return Path(name)
+
+    return files.stage(staging, wanted.data, dress)
 
 
 def _set_xattr(fd: int, key: str, value: bytes) -> None:

@@ -9,7 +9,7 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional
 
 from kexec_initd.errors import Refused
 from kexec_initd.system.encoding import Name, decode, name_of
@@ -142,30 +142,40 @@ def identity(path: Path) -> str:
     )
 
 
-def write_atomic(
-    path: Path, data: bytes, mode: int, like: Optional[os.stat_result] = None, staging: Optional[Path] = None
-) -> None:
-    """Give `path` the content `data`, whole or not at all, even when the power fails.
+def stage(directory: Path, data: bytes, dress: Callable[[int], None]) -> Path:
+    """Write `data` into a new file in `directory`, durably, and return its path; `dress` gives the open file what else it needs.
 
-    `mode` is octal; `like` gives the owner; `staging` is a directory of the same file system for the unfinished file
-    (default: that of `path`). Raises OSError; the old file is then still there and no other is left.
+    Raises OSError; no file is left then.
     """
     import tempfile
 
-    fd, name = tempfile.mkstemp(prefix=".kexec-initd-", dir=str(staging or path.parent))
+    fd, name = tempfile.mkstemp(prefix=".kexec-initd-", dir=str(directory))
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(data)
             file.flush()
-            if like is not None:
-                os.fchown(file.fileno(), like.st_uid, like.st_gid)
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        os.rename(name, str(path))
-    except BaseException as error:
+            dress(fd)
+            os.fsync(fd)
+    except BaseException:
         os.unlink(name)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # write(2) and fsync(2) do not tell
+        raise
+    return Path(name)
+
+
+def write_atomic(path: Path, data: bytes, mode: int) -> None:
+    """Give `path` the content `data`, whole or not at all, even when the power fails; `mode` is octal.
+
+    Raises OSError; the old file is then still there and no other is left.
+    """
+    try:
+        staged = stage(path.parent, data, lambda fd: os.fchmod(fd, mode))
+        try:
+            os.rename(str(staged), str(path))
+        except BaseException:
+            os.unlink(str(staged))
+            raise
+    except OSError as error:
+        error.filename = error.filename or str(path)  # write(2) and fsync(2) do not tell
         raise
     fsync_dir(path.parent)
 
