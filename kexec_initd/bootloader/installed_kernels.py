@@ -6,7 +6,7 @@ distribution's own order of versions, that has its initrd; the command line is t
 
 import re
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple, Union
 
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import Menu, Offered, Source
@@ -90,15 +90,14 @@ def _offer(host: Host, tree: Tree, place: str, release: str, bare: bool) -> Offe
     kernel = Path(PREFIX + release)
     names: List[str] = [name.format(release) for name in INITRD_NAMES.get(host.family, ANY_INITRD)]
     initrd = next((Path("/boot") / name for name in names if tree.is_file("/boot/" + name)), None)
-    obstacle, entry = None, None
     if initrd is None and not bare:
-        obstacle = "the initrd /boot/{} is missing".format(names[0])
+        boots: Union[BootEntry, str] = "the initrd /boot/{} is missing".format(names[0])
     elif host.cmdline is None:
-        obstacle = "the running command line is unknown"
+        boots = "the running command line is unknown"
     else:
         initrds = (initrd,) if initrd else ()
-        entry = BootEntry("kernel " + release, release, kernel, initrds, host.cmdline, running=True)
-    return Offered("kernel " + release, release, place, entry, obstacle, Source(kernel, 0))
+        boots = BootEntry("kernel " + release, release, kernel, initrds, host.cmdline, running=True)
+    return Offered("kernel " + release, release, place, boots, Source(kernel, 0))
 
 
 def _choose(host: Host, offered: Tuple[Offered, ...]) -> Tuple[Optional[int], Optional[str]]:

@@ -64,12 +64,12 @@ def find_next(host: Host, settings: Settings) -> Selection:
     target = reading.target
     if reading.pending is not None:
         return _pending(reading.pending, config)
-    if target.entry is None:
-        return NoTarget(target.problem or "there is nothing to load", config)
+    if isinstance(target.boots, str):
+        return NoTarget(target.boots, config)
     if target.changes:
         config = (stamp.UNSEEN,)
     try:
-        entry = _edited(target.entry, settings, "")
+        entry = _edited(target.boots, settings, "")
     except Error as error:
         return NoTarget(str(error), config)
     return Selected(entry, config, target.name, target.changes)
