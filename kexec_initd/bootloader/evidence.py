@@ -1,7 +1,7 @@
 """What shows who has started the machine, and what of it is kept from the last boot through firmware.
 
 A kexec leaves but its own: the number of the loader is that of kexec-tools, the command line is what was handed on, and the
-EFI variables may be out of reach. `kexec_initd.firmware_boot` keeps what was to be seen before.
+EFI variables may be out of reach. `firmware_record` keeps what was to be seen before.
 """
 
 import re

@@ -21,7 +21,7 @@ from kexec_initd.settings.reader import Settings
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import Damaged, Volatile
 from kexec_initd.system import hooks, quirks
-from kexec_initd.system.files import exists
+from kexec_initd.system.files import is_there
 from kexec_initd.system.host import Host, find_unhooked
 
 COLD_ONCE = "no-kexec-reboot"
@@ -73,7 +73,7 @@ def assess(host: Host, settings: Settings, named: Optional[Selection] = None) ->
     uptime = read_uptime(host.root)
     facts = Facts(
         incomplete=deviations.find_obstacle(host.root),
-        cold_once=_is_cold_once(host.root),
+        cold_once=is_there(host.root / COLD_ONCE),
         switched_off=None if settings.kexec else "KEXEC=no in the settings",
         settings=settings.ignored,
         container=host.container,
@@ -111,11 +111,6 @@ def _lines_of_decision(root: Path, settings: Settings, record: guard.Record) -> 
     lines = tuple(stamp.lines_for(root, deviations.watched(root)))
     time_decides = settings.max_days or record.total < settings.trial  # it passes without a trace on the disk
     return (*lines, stamp.UNSEEN) if time_decides else lines
-
-
-def _is_cold_once(root: Path) -> bool:
-    flag = root / COLD_ONCE
-    return exists(flag) or flag.is_symlink()
 
 
 def _read_record(host: Host, settings: Settings) -> Tuple[guard.Record, Optional[str]]:

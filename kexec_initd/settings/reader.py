@@ -6,15 +6,14 @@ down (`for_shell`). The file decides whether and how to jump, so a line that is 
 anything, makes every reboot go cold until it is mended.
 """
 
-import os
 import re
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
 
 from kexec_initd.errors import Refused
 from kexec_initd.settings.values import SETTINGS, find_meant
-from kexec_initd.system.encoding import decode, name_of
-from kexec_initd.system.files import identity, read_trusted
+from kexec_initd.system.encoding import decode
+from kexec_initd.system.files import identity, is_there, read_trusted
 from kexec_initd.system.host import Family
 
 LIMIT = 65536
@@ -82,7 +81,7 @@ def read(root: Path, family: Family) -> Tuple[Settings, List[str]]:
     """
     path = path_for(root, family)
     seen = identity(path)  # first: a file that is written meanwhile then counts as another one
-    if not os.path.lexists(name_of(path)):
+    if not is_there(path):
         return Settings(seen=seen), []
     try:
         data = _read_trusted(root, Path("/") / path.relative_to(root))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Optional, Union
 
 from kexec_initd.errors import Refused
+from kexec_initd.system import files
 from kexec_initd.system.files import Unfit, is_directory, read_trusted, write_atomic
 from kexec_initd.system.mounts import find_unmounted
 from kexec_initd.system.safe_path import SUDO, locate
@@ -84,7 +85,7 @@ def place_of(root: Path, file: StateFile) -> Path:
 
 def is_there(root: Path, file: StateFile) -> bool:
     """Tell whether anything has that name, be it a link that leads nowhere."""
-    return os.path.lexists(str(place_of(root, file)))
+    return files.is_there(place_of(root, file))
 
 
 def read(root: Path, file: StateFile, limit: int = LIMIT) -> Optional[bytes]:
@@ -137,9 +138,7 @@ def refuse_unmounted(tree: Tree, file: StateFile) -> None:
     if unmounted is not None:
         raise Refused("{} is in /etc/fstab, but not mounted".format(unmounted), "mount it")
     place = tree.root / LASTING.lstrip("/")
-    if (tree.root / ORIGINALS.lstrip("/")).is_dir() and not any(
-        os.path.lexists(str(place / name)) for name in MANIFESTS
-    ):
+    if (tree.root / ORIGINALS.lstrip("/")).is_dir() and not any(files.is_there(place / name) for name in MANIFESTS):
         raise Refused(
             "{} has no manifest: it is not the one that install has made, whose file system is not mounted".format(
                 LASTING

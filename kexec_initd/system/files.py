@@ -123,6 +123,11 @@ def exists(path: Path) -> bool:
     return os.path.exists(name_of(path))
 
 
+def is_there(path: Path) -> bool:
+    """Tell whether anything has that name, be it a link that leads nowhere."""
+    return os.path.lexists(name_of(path))
+
+
 def is_directory(path: Path) -> bool:
     """Tell whether there is a directory, and no link to one; Path.is_dir raises for a loop of links as Path.exists does."""
     return os.path.isdir(name_of(path)) and not os.path.islink(name_of(path))
