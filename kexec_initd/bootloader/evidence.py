@@ -64,7 +64,7 @@ def read_evidence(tree: Tree, entry: Optional[LoadOption]) -> Evidence:
         stub=any(name == b"initrd" and b"\\" in (value or b"") for name, value in words),
         attempt=not number
         and any(name == ATTEMPT.encode() for name, _ in words)
-        and attempts.came_by_kexec(gather_from(tree)),
+        and attempts.came_by_kexec(gather_from(tree.again())),
     )
 
 

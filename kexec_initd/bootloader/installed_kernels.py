@@ -74,7 +74,7 @@ def booted_without_initrd(root: Path) -> bool:
 
 def read_menu(tree: Tree) -> Optional[Menu]:
     """Return the installed kernels of the host, the newest first and as the default; None for none."""
-    host = gather_from(tree)
+    host = gather_from(tree.again())
     names = [name for name in tree.names("/boot") if name.startswith("vmlinuz-") and not NEVER.search(name)]
     releases = [name[len("vmlinuz-") :] for name in names if tree.is_file("/boot/" + name)]
     if not releases:

@@ -7,15 +7,16 @@ files under the same names (templates/common/early.sh). kexec-initd(8) says what
 import enum
 import os
 from pathlib import Path
-from typing import Optional, Union
+from typing import TYPE_CHECKING, Optional, Union
 
 from kexec_initd.errors import Refused
 from kexec_initd.system import files
 from kexec_initd.system.files import Unfit, is_directory, read_trusted, write_atomic
-from kexec_initd.system.mounts import find_unmounted
 from kexec_initd.system.safe_path import SUDO, locate
-from kexec_initd.system.sysroot import Tree
 from kexec_initd.system.virt import find_state_directory
+
+if TYPE_CHECKING:
+    from kexec_initd.system.sysroot import Tree
 
 LASTING = "/var/lib/kexec-initd"
 # There for as long as we are installed, and never on another file system than /etc.
@@ -120,6 +121,8 @@ def directory(root: Path, file: StateFile) -> Path:
 
     It has to be one, not a link to one, that only root may change, as all above it.
     """
+    from kexec_initd.system.sysroot import Tree  # for writing only, which the last step does not do
+
     _refuse_link(root, file)
     refuse_unmounted(Tree(root), file)
     located = locate(root, str(path_of(root, file))).parent
@@ -127,13 +130,15 @@ def directory(root: Path, file: StateFile) -> Path:
     return located
 
 
-def refuse_unmounted(tree: Tree, file: StateFile) -> None:
+def refuse_unmounted(tree: "Tree", file: StateFile) -> None:
     """Raise Refused where the file system of what is lasting is not mounted: another file may be below its mount point.
 
     fstab(5) does not have all of them, as datasets of ZFS and systemd's mount units; without its manifest it is another place.
     """
     if not isinstance(file, Lasting):
         return
+    from kexec_initd.system.mounts import find_unmounted
+
     unmounted = find_unmounted(tree, LASTING)
     if unmounted is not None:
         raise Refused("{} is in /etc/fstab, but not mounted".format(unmounted), "mount it")
