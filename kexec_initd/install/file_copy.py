@@ -11,8 +11,9 @@ from typing import List, NamedTuple, Optional, Tuple
 
 from kexec_initd.errors import Refused
 from kexec_initd.system import files
-from kexec_initd.system.files import fsync_dir, open_to_read, read_up_to
+from kexec_initd.system.files import fsync_dir
 from kexec_initd.system.inode_flags import APPEND_ONLY, IMMUTABLE, read_flags
+from kexec_initd.system.raw import open_to_read, read_up_to
 from kexec_initd.system.safe_path import locate, refuse_access
 
 SIZE_LIMIT = 1 << 20

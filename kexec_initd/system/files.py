@@ -12,33 +12,14 @@ from pathlib import Path
 from typing import Callable, Optional
 
 from kexec_initd.errors import Refused
-from kexec_initd.system.encoding import Name, decode, name_of
+from kexec_initd.system.encoding import name_of
+from kexec_initd.system.raw import exists as exists
+from kexec_initd.system.raw import open_to_read, read_up_to
+from kexec_initd.system.raw import read_bytes as read_bytes
+from kexec_initd.system.raw import read_text as read_text
 from kexec_initd.system.safe_path import SUDO, locate
 
 UNTRUSTED = stat.S_IWGRP | stat.S_IWOTH
-# Of open(2), for a file that is missing, that is none, or that is not for us; ENXIO: a socket.
-MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EINVAL, errno.ENXIO)
-
-
-def open_to_read(place: Name, follow: bool = True) -> int:
-    """Open whatever is at `place` without waiting for it, be it a FIFO or a terminal. Raises OSError, ValueError."""
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    return os.open(name_of(place), flags if follow else flags | os.O_NOFOLLOW)
-
-
-def open_regular(place: Name, follow: bool = True) -> Optional[int]:
-    """Open a regular file, as those that the kernel makes up in /proc and /sys are, too; None for anything else."""
-    fd = open_to_read(place, follow)
-    if stat.S_ISREG(os.fstat(fd).st_mode):
-        return fd
-    os.close(fd)
-    return None
-
-
-def read_up_to(fd: int, limit: int) -> bytes:
-    """Return up to `limit` bytes (-1: all) of an open file, which is closed then. Raises OSError."""
-    with os.fdopen(fd, "rb") as file:
-        return file.read(limit)
 
 
 def open_trusted(root: Path, path: Path, follow: bool = True) -> int:
@@ -87,40 +68,6 @@ def distrust(found: os.stat_result) -> Optional[str]:
     if found.st_mode & UNTRUSTED:
         return "can be written by others than its owner (mode {:04o})".format(stat.S_IMODE(found.st_mode))
     return None
-
-
-def read_bytes(path: Path, limit: int) -> Optional[bytes]:
-    """Return up to `limit` bytes (-1: all) of a regular file, as those that the kernel makes up in /proc and /sys are, too.
-
-    None where there is no such file, where something else is in its place, and where it must not be read: a FIFO or a
-    device could be waited for without end.
-    """
-    try:
-        fd = open_regular(path)
-        return None if fd is None else read_up_to(fd, limit)
-    except ValueError:  # a NUL byte in the name
-        return None
-    except OSError as error:
-        if error.errno in MISSING:
-            return None
-        raise
-
-
-def read_text(path: Path, limit: int = 65536) -> Optional[str]:
-    """Return what `read_bytes` does as text, without its last newline.
-
-    Undecodable bytes become surrogates, so that they can be given back unchanged.
-    """
-    data = read_bytes(path, limit)
-    if data is None:
-        return None
-    text = decode(data)
-    return text[:-1] if text.endswith("\n") else text
-
-
-def exists(path: Path) -> bool:
-    """Tell whether a path leads to something; Path.exists raises for a loop of links before Python 3.8."""
-    return os.path.exists(name_of(path))
 
 
 def is_there(path: Path) -> bool:

@@ -13,7 +13,7 @@ from typing import Callable, Dict, List, Match, NamedTuple, Optional, Tuple, Typ
 
 from kexec_initd.errors import Refused
 from kexec_initd.system.encoding import decode, encode, list_names
-from kexec_initd.system.files import open_regular, read_up_to
+from kexec_initd.system.raw import open_regular, read_up_to
 from kexec_initd.system.safe_path import NOT_THERE, chase, refuse_access
 
 MAX_BYTES = 4 * 1024 * 1024
