@@ -19,7 +19,7 @@ from kexec_initd.install.manifest import PATH as MANIFEST
 from kexec_initd.install.manifest import InstallState, Manifest, find_unfinished, read_manifest, write_manifest
 from kexec_initd.install.originals import is_ours
 from kexec_initd.install.plan_uninstall import plan_removal
-from kexec_initd.install.steps import OF_LINKS, Plan, Write
+from kexec_initd.install.steps import OF_LINKS, Plan, WriteFile
 from kexec_initd.state import store
 from kexec_initd.state.flock import IN_THE_WAY, Vanished, open_lock, try_lock
 from kexec_initd.state.store import Lasting
@@ -88,7 +88,7 @@ def _remove(plan: Plan, announce: bool = True) -> None:
     """Take the installation away. What fails is completed by the next run, as the manifest stays."""
     if announce and plan.changes:
         write_manifest(plan.root, plan.wanted)
-    if any(isinstance(step, Write) for step in plan.steps):
+    if any(isinstance(step, WriteFile) for step in plan.steps):
         make_directory(plan.root, STAGING_DIR, 0o700)
     _run_steps(plan)
     _clear_staging(plan.root)
@@ -134,7 +134,7 @@ def _make_directories(plan: Plan) -> None:
 def _check_syntax(plan: Plan) -> None:
     """Have the shell that will run our scripts read them before the first of them is put in place."""
     for step in plan.steps:
-        if isinstance(step, Write) and is_ours(step.content):
+        if isinstance(step, WriteFile) and is_ours(step.content):
             staged = stage(locate(plan.root, STAGING_DIR), step.content)
             try:
                 process.run([SHELL, "-n", str(staged)], SYNTAX_TIMEOUT)

@@ -35,7 +35,17 @@ from kexec_initd.install.render import (
     render_block,
     render_script,
 )
-from kexec_initd.install.steps import AddLinks, Divert, Keep, MakeLink, PathChange, Plan, Step, Write, save_edited
+from kexec_initd.install.steps import (
+    AddLinks,
+    Divert,
+    KeepOriginal,
+    MakeLink,
+    PathChange,
+    Plan,
+    Step,
+    WriteFile,
+    save_edited,
+)
 from kexec_initd.system import process
 from kexec_initd.system.files import digest
 from kexec_initd.system.host import Host
@@ -138,7 +148,7 @@ def _plan_replaced(
     steps: List[Step] = []
     if seen is not None and not is_ours(seen) and (kept is None or is_foreign(seen)):
         steps.extend(_keep(path, seen, kept, diverted, known))
-    keeps = any(isinstance(step, Keep) for step in steps)
+    keeps = any(isinstance(step, KeepOriginal) for step in steps)
     if tool is not None and not diverted:
         steps.append(Divert(path, target))
     steps.extend(_write(rendered, seen if is_ours(seen) else None, known, label=seen))
@@ -153,7 +163,7 @@ def _plan_replaced(
 def _find_losses(root: Path, changes: Sequence[PathChange]) -> List[str]:
     """Return, for each original that could not be restored as things are, what is wrong and what to do."""
     replaced = [change for change in changes if change.entry.kind is ChangeKind.REPLACED]
-    settled = [change for change in replaced if not any(isinstance(step, Keep) for step in change.steps)]
+    settled = [change for change in replaced if not any(isinstance(step, KeepOriginal) for step in change.steps)]
     return [loss.text for loss in (find_loss(root, change.entry) for change in settled) if loss is not None]
 
 
@@ -166,7 +176,7 @@ def _keep(
     original of a half done run, or else somebody's edit, which is saved.
     """
     if kept is None or not diverted or not is_foreign(kept):
-        return [] if kept == seen else [Keep(path, kept_path(path), seen)]
+        return [] if kept == seen else [KeepOriginal(path, kept_path(path), seen)]
     stale = seen.data == kept.data or (known is not None and digest(seen.data) == known.original)
     return [] if stale else [save_edited(path, seen)]
 
@@ -182,7 +192,7 @@ def _write(
         steps.append(save_edited(rendered.path, ours))
     like = ours or label
     xattrs = () if like is None else label_of(like)
-    steps.append(Write(rendered.path, own(rendered.content, rendered.mode, xattrs)))
+    steps.append(WriteFile(rendered.path, own(rendered.content, rendered.mode, xattrs)))
     return steps
 
 
@@ -205,7 +215,7 @@ def _plan_block(site: Site, block: Block) -> Tuple[List[PathChange], List[str]]:
         steps.append(save_edited(path, seen))
     if seen is None or seen.data != wanted.after:
         content = own(wanted.after, wanted.mode, ()) if seen is None else seen._replace(data=wanted.after, mtime_ns=0)
-        steps.append(Write(path, content))
+        steps.append(WriteFile(path, content))
     return [PathChange(entry, _data(seen), wanted.after, tuple(steps))], []
 
 

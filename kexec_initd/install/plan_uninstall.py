@@ -39,7 +39,7 @@ from kexec_initd.install.steps import (
     Step,
     Undivert,
     Unlink,
-    Write,
+    WriteFile,
     save_edited,
 )
 from kexec_initd.system.files import digest
@@ -129,7 +129,7 @@ def _restore(entry: ManifestEntry, seen: Optional[Observed], kept: Observed) -> 
     target, wanted = kept_path(entry.path), as_restored(entry, kept)
     if wanted == kept:
         return [*steps, GiveBack(entry.path, target)]
-    return [*steps, Write(entry.path, wanted), Unlink(target)]
+    return [*steps, WriteFile(entry.path, wanted), Unlink(target)]
 
 
 def _drop_kept(entry: ManifestEntry, seen: Optional[Observed], kept: Optional[Observed]) -> List[Step]:
@@ -166,7 +166,7 @@ def _plan_block(entry: ManifestEntry, seen: Optional[Observed]) -> PathChange:
     if entry.original is None and rest == rc_local.EMPTY:
         return PathChange(entry, seen.data, None, tuple(steps + [Unlink(entry.path)]))
     mtime = entry.mtime_ns if digest(rest) == entry.original else 0
-    steps.append(Write(entry.path, seen._replace(data=rest, mtime_ns=mtime)))
+    steps.append(WriteFile(entry.path, seen._replace(data=rest, mtime_ns=mtime)))
     return PathChange(entry, seen.data, rest, tuple(steps))
 
 

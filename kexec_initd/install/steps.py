@@ -14,7 +14,7 @@ from kexec_initd.system.files import digest, fsync_dir
 from kexec_initd.system.safe_path import locate
 
 
-class Save(NamedTuple):
+class SaveCopy(NamedTuple):
     """Save a copy of what is about to go, for its owner."""
 
     path: str
@@ -31,7 +31,7 @@ class Save(NamedTuple):
         put(stage(directory, own_copy), locate(root, self.target))
 
 
-class Keep(NamedTuple):
+class KeepOriginal(NamedTuple):
     """Keep the host's own script aside."""
 
     path: str
@@ -46,7 +46,7 @@ class Keep(NamedTuple):
         put(stage(locate(root, STAGING_DIR), self.content), locate(root, self.target))
 
 
-class Write(NamedTuple):
+class WriteFile(NamedTuple):
     """Write a whole file."""
 
     path: str
@@ -162,7 +162,7 @@ class RemoveLinks(NamedTuple):
 
 
 # One primitive change each, atomic in itself; done again it does no harm.
-Step = Union[Save, Keep, Write, GiveBack, Unlink, MakeLink, Divert, Undivert, AddLinks, RemoveLinks]
+Step = Union[SaveCopy, KeepOriginal, WriteFile, GiveBack, Unlink, MakeLink, Divert, Undivert, AddLinks, RemoveLinks]
 OF_LINKS = (MakeLink, AddLinks, RemoveLinks)
 
 
@@ -205,7 +205,7 @@ def save_edited(path: str, found: Observed) -> Step:
     """Return the step that saves a copy of a file of ours that somebody edited."""
     name = "{}.{}".format(path.rsplit("/", 1)[-1], digest(found.data)[:8])
     content = found._replace(mode=0o600, uid=0, gid=0, xattrs=())
-    return Save(path, "{}/{}".format(BACKUP_DIR, name), content)
+    return SaveCopy(path, "{}/{}".format(BACKUP_DIR, name), content)
 
 
 def describe(plan: Plan) -> str:
