@@ -41,13 +41,12 @@ class Code(str, enum.Enum):
 
 
 class Decision(NamedTuple):
-    """`kexec` or cold, with a stable code and a sentence."""
+    """Kexec or cold, which the stable code tells, and a sentence."""
 
-    kexec: bool
     code: Code
     reason: str
 
-
-def cold(code: Code, reason: str) -> Decision:
-    """Return the decision to go through firmware."""
-    return Decision(False, code, reason)
+    @property
+    def kexec(self) -> bool:
+        """Tell whether the reboot goes through kexec."""
+        return self.code in (Code.TARGET, Code.BY_HAND)

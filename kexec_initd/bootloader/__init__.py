@@ -1,7 +1,7 @@
 """What the machine can boot: the records that every way of finding it returns."""
 
 from pathlib import Path
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional, Tuple, Union
 
 from kexec_initd.boot_entry import BootEntry
 
@@ -16,16 +16,25 @@ class Source(NamedTuple):
 class Offered(NamedTuple):
     """One line of the loader's menu.
 
-    `path` is its position as GRUB writes it ("1>2": the third line of the submenu that is the second line). What we
-    cannot load has no `entry` but an `obstacle`, which says why in a few words; exactly one of the two is None.
+    `path` is its position as GRUB writes it ("1>2": the third line of the submenu that is the second line). It `boots` an
+    entry, or says in a few words why we cannot load it.
     """
 
     title: str
     id: str
     path: str
-    entry: Optional[BootEntry]
-    obstacle: Optional[str]
+    boots: Union[BootEntry, str]
     source: Source
+
+    @property
+    def entry(self) -> Optional[BootEntry]:
+        """Return the entry; None where it cannot be loaded."""
+        return self.boots if isinstance(self.boots, BootEntry) else None
+
+    @property
+    def obstacle(self) -> Optional[str]:
+        """Return why it cannot be loaded; None where it can."""
+        return None if isinstance(self.boots, BootEntry) else self.boots
 
 
 class LoaderWrite(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Optional
 from kexec_initd.bootloader.boot_order import find_started
 from kexec_initd.bootloader.grub2.volumes import Volume, Volumes, seen
 from kexec_initd.bootloader.system_partition import points_of
-from kexec_initd.system.sysroot import Tree
+from kexec_initd.system.sysroot import FSTAB, MOUNTS, Tree
 
 POINTS = ("/boot", "/boot/grub", "/boot/grub2", "/boot/extlinux", "/boot/syslinux")
 SYSTEM_PARTITIONS = ("/boot/efi", "/efi")
@@ -33,12 +33,9 @@ def not_its_own(tree: Tree) -> Optional[str]:
 def not_mounted(tree: Tree) -> Optional[str]:
     """Say which boot partition of fstab(5) is not mounted; None for none, and for a host that does not run."""
     points = POINTS + (SYSTEM_PARTITIONS if tree.is_directory("/sys/firmware/efi") else ())
-    for line in (tree.read_text("/etc/fstab") or "").split("\n"):
-        fields = line.split()
-        if len(fields) < 3 or fields[0].startswith("#") or fields[2] == "swap":
-            continue
-        point = "/" + "/".join(name for name in fields[1].split("/") if name)
-        if point in points and tree.is_mount_point(point) is False:
+    for row in tree.rows(FSTAB):
+        point = "/" + "/".join(name for name in row.point.split("/") if name)
+        if row.kind not in ("", "swap") and point in points and tree.is_mount_point(point) is False:
             return "{} is a file system of its own in /etc/fstab, and it is not mounted: mount {}".format(point, point)
     return None
 
@@ -46,7 +43,7 @@ def not_mounted(tree: Tree) -> Optional[str]:
 def elsewhere(tree: Tree) -> Optional[str]:
     """Say that the running kernel came from a directory that is not to be seen; None where it may be in sight."""
     separate = tree.is_mount_point("/boot")
-    if not tree.read_text("/proc/mounts"):
+    if not tree.rows(MOUNTS):
         return None
     match = IMAGE.search(tree.read_text("/proc/cmdline") or "")
     if match is None:

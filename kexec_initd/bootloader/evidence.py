@@ -1,7 +1,7 @@
 """What shows who has started the machine, and what of it is kept from the last boot through firmware.
 
 A kexec leaves but its own: the number of the loader is that of kexec-tools, the command line is what was handed on, and the
-EFI variables may be out of reach. `kexec_initd.firmware_boot` keeps what was to be seen before.
+EFI variables may be out of reach. `firmware_record` keeps what was to be seen before.
 """
 
 import re
@@ -16,7 +16,7 @@ from kexec_initd.history import attempts
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import Damaged, Lasting
 from kexec_initd.system.encoding import decode, encode
-from kexec_initd.system.host import gather
+from kexec_initd.system.host import gather_from
 from kexec_initd.system.sysroot import Tree
 
 NUMBER = re.compile(r"[0-9]{1,9}\s*")
@@ -64,7 +64,7 @@ def read_evidence(tree: Tree, entry: Optional[LoadOption]) -> Evidence:
         stub=any(name == b"initrd" and b"\\" in (value or b"") for name, value in words),
         attempt=not number
         and any(name == ATTEMPT.encode() for name, _ in words)
-        and attempts.came_by_kexec(gather(tree.root)),
+        and attempts.came_by_kexec(gather_from(tree.again())),
     )
 
 

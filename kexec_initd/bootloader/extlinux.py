@@ -111,10 +111,9 @@ def with_titles(choices: List[LabelEntry]) -> List[LabelEntry]:
 def retitle(choice: LabelEntry, name: str) -> LabelEntry:
     """Return an entry with `name` behind its title."""
     title = "{} ({})".format(choice.offered.title, name)
-    entry = choice.offered.entry
-    return choice._replace(
-        offered=choice.offered._replace(title=title, entry=entry._replace(title=title) if entry else None)
-    )
+    boots = choice.offered.boots
+    retitled = boots._replace(title=title) if isinstance(boots, BootEntry) else boots
+    return choice._replace(offered=choice.offered._replace(title=title, boots=retitled))
 
 
 def offer(
@@ -126,13 +125,13 @@ def offer(
     kernel, cmdline = kernel_of(label, uboot)
     initrds, obstacle = initrds_of(label, cmdline, uboot)
     obstacle = obstacle_of(config, label, kernel, cmdline, uboot) or obstacle
-    entry, fails = None, False
-    if obstacle is None:
-        files = [find_file(tree, path, base, mount) for path in [kernel] + initrds]
-        gone = [path for path in files if not tree.is_file(path)]
-        obstacle, fails = ("{} is missing".format(gone[0]), True) if gone else (None, False)
-        entry = None if gone else BootEntry(title, name, Path(files[0]), tuple(map(Path, files[1:])), cmdline)
-    return LabelEntry(label, Offered(title, name, label.place, entry, obstacle, label.source), fails)
+    if obstacle is not None:
+        return LabelEntry(label, Offered(title, name, label.place, obstacle, label.source), False)
+    files = [find_file(tree, path, base, mount) for path in [kernel] + initrds]
+    gone = [path for path in files if not tree.is_file(path)]
+    entry = BootEntry(title, name, Path(files[0]), tuple(map(Path, files[1:])), cmdline)
+    boots = "{} is missing".format(gone[0]) if gone else entry
+    return LabelEntry(label, Offered(title, name, label.place, boots, label.source), bool(gone))
 
 
 def kernel_of(label: Label, uboot: bool) -> Tuple[str, str]:

@@ -41,10 +41,10 @@ def _only(found: List[Offered], name: str) -> BootEntry:
         places = ", ".join('{} "{}"'.format(output.position(offered), offered.title) for offered in found[:5])
         more = " and {} more".format(len(found) - 5) if len(found) > 5 else ""
         raise UsageError('"{}" is the name of several entries: {}{}'.format(name, places, more), HINT)
-    entry = found[0].entry
-    if entry is None:
-        raise Refused('the entry "{}" cannot be loaded: {}'.format(found[0].title, found[0].obstacle))
-    return entry
+    boots = found[0].boots
+    if isinstance(boots, str):
+        raise Refused('the entry "{}" cannot be loaded: {}'.format(found[0].title, boots))
+    return boots
 
 
 def _what(offered: Offered) -> Tuple[object, ...]:

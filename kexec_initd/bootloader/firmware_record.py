@@ -1,7 +1,6 @@
 """Keeps what the last boot through firmware has shown of who started the machine: after a kexec it is not to be seen."""
 
 import contextlib
-from pathlib import Path
 
 from kexec_initd.bootloader.boot_order import find_started
 from kexec_initd.bootloader.evidence import read_evidence, read_record
@@ -11,16 +10,15 @@ from kexec_initd.state.store import Damaged, Lasting
 from kexec_initd.system.sysroot import Tree
 
 
-def keep(root: Path) -> None:
+def keep(tree: Tree) -> None:
     """Keep what the running boot shows, unless a kexec has led to it. Where that fails, the next reboot but one is cold."""
     with contextlib.suppress(Error, OSError):
-        tree = Tree(root)
         shown = read_evidence(tree, find_started(tree).entry)
         if shown.is_kexec:
             return
         try:
-            if read_record(root) == shown:
+            if read_record(tree.root) == shown:
                 return
         except Damaged:
             pass
-        store.write(root, Lasting.STARTER, checksum.dump(shown._asdict()))
+        store.write(tree.root, Lasting.STARTER, checksum.dump(shown._asdict()))

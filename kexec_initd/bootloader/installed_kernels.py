@@ -6,15 +6,15 @@ distribution's own order of versions, that has its initrd; the command line is t
 
 import re
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple, Union
 
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import Menu, Offered, Source
 from kexec_initd.bootloader.versions import Key, debian_kernel_key, rpm_kernel_key
 from kexec_initd.errors import Refused
 from kexec_initd.system import safe_path
-from kexec_initd.system.files import exists, read_bytes, resolve
-from kexec_initd.system.host import Family, Host, gather
+from kexec_initd.system.files import exists, read_bytes
+from kexec_initd.system.host import Family, Host, gather_from
 from kexec_initd.system.sysroot import Tree
 
 INITRD_NAMES = {
@@ -43,7 +43,7 @@ def entry_for(host: Host, kernel: Path) -> BootEntry:
         raise Refused("the running command line is unknown", "is /proc mounted?")
     if not exists(below(host.root, kernel)):
         raise Refused("the kernel {} is missing".format(kernel), "is /boot mounted?")
-    kernel = Path("/") / resolve(below(host.root, kernel)).relative_to(resolve(host.root))
+    kernel = safe_path.real(host.root, str(kernel))
     release = kernel.name[len("vmlinuz-") :]
     if not kernel.name.startswith("vmlinuz-") or not release.isprintable():
         raise Refused("{} is not named vmlinuz-VERSION, so its initrd is unknown".format(kernel))
@@ -74,7 +74,7 @@ def booted_without_initrd(root: Path) -> bool:
 
 def read_menu(tree: Tree) -> Optional[Menu]:
     """Return the installed kernels of the host, the newest first and as the default; None for none."""
-    host = gather(tree.root)
+    host = gather_from(tree.again())
     names = [name for name in tree.names("/boot") if name.startswith("vmlinuz-") and not NEVER.search(name)]
     releases = [name[len("vmlinuz-") :] for name in names if tree.is_file("/boot/" + name)]
     if not releases:
@@ -90,15 +90,14 @@ def _offer(host: Host, tree: Tree, place: str, release: str, bare: bool) -> Offe
     kernel = Path(PREFIX + release)
     names: List[str] = [name.format(release) for name in INITRD_NAMES.get(host.family, ANY_INITRD)]
     initrd = next((Path("/boot") / name for name in names if tree.is_file("/boot/" + name)), None)
-    obstacle, entry = None, None
     if initrd is None and not bare:
-        obstacle = "the initrd /boot/{} is missing".format(names[0])
+        boots: Union[BootEntry, str] = "the initrd /boot/{} is missing".format(names[0])
     elif host.cmdline is None:
-        obstacle = "the running command line is unknown"
+        boots = "the running command line is unknown"
     else:
         initrds = (initrd,) if initrd else ()
-        entry = BootEntry("kernel " + release, release, kernel, initrds, host.cmdline, running=True)
-    return Offered("kernel " + release, release, place, entry, obstacle, Source(kernel, 0))
+        boots = BootEntry("kernel " + release, release, kernel, initrds, host.cmdline, running=True)
+    return Offered("kernel " + release, release, place, boots, Source(kernel, 0))
 
 
 def _choose(host: Host, offered: Tuple[Offered, ...]) -> Tuple[Optional[int], Optional[str]]:

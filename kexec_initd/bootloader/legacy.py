@@ -177,14 +177,13 @@ def offer(
 ) -> MenuEntry:
     """Find an entry's files on the host; `strange` says why they are not this system's."""
     name, place = title.argument.strip(" "), str(number)
-    obstacle, fails = wanted.obstacle or strange, False
-    entry = None
-    if obstacle is None:
-        located = [tree.locate(path, "/boot") for path in (wanted.kernel,) + wanted.initrds]
-        obstacle = next((file.obstacle for file in located if file.obstacle), None)
-        fails = obstacle is not None
-        entry = BootEntry(name, place, located[0].path, tuple(file.path for file in located[1:]), wanted.cmdline)
-    return MenuEntry(Offered(name, place, place, None if obstacle else entry, obstacle, source), wanted, fails)
+    obstacle = wanted.obstacle or strange
+    if obstacle is not None:
+        return MenuEntry(Offered(name, place, place, obstacle, source), wanted, False)
+    located = [tree.locate(path, "/boot") for path in (wanted.kernel,) + wanted.initrds]
+    missing = next((file.obstacle for file in located if file.obstacle), None)
+    entry = BootEntry(name, place, located[0].path, tuple(file.path for file in located[1:]), wanted.cmdline)
+    return MenuEntry(Offered(name, place, place, missing or entry, source), wanted, missing is not None)
 
 
 def choose(

@@ -8,7 +8,7 @@ line. What names the root of another system is not ours, whatever lies at the sa
 from typing import List, NamedTuple, Optional, Tuple
 
 from kexec_initd.bootloader.devices import parse_device, read_device_map
-from kexec_initd.system.sysroot import Tree
+from kexec_initd.system.sysroot import FSTAB, MOUNTS, Tree
 
 BY = {"UUID": "/dev/disk/by-uuid/", "LABEL": "/dev/disk/by-label/", "PARTUUID": "/dev/disk/by-partuuid/"}
 
@@ -56,9 +56,8 @@ def read_facts(tree: Tree) -> PartitionFacts:
     """Gather what the host knows of its own places."""
     boot: List[str] = []
     roots: List[str] = []
-    for path in ("/proc/mounts", "/etc/fstab"):
-        lines = [line.split() for line in (tree.read_text(path) or "").split("\n")]
-        points = {words[1]: words[0] for words in lines if len(words) > 2 and not words[0].startswith("#")}
+    for path in (MOUNTS, FSTAB):
+        points = {row.point: row.source for row in tree.rows(path) if row.kind}
         boot += [points[point] for point in ("/boot", "/") if point in points][:1]
         roots += [points["/"]] if "/" in points else []
     running = find_root(tree.read_text("/proc/cmdline") or "")

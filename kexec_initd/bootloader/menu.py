@@ -12,7 +12,6 @@ nothing else shows that there is a loader, the names of the installed kernels ar
 only where that is what the loader sees, too.
 """
 
-from pathlib import Path
 from typing import Callable, List, NamedTuple, Optional, Tuple
 
 from kexec_initd.bootloader import (
@@ -51,12 +50,7 @@ class Candidate(NamedTuple):
     installed: bool
 
 
-def find_menu(root: Path) -> Menu:
-    """Return the menu of the loader that boots the host below `root`; see menu_of."""
-    return menu_of(Tree(root))
-
-
-def menu_of(tree: Tree) -> Menu:
+def find_menu(tree: Tree) -> Menu:
     """Return the menu of the loader that boots the host; with a problem where that is not known.
 
     Without any configuration and any kernel the menu is empty. Raises Error only for what cannot be read at all.

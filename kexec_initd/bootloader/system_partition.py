@@ -2,7 +2,7 @@
 
 from typing import List, NamedTuple, Optional
 
-from kexec_initd.system.sysroot import Tree
+from kexec_initd.system.sysroot import MOUNTS, Tree
 
 POINTS = ("/boot/efi", "/efi", "/boot")
 BY_PARTITION = "/dev/disk/by-partuuid"
@@ -18,8 +18,8 @@ class PartitionFile(NamedTuple):
 
 def find_points(tree: Tree) -> List[str]:
     """Return where a partition with EFI programs is to be seen."""
-    mounted = [row.split()[1:2] for row in (tree.read_text("/proc/mounts") or "").split("\n") if " vfat " in row]
-    points = dict.fromkeys([*POINTS, *(point for words in mounted[:MAX_POINTS] for point in words)])
+    mounted = [row.point for row in tree.rows(MOUNTS) if row.kind == "vfat"]
+    points = dict.fromkeys([*POINTS, *mounted[:MAX_POINTS]])
     real = {
         tree.resolve(point + "/EFI"): point for point in reversed(list(points)) if tree.is_directory(point + "/EFI")
     }
@@ -48,10 +48,10 @@ def find_program(tree: Tree, file: str, partition: Optional[str]) -> PartitionFi
 
 def _mounted(tree: Tree, device: str, points: List[str]) -> List[str]:
     """Return the points at which `device` is mounted; all where the host does not run."""
-    rows = [row.split() for row in (tree.read_text("/proc/mounts") or "").split("\n")]
-    if rows == [[]]:
+    rows = tree.rows(MOUNTS)
+    if not rows:
         return points
-    return [row[1] for row in rows if len(row) > 1 and row[1] in points and tree.resolve(row[0]) == device]
+    return [row.point for row in rows if row.point in points and tree.resolve(row.source) == device]
 
 
 def find_path(tree: Tree, point: str, file: str) -> Optional[str]:

@@ -8,7 +8,7 @@ has them in /proc/cmdline.
 
 import re
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import List, Optional, Tuple, Union
 
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import LoaderWrite, Menu, Offered, Source
@@ -143,13 +143,12 @@ def make_entry(tree: Tree, place: str, found: EntryFile, release: Optional[int])
     if len(kinds) == 1 and kinds[0] == "linux":
         initrds = [on_partition(place, value) for value in fields.get("initrd", ())]
         gone = missing + [path for path in initrds if not tree.is_file(path)]
-        obstacle = "{} is missing".format(gone[0]) if gone else None
         files, words = tuple(map(Path, initrds)), command_line(fields, release)
-        entry = None if gone else BootEntry(title, name, Path(programs[0]), files, words)
+        entry = BootEntry(title, name, Path(programs[0]), files, words)
+        boots: Union[BootEntry, str] = "{} is missing".format(gone[0]) if gone else entry
     else:
-        obstacle = OBSTACLES[kinds[0]] if len(kinds) == 1 else "it is of several kinds: " + ", ".join(kinds)
-        entry = None
-    return ListedEntry(name, Offered(title, name, "", entry, obstacle, source), fields, not missing, False)
+        boots = OBSTACLES[kinds[0]] if len(kinds) == 1 else "it is of several kinds: " + ", ".join(kinds)
+    return ListedEntry(name, Offered(title, name, "", boots, source), fields, not missing, False)
 
 
 def on_partition(place: str, value: str) -> str:
@@ -182,7 +181,7 @@ def read_images(tree: Tree, place: str) -> List[ListedEntry]:
         path = place + "/EFI/Linux/" + name
         if name.lower().endswith(".efi") and not name.lower().startswith((".", "auto-")) and tree.is_file(path):
             lower = name.lower()
-            offered = Offered(lower, lower, "", None, OBSTACLES["uki"], Source(Path(path), 0))
+            offered = Offered(lower, lower, "", OBSTACLES["uki"], Source(Path(path), 0))
             entries.append(ListedEntry(lower, offered, {}, True, True))
     return entries
 

@@ -4,7 +4,7 @@ import json
 import re
 from functools import partial
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import Dict, NamedTuple, Optional, Tuple, Union
 
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import LoaderWrite, Menu, Source
@@ -12,7 +12,7 @@ from kexec_initd.bootloader.ab_slots import find_trial
 from kexec_initd.bootloader.efivars import DIRECTORY as EFI_VARIABLES
 from kexec_initd.bootloader.efivars import OLD_DIRECTORY as OLD_EFI_VARIABLES
 from kexec_initd.bootloader.firmware import find_pending
-from kexec_initd.bootloader.menu import menu_of
+from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.bootloader.output import Value, describe_entry
 from kexec_initd.codes import Code
 from kexec_initd.errors import one_line, shortened
@@ -29,19 +29,28 @@ RELEASE = re.compile(r"([0-9]+)\.([0-9]+)")
 
 
 class Target(NamedTuple):
-    """What the boot loader would boot: exactly one of `entry` and `problem` is None. `title` where an entry is known.
+    """What the boot loader would boot: an entry, or why there is none. `title` where an entry is known.
 
     `source` is where the choice comes from, None when from no file. `changes` are what the loader would write when it
-    boots `entry`: to be carried out when a reboot goes around it, and not before.
+    boots the entry: to be carried out when a reboot goes around it, and not before.
     """
 
     loader: str
     title: Optional[str]
-    entry: Optional[BootEntry]
-    problem: Optional[str]
+    boots: Union[BootEntry, str]
     source: Optional[Source]
     one_shot: bool
     changes: Tuple[LoaderWrite, ...] = ()
+
+    @property
+    def entry(self) -> Optional[BootEntry]:
+        """Return the entry; None where there is a problem."""
+        return self.boots if isinstance(self.boots, BootEntry) else None
+
+    @property
+    def problem(self) -> Optional[str]:
+        """Return why there is no entry; None where there is one."""
+        return None if isinstance(self.boots, BootEntry) else self.boots
 
     @property
     def name(self) -> str:
@@ -69,23 +78,22 @@ class LoaderReading(NamedTuple):
     pending: Optional[Tuple[Code, str]]
 
 
-def find_target(root: Path, since: int = 0) -> Target:
-    """Return the target of the host below `root`. Raises Error for what cannot be read at all."""
-    return read_target(root, since).target
+def find_target(tree: Tree, since: int = 0) -> Target:
+    """Return the target of the host. Raises Error for what cannot be read at all."""
+    return read_target(tree, since).target
 
 
-def read_target(root: Path, since: int = 0) -> LoaderReading:
-    """Return the target of the host below `root`, and what decides. Raises Error for what cannot be read at all.
+def read_target(tree: Tree, since: int = 0) -> LoaderReading:
+    """Return the target of the host, and what decides. Raises Error for what cannot be read at all.
 
-    `since` is when the last boot through firmware began, 0 where nobody knows.
+    `tree` was asked for nothing before. `since` is when the last boot through firmware began, 0 where nobody knows.
     """
-    tree = Tree(root)
-    menu = menu_of(tree)
+    menu = find_menu(tree)
     target = choose_target(menu)
     asked = [(Code.FIRMWARE, find_pending(tree, since)), (Code.UPDATE, find_trial(tree))]
     pending = next(((code, reason) for code, reason in asked if reason is not None), None)
     if pending is not None:
-        target = target._replace(entry=None, changes=(), problem=pending[1])
+        target = target._replace(boots=pending[1], changes=())
     variables = [path for path in tree.asked if path.startswith(EFI_VARIABLES)]
     files = [path for path in tree.asked if not path.startswith(MADE_UP)] + variables
     showing = partial(_shows, shows_writes(tree))
@@ -108,15 +116,15 @@ def _shows(times: bool, name: str) -> bool:
 def choose_target(menu: Menu) -> Target:
     """Return the target that `menu` has; in doubt, and for a wish that nobody here can take back, there is none."""
     if menu.default is None:
-        return Target(menu.loader, None, None, menu.problem or "there is no default entry", menu.source, menu.one_shot)
+        return Target(menu.loader, None, menu.problem or "there is no default entry", menu.source, menu.one_shot)
     offered = menu.offered[menu.default]
-    entry, problem, title = offered.entry, None, shortened(offered.title)
-    if entry is None:
-        problem = 'the next entry, "{}", cannot be loaded: {}'.format(title, offered.obstacle)
+    boots, title = offered.boots, shortened(offered.title)
+    if isinstance(boots, str):
+        boots = 'the next entry, "{}", cannot be loaded: {}'.format(title, boots)
     elif menu.one_shot and not menu.changes:
-        entry, problem = None, 'the boot loader has a wish for one boot only, "{}"'.format(title)
-    changes = menu.changes if entry else ()
-    return Target(menu.loader, offered.title, entry, problem, menu.source or offered.source, menu.one_shot, changes)
+        boots = 'the boot loader has a wish for one boot only, "{}"'.format(title)
+    changes = menu.changes if isinstance(boots, BootEntry) else ()
+    return Target(menu.loader, offered.title, boots, menu.source or offered.source, menu.one_shot, changes)
 
 
 def as_json(target: Target) -> str:

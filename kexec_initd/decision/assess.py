@@ -3,15 +3,15 @@
 The early shutdown step, the preload at boot and `status` all start from here.
 """
 
+import enum
 import time
 from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
-from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import LoaderWrite
-from kexec_initd.codes import Decision, cold
+from kexec_initd.codes import Code, Decision
 from kexec_initd.decision.policy import Facts, decide
-from kexec_initd.decision.selection import Selection, find_again, find_next
+from kexec_initd.decision.selection import NoTarget, Selected, Selection, find_again, find_next
 from kexec_initd.errors import Error
 from kexec_initd.history import attempts, guard
 from kexec_initd.history.running_boot import read_uptime
@@ -21,36 +21,41 @@ from kexec_initd.settings.reader import Settings
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import Damaged, Volatile
 from kexec_initd.system import hooks, quirks
-from kexec_initd.system.files import exists
+from kexec_initd.system.files import is_there
 from kexec_initd.system.host import Host, find_unhooked
 
 COLD_ONCE = "no-kexec-reboot"
 ATTENTION = 3600.0  # seconds for which the call of `trial` holds
 
 
-class Assessment(NamedTuple):
-    """The decision and what it rests on: is something loaded, by us, and is it still what would be loaded?
+class Present(enum.Enum):
+    """What is loaded now."""
 
-    `config` are the stamp's lines of what the decision rests on. `changes` are to be carried out before a jump into it;
-    there are none for a kernel that the admin has loaded or named himself; `chosen` says what he named, as in
-    stamp.Loaded. `guard` says why the guard is closed for it, `record` is what that rests on.
+    NOTHING = "nothing"
+    BY_HAND = "a kernel that the admin has loaded"
+    STALE = "ours, and not what would be loaded now"
+    FRESH = "ours, and what would be loaded"
+
+    @property
+    def is_ours(self) -> bool:
+        """Tell whether we have loaded it."""
+        return self in (Present.STALE, Present.FRESH)
+
+
+class Assessment(NamedTuple):
+    """The decision and what it rests on: what is loaded, and what would be.
+
+    `to_load` has to be loaded before a jump, with the stamp's lines of all that the decision rests on; None where the
+    reboot is cold, or what is loaded may stay. `changes` are to be carried out before a jump; there are none for a kernel that
+    the admin has loaded or named himself. `guard` says why the guard is closed, `record` is what that rests on.
     """
 
     decision: Decision
-    entry: Optional[BootEntry]
-    config: Tuple[str, ...]
-    is_loaded: bool
-    is_ours: bool
-    is_fresh: bool
+    present: Present
+    to_load: Optional[Selected]
     changes: Tuple[LoaderWrite, ...]
     guard: Optional[str]
-    chosen: Optional[Tuple[str, ...]]
     record: guard.Record
-
-    @property
-    def needs_no_load(self) -> bool:
-        """Tell whether what is loaded may stay: it was loaded by hand, or is still what would be loaded."""
-        return self.is_loaded and (self.is_fresh or not self.is_ours)
 
 
 def assess(host: Host, settings: Settings, named: Optional[Selection] = None) -> Assessment:
@@ -60,14 +65,15 @@ def assess(host: Host, settings: Settings, named: Optional[Selection] = None) ->
     """
     is_loaded = named is None and program.is_loaded(host.root)
     is_ours = is_loaded and stamp.exists(host.root)
-    wish = named or _find_wish(host, settings, is_ours)
+    selection = named or _select(host, settings, is_ours)
+    present = _find_present(host, settings, selection, is_loaded, is_ours)
     record, problem = _read_record(host, settings)
-    if problem is None and wish.entry is not None:
-        problem = guard.obstacle(record, attempts.target_key(host, wish.entry), settings.guard_boots)
+    if problem is None and isinstance(selection, Selected):
+        problem = guard.obstacle(record, attempts.target_key(host, selection.entry), settings.guard_boots)
     uptime = read_uptime(host.root)
     facts = Facts(
         incomplete=deviations.find_obstacle(host.root),
-        cold_once=_is_cold_once(host.root),
+        cold_once=is_there(host.root / COLD_ONCE),
         switched_off=None if settings.kexec else "KEXEC=no in the settings",
         settings=settings.ignored,
         container=host.container,
@@ -75,29 +81,36 @@ def assess(host: Host, settings: Settings, named: Optional[Selection] = None) ->
         platform=None if settings.force_platform else quirks.find_unfit(host.root),
         unsupported=program.unsupported(host.root, host.kernel_release),
         hooks=hooks.find(host.root, hooks.PRE_JUMP).doubt,
-        loaded_by_hand=is_loaded and not is_ours,
-        pending=wish.pending,
-        no_target=wish.problem,
-        target=wish.name,
+        loaded_by_hand=present is Present.BY_HAND,
+        no_target=(selection.code, selection.problem) if isinstance(selection, NoTarget) else None,
+        target=selection.name if isinstance(selection, Selected) else "",
         guard=problem,
         limit_kexecs=guard.kexecs_reached(record, settings.max_kexecs),
         limit_days=guard.days_reached(guard.days_since_firmware(record, time.time(), uptime), settings.max_days),
         trial=None if is_attended(host.root, uptime) else guard.trial_left(record, settings.trial),
         init=find_unhooked(host),
     )
-    config = wish.config + tuple(stamp.lines_for(host.root, deviations.watched(host.root)))
-    if settings.max_days or record.total < settings.trial:
-        config += (stamp.UNSEEN,)  # time passes without a trace on the disk
-    is_fresh = is_ours and wish.entry is not None and load.is_loaded_already(host, settings, wish.entry)
-    changes = () if facts.loaded_by_hand else wish.changes
-    return Assessment(
-        decide(facts), wish.entry, config, is_loaded, is_ours, is_fresh, changes, problem, wish.chosen, record
-    )
+    decision = decide(facts)
+    to_load, changes = None, ()  # type: Optional[Selected], Tuple[LoaderWrite, ...]
+    if isinstance(selection, Selected) and decision.code is Code.TARGET:
+        changes = selection.changes
+        if present is not Present.FRESH:
+            to_load = selection._replace(config=selection.config + _lines_of_decision(host.root, settings, record))
+    return Assessment(decision, present, to_load, changes, problem, record)
 
 
-def _is_cold_once(root: Path) -> bool:
-    flag = root / COLD_ONCE
-    return exists(flag) or flag.is_symlink()
+def _find_present(host: Host, settings: Settings, selection: Selection, is_loaded: bool, is_ours: bool) -> Present:
+    if not is_ours:
+        return Present.BY_HAND if is_loaded else Present.NOTHING
+    wanted = isinstance(selection, Selected) and load.is_loaded_already(host, settings, selection.entry)
+    return Present.FRESH if wanted else Present.STALE
+
+
+def _lines_of_decision(root: Path, settings: Settings, record: guard.Record) -> Tuple[str, ...]:
+    """Return the stamp's lines of what the decision rests on, beside what the target was chosen by."""
+    lines = tuple(stamp.lines_for(root, deviations.watched(root)))
+    time_decides = settings.max_days or record.total < settings.trial  # it passes without a trace on the disk
+    return (*lines, stamp.UNSEEN) if time_decides else lines
 
 
 def _read_record(host: Host, settings: Settings) -> Tuple[guard.Record, Optional[str]]:
@@ -119,20 +132,19 @@ def is_attended(root: Path, uptime: float) -> bool:
 
 def with_files_read(host: Host, assessment: Assessment) -> Assessment:
     """Read the files that a reboot would still have to load, and decide for cold when they are not fit."""
-    if not assessment.decision.kexec or assessment.needs_no_load:
+    if assessment.to_load is None:
         return assessment
     try:
-        assert assessment.entry is not None
-        with load.checked(host, assessment.entry):
+        with load.checked(host, assessment.to_load.entry):
             return assessment
     except Error as error:
-        return assessment._replace(decision=cold(error.cold_code, str(error)))
+        return assessment._replace(decision=Decision(error.cold_code, str(error)), to_load=None, changes=())
 
 
-def _find_wish(host: Host, settings: Settings, is_ours: bool) -> Selection:
+def _select(host: Host, settings: Settings, is_ours: bool) -> Selection:
     """Return what is to be loaded: what the admin has named, else what the boot loader would boot."""
     try:
         loaded = stamp.read_loaded(host.root) if is_ours else None
         return find_next(host, settings) if loaded is None else find_again(host, settings, loaded)
     except Error as error:
-        return Selection(None, (), "", str(error))
+        return NoTarget(str(error))

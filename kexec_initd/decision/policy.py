@@ -2,15 +2,15 @@
 
 from typing import NamedTuple, Optional, Tuple
 
-from kexec_initd.codes import Code, Decision, cold
+from kexec_initd.codes import Code, Decision
 from kexec_initd.system.virt import confinement
 
 
 class Facts(NamedTuple):
     """What the decision depends on. A text is the reason why something does not hold, None when it does.
 
-    `pending` says, with its code, what only a boot through firmware would do, or would do first. `target` says in a few
-    words what is to be loaded, where there is no `no_target`. What the record of attempts says (`guard` and below) is no
+    `no_target` says, with its code, why there is nothing to be loaded, or what only a boot through firmware would do first;
+    without it `target` says in a few words what is to be loaded. What the record of attempts says (`guard` and below) is no
     matter for a kernel that was loaded by hand. `incomplete` says what of our own scripts is not in place any more.
     """
 
@@ -23,8 +23,7 @@ class Facts(NamedTuple):
     unsupported: Optional[str]
     hooks: Optional[str]
     loaded_by_hand: bool
-    pending: Optional[Tuple[Code, str]]
-    no_target: Optional[str]
+    no_target: Optional[Tuple[Code, str]]
     target: str
     guard: Optional[str]
     limit_kexecs: Optional[str]
@@ -50,8 +49,7 @@ def decide(facts: Facts) -> Decision:
     ]
     if not facts.loaded_by_hand:
         obstacles += [
-            facts.pending or (Code.FIRMWARE, None),
-            (Code.NO_TARGET, facts.no_target),
+            facts.no_target or (Code.NO_TARGET, None),
             (Code.GUARD, facts.guard),
             (Code.LIMIT_KEXECS, facts.limit_kexecs),
             (Code.LIMIT_DAYS, facts.limit_days),
@@ -59,7 +57,7 @@ def decide(facts: Facts) -> Decision:
         ]
     for code, reason in obstacles:
         if reason is not None:
-            return cold(code, reason)
+            return Decision(code, reason)
     if facts.loaded_by_hand:
-        return Decision(True, Code.BY_HAND, "a kernel that was loaded by hand")
-    return Decision(True, Code.TARGET, facts.target)
+        return Decision(Code.BY_HAND, "a kernel that was loaded by hand")
+    return Decision(Code.TARGET, facts.target)

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple, Union
 
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import LoaderWrite
@@ -16,6 +16,7 @@ from kexec_initd.codes import Code
 from kexec_initd.errors import Error, UsageError
 from kexec_initd.history import attempts
 from kexec_initd.kexec import stamp
+from kexec_initd.kexec.stamp import Choice, Chosen, ChosenEntry
 from kexec_initd.settings.reader import Settings
 from kexec_initd.system.encoding import decode, name_of
 from kexec_initd.system.host import Host
@@ -24,21 +25,32 @@ MOST_WATCHED = 300  # files whose identity the early step compares; with more it
 CHANGING = "the boot loader's configuration is being changed just now"
 
 
-class Selection(NamedTuple):
-    """What is to be loaded, the stamp's lines of what it was chosen by, its name; or why there is nothing.
+class Selected(NamedTuple):
+    """What is to be loaded, the stamp's lines of what it was chosen by, its name, and how it was chosen.
 
-    `changes` are what the boot loader would write on its way. `chosen` says what the admin named, as in stamp.Loaded.
-    `pending` is a problem with a code of its own: the firmware is asked for something, or an update is on trial. It is one
-    for what the admin has named, too: a reboot would put off what he, or another, has asked for before.
+    `changes` are what the boot loader would write on its way.
     """
 
-    entry: Optional[BootEntry]
+    entry: BootEntry
     config: Tuple[str, ...]
     name: str
-    problem: Optional[str]
     changes: Tuple[LoaderWrite, ...] = ()
-    chosen: Optional[Tuple[str, ...]] = None
-    pending: Optional[Tuple[Code, str]] = None
+    chosen: Choice = Chosen.BY_LOADER
+
+
+class NoTarget(NamedTuple):
+    """Why there is nothing to be loaded, with its code, and the stamp's lines of what says so.
+
+    A code of its own has that the firmware is asked for something, or that an update is on trial. It counts for what the admin
+    has named, too: a reboot would put off what he, or another, has asked for before.
+    """
+
+    problem: str
+    config: Tuple[str, ...] = ()
+    code: Code = Code.NO_TARGET
+
+
+Selection = Union[Selected, NoTarget]
 
 
 def find_next(host: Host, settings: Settings) -> Selection:
@@ -48,17 +60,19 @@ def find_next(host: Host, settings: Settings) -> Selection:
     """
     reading, config = _read(host)
     if reading is None:
-        return Selection(None, (), "", CHANGING)
+        return NoTarget(CHANGING)
     target = reading.target
-    if target.entry is None:
-        return Selection(None, config, target.name, target.problem, pending=reading.pending)
+    if reading.pending is not None:
+        return _pending(reading.pending, config)
+    if isinstance(target.boots, str):
+        return NoTarget(target.boots, config)
     if target.changes:
         config = (stamp.UNSEEN,)
     try:
-        entry = _edited(target.entry, settings, "")
+        entry = _edited(target.boots, settings, "")
     except Error as error:
-        return Selection(None, config, target.name, str(error))
-    return Selection(entry, config, target.name, None, target.changes)
+        return NoTarget(str(error), config)
+    return Selected(entry, config, target.name, target.changes)
 
 
 def find_named(host: Host, settings: Settings, name: str, file: bool = False) -> Selection:
@@ -76,7 +90,7 @@ def find_named(host: Host, settings: Settings, name: str, file: bool = False) ->
         if file and os.path.exists(name_of(name)):
             return _find_file(host, settings, name)
         raise UsageError('the boot loader has no entry "{}"'.format(name), HINT)
-    return _chosen(entry, settings, config, reading)
+    return _unless_pending(_chosen(entry, settings, config), reading)
 
 
 def find_again(host: Host, settings: Settings, loaded: stamp.Loaded) -> Selection:
@@ -84,21 +98,21 @@ def find_again(host: Host, settings: Settings, loaded: stamp.Loaded) -> Selectio
 
     Raises Error where what he had named is gone or is something else now.
     """
-    if loaded.chosen is None:
+    if loaded.chosen is Chosen.BY_LOADER:
         return find_next(host, settings)
-    if not loaded.chosen:
+    if loaded.chosen is Chosen.AS_FILE:
         return _find_file(host, settings, loaded.kernel)
     reading, config = _read(host)
     if reading is None:
-        return Selection(None, (), "", CHANGING)
-    title, cmdline = loaded.chosen
-    return _chosen(find_same(reading.menu, title, loaded.kernel, loaded.initrds, cmdline), settings, config, reading)
+        return NoTarget(CHANGING)
+    entry = find_same(reading.menu, loaded.chosen.title, loaded.kernel, loaded.initrds, loaded.chosen.cmdline)
+    return _unless_pending(_chosen(entry, settings, config), reading)
 
 
 def find_copied(host: Host) -> List[str]:
     """Return a warning for each entry of the boot loader whose command line was copied from that of a kexec."""
     try:
-        entries = [offered.entry for offered in find_menu(host.root).offered if offered.entry is not None]
+        entries = [offered.entry for offered in find_menu(host.tree.again()).offered if offered.entry is not None]
     except Error:
         return []
     copied = [entry.title for entry in entries if not entry.running and has_own_words(entry.cmdline)]
@@ -110,33 +124,34 @@ def _read(host: Host) -> Tuple[Optional[LoaderReading], Tuple[str, ...]]:
     """Read the boot loader's files, twice, so that the stamp's lines belong to what was read; None where it changes."""
     mark = stamp.lines_for(host.root, [stamp.mark_file(host.root)])  # as it was before anything was read
     since = attempts.firmware_began(host)
-    reading = read_target(host.root, since)
+    reading = read_target(host.tree.again(), since)
     config = mark + stamp.lines_for(host.root, reading.files)
     if reading.hidden or len(config) > MOST_WATCHED:
         config = [stamp.UNSEEN]
-    return reading if read_target(host.root, since) == reading else None, tuple(config)
+    return reading if read_target(host.tree.later(), since) == reading else None, tuple(config)
 
 
 def _find_file(host: Host, settings: Settings, path: str) -> Selection:
     entry = entry_for(host, Path(decode(os.path.abspath(name_of(path)))))
-    reading = read_target(host.root, attempts.firmware_began(host))
+    reading = read_target(host.tree.again(), attempts.firmware_began(host))
     default = reading.target.entry
     vouched = default.cmdline if default is not None and not default.running else ""
-    return _unless_pending(
-        Selection(_edited(entry, settings, vouched), (), "the kernel that was named", None, (), ()), reading
-    )
+    edited_entry = _edited(entry, settings, vouched)
+    return _unless_pending(Selected(edited_entry, (), "the kernel that was named", (), Chosen.AS_FILE), reading)
 
 
-def _chosen(entry: BootEntry, settings: Settings, config: Tuple[str, ...], reading: LoaderReading) -> Selection:
+def _chosen(entry: BootEntry, settings: Settings, config: Tuple[str, ...]) -> Selected:
     name = "{} (chosen for one boot)".format(entry.title)
-    wish = Selection(_edited(entry, settings, ""), config, name, None, (), (entry.title, entry.cmdline))
-    return _unless_pending(wish, reading)
+    return Selected(_edited(entry, settings, ""), config, name, (), ChosenEntry(entry.title, entry.cmdline))
 
 
-def _unless_pending(wish: Selection, reading: LoaderReading) -> Selection:
-    if reading.pending is None:
-        return wish
-    return wish._replace(entry=None, problem=reading.pending[1], pending=reading.pending)
+def _unless_pending(selected: Selected, reading: LoaderReading) -> Selection:
+    return selected if reading.pending is None else _pending(reading.pending, selected.config)
+
+
+def _pending(pending: Tuple[Code, str], config: Tuple[str, ...]) -> NoTarget:
+    code, reason = pending
+    return NoTarget(reason, config, code)
 
 
 def _edited(entry: BootEntry, settings: Settings, vouched: str) -> BootEntry:

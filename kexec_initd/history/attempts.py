@@ -17,13 +17,14 @@ from typing import Optional, Tuple
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.cmdline.words import without_own_words
 from kexec_initd.errors import Error, Refused, one_line
-from kexec_initd.history.guard import NOTHING, Attempt, Guard, Last, Outcome, Record, is_arriving, judge
+from kexec_initd.history.guard import NOTHING, Attempt, Guard, Last, Outcome, Record, find_arriving, judge
 from kexec_initd.history.running_boot import find_boot, shows_kexec
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import LASTING, Damaged, Lasting, Newer, Volatile
 from kexec_initd.system.files import identity
 from kexec_initd.system.host import Host
 from kexec_initd.system.safe_path import below
+from kexec_initd.system.sysroot import Tree
 
 PATH = Path(LASTING) / Lasting.ATTEMPTS.value
 VERSION = 1
@@ -93,27 +94,27 @@ def settle(host: Host, limit: int, failure: Optional[str] = None) -> Record:
 
     `failure` says why an arrival is none, as the checks after the boot have found.
     """
-    record = read(host.root)
+    record = read_from(host.tree)
     judged = _judge_boot(host, record, limit, failure)
     if judged != record:
-        _remember_loader(host.root, judged)
+        _remember_loader(host.tree, judged)
         _write(host.root, format_record(judged))
     return judged
 
 
-def _remember_loader(root: Path, judged: Record) -> None:
+def _remember_loader(tree: Tree, judged: Record) -> None:
     """Remember whether a boot through firmware looks like a kexec here, since the boot loader is a kernel; best effort."""
     if judged.kexecs == 0:
         with contextlib.suppress(Error, OSError):
-            if shows_kexec(root):
-                store.write(root, Lasting.KEXEC_LOADER, b"")
+            if shows_kexec(tree):
+                store.write(tree.root, Lasting.KEXEC_LOADER, b"")
             else:
-                store.remove(root, Lasting.KEXEC_LOADER)
+                store.remove(tree.root, Lasting.KEXEC_LOADER)
 
 
 def look(host: Host, limit: int) -> Record:
     """Return what `settle` would, and write nothing. Raises Damaged, Error."""
-    return _judge_boot(host, read(host.root), limit)
+    return _judge_boot(host, read_from(host.tree), limit)
 
 
 def firmware_began(host: Host) -> int:
@@ -133,8 +134,8 @@ def came_by_kexec(host: Host) -> bool:
 
 def is_arrival(host: Host) -> bool:
     """Tell whether the running boot is an arrival that nobody has confirmed. Raises Damaged, Error."""
-    record = read(host.root)
-    return record.last is not None and is_arriving(record, find_boot(host, record.last))
+    record = read_from(host.tree)
+    return record.last is not None and find_arriving(record, find_boot(host, record.last)) is not None
 
 
 def trust(host: Host, limit: int) -> str:
@@ -160,9 +161,14 @@ def forget(root: Path) -> None:
 
 def read(root: Path) -> Record:
     """Return the record; an empty one where there is none. Raises Damaged, Error where it cannot be reached."""
-    hint = "kexec-initd trust begins a new one"
+    return read_from(Tree(root))
+
+
+def read_from(tree: Tree) -> Record:
+    """Return the record as `read` does, by what `tree` says is mounted."""
+    root, hint = tree.root, "kexec-initd trust begins a new one"
     try:
-        store.refuse_unmounted(root, Lasting.ATTEMPTS)
+        store.refuse_unmounted(tree, Lasting.ATTEMPTS)
     except Refused as error:
         raise Error("the record of attempts cannot be reached: {}".format(error.message), error.hint)
     try:

@@ -98,14 +98,12 @@ def when_began(now: float, uptime: float) -> int:
     return began if began >= PLAUSIBLE else 0
 
 
-def is_arriving(record: Record, boot: Boot) -> bool:
-    """Tell whether `boot` is the arrival of the attempt under way, and not yet judged."""
+def find_arriving(record: Record, boot: Boot) -> Optional[Attempt]:
+    """Return the attempt under way whose arrival `boot` is, not yet judged; None where it is that of none."""
     last = record.last
-    return (
-        record.boot != boot.id
-        and last is not None
-        and (last.outcome, last.attempt.id) == (Outcome.UNDER_WAY, boot.shown)
-    )
+    if last is None or record.boot == boot.id or (last.outcome, last.attempt.id) != (Outcome.UNDER_WAY, boot.shown):
+        return None
+    return last.attempt
 
 
 def judge(record: Record, boot: Boot, limit: int, failure: Optional[str] = None) -> Record:
@@ -119,11 +117,11 @@ def judge(record: Record, boot: Boot, limit: int, failure: Optional[str] = None)
     kexecs, firmware = record.kexecs + 1, record.firmware or boot.began
     if guard is not None:
         guard = guard._replace(boots=guard.boots + 1)
-    if is_arriving(record, boot):
-        assert last is not None
+    arriving = find_arriving(record, boot)
+    if arriving is not None:
         total += 0 if failure else 1
-        guard = Guard(0, last.attempt, failure) if failure else guard
-        last = last._replace(outcome=Outcome.FAILED if failure else Outcome.ARRIVED)
+        guard = Guard(0, arriving, failure) if failure else guard
+        last = Last(Outcome.FAILED if failure else Outcome.ARRIVED, arriving)
     elif last is not None and last.outcome is Outcome.UNDER_WAY and boot.by_kexec:
         last = last._replace(outcome=Outcome.REPLACED)
     else:

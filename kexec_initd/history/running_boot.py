@@ -18,8 +18,9 @@ from kexec_initd.state import store
 from kexec_initd.state.store import Lasting
 from kexec_initd.system.files import exists, read_text
 from kexec_initd.system.host import Host
+from kexec_initd.system.sysroot import Tree
 
-LOADER_TYPE = "proc/sys/kernel/bootloader_type"
+LOADER_TYPE = "/proc/sys/kernel/bootloader_type"
 PROPERTY = "proc/device-tree/chosen/linux,booted-from-kexec"
 KEXEC = frozenset(str(number) for number in range(0xD0, 0xE0))
 BOOT_ID = re.compile(r"[!-~]{1,64}\Z")
@@ -31,22 +32,28 @@ def find_boot(host: Host, last: Optional[Last]) -> Boot:
 
     Raises Error.
     """
-    found = read_text(host.root / "proc/sys/kernel/random/boot_id")
+    found = find_id(host)
     if not found or host.cmdline is None:
         raise Error("which boot this is cannot be told: /proc is not mounted")
     if not BOOT_ID.match(found):
         raise Error(
             "which boot this is cannot be told: /proc/sys/kernel/random/boot_id is not of the form of random(4)"
         )
-    by_kexec = shows_kexec(host.root) and not store.is_there(host.root, Lasting.KEXEC_LOADER)
+    by_kexec = shows_kexec(host.tree) and not store.is_there(host.root, Lasting.KEXEC_LOADER)
     began = when_began(time.time(), read_uptime(host.root))
     shown = last.attempt.id if last and last.attempt.id in find_attempts(host.cmdline) else None
     return Boot(found, shown, began, by_kexec)
 
 
-def shows_kexec(root: Path) -> bool:
+def find_id(host: Host) -> Optional[str]:
+    """Return the id of the running boot; None where nothing tells."""
+    found = host.tree.read_text("/proc/sys/kernel/random/boot_id")
+    return None if found is None else found.rstrip("\n")
+
+
+def shows_kexec(tree: Tree) -> bool:
     """Tell whether the running kernel was started by a kexec, be it a boot loader's."""
-    return read_text(root / LOADER_TYPE) in KEXEC or exists(root / PROPERTY)
+    return (tree.read_text(LOADER_TYPE) or "").rstrip("\n") in KEXEC or exists(tree.root / PROPERTY)
 
 
 def read_uptime(root: Path) -> float:

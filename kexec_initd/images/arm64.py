@@ -7,13 +7,12 @@ of drivers/firmware/efi/libstub/zboot-header.S.
 """
 
 import struct
-from pathlib import Path
 from typing import Tuple
 
 from kexec_initd.images import pe
 from kexec_initd.images.architecture import ALL, ARM64, Architecture, require
 from kexec_initd.images.banner import HEAD, Content, survey
-from kexec_initd.images.decompress import MAGIC_SIZE, Archive, find_format
+from kexec_initd.images.decompress import MAGIC_SIZE, find_format, open_archive
 from kexec_initd.images.kernel_info import KernelInfo
 from kexec_initd.images.reader import ImageFile, InvalidImage
 
@@ -33,7 +32,7 @@ def is_zboot(start: bytes) -> bool:
     return start[:2] == b"MZ" and start[4:8] == b"zimg"
 
 
-def check_image(image: ImageFile, start: bytes, machine: str, root: Path) -> KernelInfo:
+def check_image(image: ImageFile, start: bytes, machine: str) -> KernelInfo:
     """Return what the Image is; raise InvalidImage unless it is whole."""
     require(ARM64, machine)
     end = _check_header(start)
@@ -42,10 +41,10 @@ def check_image(image: ImageFile, start: bytes, machine: str, root: Path) -> Ker
     return KernelInfo(content.release, ARM64.cmdline_size, end, proof)
 
 
-def check_gzip(image: ImageFile, start: bytes, machine: str, root: Path) -> KernelInfo:
+def check_gzip(image: ImageFile, start: bytes, machine: str) -> KernelInfo:
     """Return what the Image in a gzip file is; raise InvalidImage unless that unpacks to its end and is one."""
     require(ARM64, machine)
-    end, content = _unpack(image, 0, image.size, root)
+    end, content = _unpack(image, 0, image.size)
     for block in image.blocks(end, image.size):
         if block.strip(b"\0"):
             raise InvalidImage("it is damaged: something follows the gzip archive that ends at byte {}".format(end))
@@ -53,7 +52,7 @@ def check_gzip(image: ImageFile, start: bytes, machine: str, root: Path) -> Kern
     return KernelInfo(content.release, ARM64.cmdline_size, image.size, "payload")
 
 
-def check_zboot(image: ImageFile, start: bytes, machine: str, root: Path) -> KernelInfo:
+def check_zboot(image: ImageFile, start: bytes, machine: str) -> KernelInfo:
     """Return what the Image in an EFI program is; raise InvalidImage unless both are whole."""
     place = _pe_header(start)
     require(_find_architecture(pe.machine(start, place)), machine)
@@ -63,7 +62,7 @@ def check_zboot(image: ImageFile, start: bytes, machine: str, root: Path) -> Ker
     if end > image.size:
         raise InvalidImage("it is cut: its payload ends at byte {}, the file has {}".format(end, image.size))
     _check_compression(image, offset, start[24:56].split(b"\0")[0].decode("latin-1"))
-    found, content = _unpack(image, offset, end, root)
+    found, content = _unpack(image, offset, end)
     if found != end:
         raise InvalidImage("it is damaged: its payload ends at byte {} of {}".format(found, end))
     _check_content(content)
@@ -107,11 +106,11 @@ def _check_compression(image: ImageFile, offset: int, name: str) -> None:
         raise InvalidImage("it cannot be proved: its payload at byte {} is not {!r}".format(offset, name))
 
 
-def _unpack(image: ImageFile, start: int, end: int, root: Path) -> Tuple[int, Content]:
+def _unpack(image: ImageFile, start: int, end: int) -> Tuple[int, Content]:
     """Return where the archive at `start` ends, and what is in it."""
-    form = find_format(image.read(start, MAGIC_SIZE))
-    assert form is not None
-    archive = Archive(image, form, start, end, root)
+    archive = open_archive(image, start, end)
+    if archive is None:
+        raise InvalidImage("it cannot be proved: byte {} starts no compressed archive".format(start))
     content = survey(archive.blocks())
     return archive.end, content
 

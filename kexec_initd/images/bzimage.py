@@ -10,7 +10,6 @@ A kernel older than the CRC is accepted by its size alone.
 
 import re
 import struct
-from pathlib import Path
 from typing import NamedTuple, Tuple
 
 from kexec_initd.images import pe, proof
@@ -42,7 +41,7 @@ def is_bzimage(start: bytes) -> bool:
     return len(start) >= HEADER_END and start[0x202:0x206] == b"HdrS" and start[0x1FE:0x200] == b"\x55\xaa"
 
 
-def check_bzimage(image: ImageFile, start: bytes, machine: str, root: Path) -> KernelInfo:
+def check_bzimage(image: ImageFile, start: bytes, machine: str) -> KernelInfo:
     """Return what the x86 kernel `image`, which begins with `start`, is; raise InvalidImage unless it is whole."""
     require(X86, machine)
     setup = image.read_exactly(0, ((start[0x1F1] or 4) + 1) * SECTOR)
@@ -50,7 +49,7 @@ def check_bzimage(image: ImageFile, start: bytes, machine: str, root: Path) -> K
     if header.size > image.size:
         message = "it is cut: its header says {} bytes, but the file has {}"
         raise InvalidImage(message.format(header.size, image.size))
-    return KernelInfo(header.release, header.cmdline_size, header.size, _prove(image, setup, header, root))
+    return KernelInfo(header.release, header.cmdline_size, header.size, _prove(image, setup, header))
 
 
 def _parse_header(setup: bytes) -> _Header:
@@ -85,7 +84,7 @@ def _release(setup: bytes, version_at: int) -> str:
     return match.group().decode("ascii")
 
 
-def _prove(image: ImageFile, setup: bytes, header: _Header, root: Path) -> str:
+def _prove(image: ImageFile, setup: bytes, header: _Header) -> str:
     """Return what proves that the image is whole; raise InvalidImage when nothing does."""
     if header.protocol < WITH_CRC:
         return "size"
@@ -101,5 +100,5 @@ def _prove(image: ImageFile, setup: bytes, header: _Header, root: Path) -> str:
         raise InvalidImage("it is damaged: its CRC-32 is {:#010x}, not 0xffffffff".format(crc))
     if signing is not None and signing.table_size:
         raise InvalidImage("it is damaged: its signature is for another content")
-    proof.check_payload(image, header.payload[0], header.payload[1], header.size, root)
+    proof.check_payload(image, header.payload[0], header.payload[1], header.size)
     return "payload"

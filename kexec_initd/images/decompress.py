@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Callable, Generator, Iterator, NamedTuple, Optional, Union
 
 from kexec_initd.images import archive_end
-from kexec_initd.images.reader import ImageFile, InvalidImage
+from kexec_initd.images.reader import ImageFile, InvalidImage, Programs
 from kexec_initd.system.pipe import pipe
 from kexec_initd.system.process import CommandError, find
 
@@ -23,13 +23,24 @@ MEMORY = 160 << 20  # the kernel's own build asks for up to 128 MiB
 MAGIC_SIZE = 9
 
 
+class _Own(NamedTuple):
+    """How an archive is read that Python itself decompresses."""
+
+    decoder: "Callable[[], _Decoder]"
+
+
+class _Foreign(NamedTuple):
+    """How an archive is read that the program of the format's name decompresses: it has to be told where the archive ends."""
+
+    find_end: Callable[[ImageFile, int, int], int]
+
+
 class Format(NamedTuple):
     """A compression format: what it starts with, and how an archive of it is read."""
 
     name: str
     magic: bytes
-    decoder: "Optional[Callable[[], _Decoder]]" = None
-    find_end: Optional[Callable[[ImageFile, int, int], int]] = None
+    reader: "Union[_Own, _Foreign]"
 
 
 class _Gzip:
@@ -66,14 +77,20 @@ def _lzma() -> lzma.LZMADecompressor:
 
 
 FORMATS = (
-    Format("gzip", b"\x1f\x8b", decoder=_Gzip),
-    Format("bzip2", b"BZh", decoder=bz2.BZ2Decompressor),
-    Format("xz", b"\xfd7zXZ\0", decoder=_xz),
-    Format("lzma", b"\x5d\0\0", decoder=_lzma),
-    Format("zstd", archive_end.ZSTD_MAGIC, find_end=archive_end.zstd_end),
-    Format("lz4", archive_end.LZ4_MAGIC, find_end=archive_end.lz4_end),
-    Format("lzop", archive_end.LZOP_MAGIC, find_end=archive_end.lzop_end),
+    Format("gzip", b"\x1f\x8b", _Own(_Gzip)),
+    Format("bzip2", b"BZh", _Own(bz2.BZ2Decompressor)),
+    Format("xz", b"\xfd7zXZ\0", _Own(_xz)),
+    Format("lzma", b"\x5d\0\0", _Own(_lzma)),
+    Format("zstd", archive_end.ZSTD_MAGIC, _Foreign(archive_end.zstd_end)),
+    Format("lz4", archive_end.LZ4_MAGIC, _Foreign(archive_end.lz4_end)),
+    Format("lzop", archive_end.LZOP_MAGIC, _Foreign(archive_end.lzop_end)),
 )
+
+
+def find_programs(root: Path) -> Programs:
+    """Return the programs of the host below `root` for the formats that Python does not bring."""
+    found = {form.name: find(root, form.name) for form in FORMATS if isinstance(form.reader, _Foreign)}
+    return {name: program for name, program in found.items() if program is not None}
 
 
 def find_format(start: bytes) -> Optional[Format]:
@@ -87,23 +104,22 @@ def find_format(start: bytes) -> Optional[Format]:
 class Archive:
     """One compressed archive: after its `blocks` were read, `end` is the offset behind it."""
 
-    def __init__(self, image: ImageFile, form: Format, start: int, limit: int, root: Path) -> None:
-        """Read `image` from `start`, never beyond `limit`; a program is searched below `root`."""
+    def __init__(self, image: ImageFile, form: Format, start: int, limit: int) -> None:
+        """Read `image` from `start`, never beyond `limit`."""
         self._image = image
         self._form = form
         self._start = start
         self._limit = limit
-        self._root = root
         self.end = start
 
     def blocks(self) -> Generator[bytes, None, None]:
         """Yield the decompressed content in blocks; raise InvalidImage where it is damaged or cannot be read here."""
         if self._form.name == "xz":
             archive_end.check_xz(self._image, self._start)
-        if self._form.decoder is not None:
-            yield from self._decode(self._form.decoder())
+        if isinstance(self._form.reader, _Own):
+            yield from self._decode(self._form.reader.decoder())
         else:
-            yield from self._run_program()
+            yield from self._run_program(self._form.reader.find_end(self._image, self._start, self._limit))
 
     def _decode(self, decoder: _Decoder) -> Iterator[bytes]:
         """Decompress in this process."""
@@ -125,11 +141,9 @@ class Archive:
                 yield output
         self.end = fed - len(decoder.unused_data)
 
-    def _run_program(self) -> Iterator[bytes]:
-        """Decompress through the program that has the format's name."""
-        assert self._form.find_end is not None
-        end = self._form.find_end(self._image, self._start, self._limit)
-        program = find(self._root, self._form.name)
+    def _run_program(self, end: int) -> Iterator[bytes]:
+        """Decompress what lies before `end` through the program that has the format's name."""
+        program = self._image.programs.get(self._form.name)
         if program is None:
             raise InvalidImage(
                 "it is compressed with {0}, and there is no program {0} to check it".format(self._form.name),
@@ -143,3 +157,9 @@ class Archive:
 
     def _damaged(self, why: str) -> InvalidImage:
         return InvalidImage("the {} archive at byte {} is damaged: {}".format(self._form.name, self._start, why))
+
+
+def open_archive(image: ImageFile, start: int, limit: int) -> Optional[Archive]:
+    """Return the archive at `start`, which ends before `limit`; None where none begins."""
+    form = find_format(image.read(start, MAGIC_SIZE))
+    return None if form is None else Archive(image, form, start, limit)

@@ -4,7 +4,6 @@ It carries no checksum. A cut copy is found by its tables: the sections' lies be
 """
 
 import struct
-from pathlib import Path
 from typing import List, NamedTuple, Tuple
 
 from kexec_initd.images.architecture import ALL, require
@@ -42,7 +41,7 @@ _CLASSES = {
 _ORDERS = {1: "<", 2: ">"}
 
 
-def check_elf(image: ImageFile, start: bytes, machine: str, root: Path) -> KernelInfo:
+def check_elf(image: ImageFile, start: bytes, machine: str) -> KernelInfo:
     """Return what the ELF kernel `image`, which begins with `start`, is; raise InvalidImage unless it is whole."""
     layout = _find_layout(start)
     if len(start) < struct.calcsize(layout.header):

@@ -6,12 +6,11 @@ well, and the machine then panics: everything is unpacked here once, without kee
 """
 
 from contextlib import closing
-from pathlib import Path
 from typing import FrozenSet, NamedTuple, Sequence
 
 from kexec_initd.images.cpio import CpioContents, Walker
-from kexec_initd.images.decompress import MAGIC_SIZE, Archive, find_format
-from kexec_initd.images.reader import ImageFile, InvalidImage
+from kexec_initd.images.decompress import MAGIC_SIZE, Archive, open_archive
+from kexec_initd.images.reader import NO_PROGRAMS, ImageFile, InvalidImage, Programs
 
 LARGEST = 2 << 30
 LARGEST_CONTENT = 4 << 30
@@ -28,7 +27,7 @@ class Part(NamedTuple):
 
 def check_initrd(
     fd: int,
-    root: Path = Path("/"),
+    programs: Programs = NO_PROGRAMS,
     timeout: float = TIMEOUT,
     largest_content: int = LARGEST_CONTENT,
     parts: Sequence[Part] = (),
@@ -38,13 +37,13 @@ def check_initrd(
     These are the kernel releases that its directories lib/modules/RELEASE name, where a file is in them. Of an initrd
     that has `parts`, each must be complete, and one must hold the program; what is wrong is said with its name.
     It is read to its end within `timeout` seconds and may unpack to `largest_content` bytes; the descriptor's offset
-    is not used. A decompression program that Python does not bring is looked for below `root`.
+    is not used. `programs` decompress what Python does not, see `decompress.find_programs`.
     """
-    image = ImageFile(fd, LARGEST, timeout)
+    image = ImageFile(fd, LARGEST, timeout, programs)
     seen, left = CpioContents(), largest_content
     for part in parts or [Part("", 0, image.size)]:
         try:
-            left -= _walk(image.part(part.start, part.size), seen, left, root)
+            left -= _walk(image.part(part.start, part.size), seen, left)
         except InvalidImage as error:
             raise InvalidImage(_after(part.name, error.message), error.hint)
     if not seen.has_init:
@@ -57,13 +56,13 @@ def _after(name: str, message: str) -> str:
     return "{}: {}".format(name, message) if name else message
 
 
-def _walk(image: ImageFile, seen: CpioContents, limit: int, root: Path) -> int:
+def _walk(image: ImageFile, seen: CpioContents, limit: int) -> int:
     """Walk over all archives of `image` and return how much was unpacked; raise InvalidImage beyond `limit` bytes."""
     content, offset, before = 0, 0, seen.entries
     while offset < image.size:
         offset = _walk_plain(image, Walker(seen, offset), offset)
         if offset < image.size:
-            archive = _open_archive(image, offset, root)
+            archive = _open_archive(image, offset)
             content += _walk_archive(archive, Walker(seen), limit - content)
             offset = archive.end
     if seen.entries == before:
@@ -82,13 +81,13 @@ def _walk_plain(image: ImageFile, walker: Walker, offset: int) -> int:
     return offset
 
 
-def _open_archive(image: ImageFile, offset: int, root: Path) -> Archive:
+def _open_archive(image: ImageFile, offset: int) -> Archive:
     """Return the compressed archive at `offset`; raise InvalidImage where there is none."""
-    start = image.read(offset, MAGIC_SIZE)
-    form = find_format(start)
-    if form is None:
+    archive = open_archive(image, offset, image.size)
+    if archive is None:
+        start = image.read(offset, MAGIC_SIZE)
         raise InvalidImage("byte {} starts neither a cpio nor a compressed archive: {!r}".format(offset, start))
-    return Archive(image, form, offset, image.size, root)
+    return archive
 
 
 def _walk_archive(archive: Archive, walker: Walker, limit: int) -> int:

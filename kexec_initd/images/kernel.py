@@ -4,7 +4,6 @@
 proof is said in the module of that format.
 """
 
-from pathlib import Path
 from typing import Callable, NamedTuple
 
 from kexec_initd.images.arm64 import check_gzip, check_image, check_zboot, is_image, is_zboot
@@ -12,7 +11,7 @@ from kexec_initd.images.banner import HEAD
 from kexec_initd.images.bzimage import check_bzimage, is_bzimage
 from kexec_initd.images.elf import check_elf
 from kexec_initd.images.kernel_info import KernelInfo
-from kexec_initd.images.reader import ImageFile, InvalidImage
+from kexec_initd.images.reader import NO_PROGRAMS, ImageFile, InvalidImage, Programs
 
 __all__ = ["InvalidImage", "KernelInfo", "check_kernel"]
 
@@ -22,7 +21,7 @@ TIMEOUT = 60.0
 
 class _Format(NamedTuple):
     matches: Callable[[bytes], bool]
-    check: Callable[[ImageFile, bytes, str, Path], KernelInfo]
+    check: Callable[[ImageFile, bytes, str], KernelInfo]
 
 
 def _starts(magic: bytes, offset: int = 0) -> Callable[[bytes], bool]:
@@ -44,16 +43,16 @@ _KNOWN = (
 )
 
 
-def check_kernel(fd: int, machine: str, root: Path = Path("/"), timeout: float = TIMEOUT) -> KernelInfo:
+def check_kernel(fd: int, machine: str, programs: Programs = NO_PROGRAMS, timeout: float = TIMEOUT) -> KernelInfo:
     """Return what the kernel in `fd` is; raise InvalidImage for anything but a whole one that `machine` can start.
 
     `machine` is what uname(2) calls it. The file is read within `timeout` seconds; the descriptor's offset is not
-    used. A decompression program that Python does not bring is looked for below `root`.
+    used. `programs` decompress what Python does not, see `decompress.find_programs`.
     """
-    image = ImageFile(fd, LARGEST, timeout)
+    image = ImageFile(fd, LARGEST, timeout, programs)
     start = image.read(0, HEAD)
     for form in _FORMATS:
         if form.matches(start):
-            return form.check(image, start, machine, root)
+            return form.check(image, start, machine)
     what = next((what for matches, what in _KNOWN if matches(start)), "no kernel: it begins with none of their headers")
     raise InvalidImage("it is " + what)

@@ -3,7 +3,6 @@
 import re
 import struct
 import zlib
-from pathlib import Path
 from typing import Optional, Tuple
 
 from kexec_initd.images.banner import survey
@@ -30,7 +29,7 @@ def crc(image: ImageFile, setup: bytes, signing: Optional[Signing], size: int) -
     return value
 
 
-def check_payload(image: ImageFile, offset: int, length: int, size: int, root: Path) -> None:
+def check_payload(image: ImageFile, offset: int, length: int, size: int) -> None:
     """Raise InvalidImage unless the compressed kernel in the image unpacks to an ELF file of the size noted behind it.
 
     The few per cent around it, the code that unpacks it, stay unproved.
@@ -41,7 +40,7 @@ def check_payload(image: ImageFile, offset: int, length: int, size: int, root: P
         raise InvalidImage("it cannot be proved: there is no payload at byte {} of {} bytes".format(offset, length))
     noted = struct.unpack("<I", image.read_exactly(end - 4, 4))[0]
     # gzip notes the size in its own last four bytes, for all other formats the kernel's build appends them.
-    archive = Archive(image, form, offset, end if form.name == "gzip" else end - 4, root)
+    archive = Archive(image, form, offset, end if form.name == "gzip" else end - 4)
     content = survey(archive.blocks())
     if content.head[:4] != b"\x7fELF" or content.size != noted:
         raise InvalidImage("its payload unpacks to {} bytes instead of an ELF file of {}".format(content.size, noted))

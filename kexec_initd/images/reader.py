@@ -7,11 +7,15 @@ import copy
 import os
 import stat
 import time
-from typing import Iterator
+from pathlib import Path
+from typing import Iterator, Mapping
 
 from kexec_initd.errors import Refused
 
 BLOCK = 1 << 20
+
+Programs = Mapping[str, Path]  # that decompress, by the name of their format
+NO_PROGRAMS: Programs = {}
 
 
 class InvalidImage(Refused):
@@ -19,13 +23,14 @@ class InvalidImage(Refused):
 
 
 class ImageFile:
-    """A regular file of `size` bytes that has to be read before a time limit."""
+    """A regular file of `size` bytes that has to be read before a time limit; `programs` decompress what Python does not."""
 
-    def __init__(self, fd: int, limit: int, timeout: float) -> None:
+    def __init__(self, fd: int, limit: int, timeout: float, programs: Programs = NO_PROGRAMS) -> None:
         """Wrap `fd`, which stays the caller's; raise InvalidImage unless it is a regular file of 1 to `limit` bytes."""
         self._fd = fd
         self._start = 0
         self._timeout = timeout
+        self.programs = programs
         self.deadline = time.monotonic() + timeout
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):

@@ -6,7 +6,6 @@ plan starts from the disk as it is then. An install that fails undoes itself.
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 from pathlib import Path
@@ -14,18 +13,18 @@ from typing import Iterator
 
 from kexec_initd.errors import Error, Refused, tell
 from kexec_initd.history import attempts, last_cold
-from kexec_initd.install import dpkg, rc_links
-from kexec_initd.install.file_copy import Observed, make_directory, observe, put, remove, remove_directory, stage
-from kexec_initd.install.layout import BACKUP_DIR, CONFIG_DIR, ORIGINALS_DIR, STAGING_DIR, STATE_DIR
+from kexec_initd.install.file_copy import make_directory, observe, remove, remove_directory, stage
+from kexec_initd.install.layout import CONFIG_DIR, ORIGINALS_DIR, STAGING_DIR, STATE_DIR
 from kexec_initd.install.manifest import PATH as MANIFEST
 from kexec_initd.install.manifest import InstallState, Manifest, find_unfinished, read_manifest, write_manifest
 from kexec_initd.install.originals import is_ours
 from kexec_initd.install.plan_uninstall import plan_removal
-from kexec_initd.install.steps import Action, Plan, Step
+from kexec_initd.install.steps import OF_LINKS, Plan, WriteFile
 from kexec_initd.state import store
+from kexec_initd.state.flock import IN_THE_WAY, Vanished, open_lock, try_lock
 from kexec_initd.state.store import Lasting
 from kexec_initd.system import process
-from kexec_initd.system.files import fsync_dir, is_directory
+from kexec_initd.system.files import is_directory
 from kexec_initd.system.safe_path import locate
 
 SHELL = "/bin/sh"
@@ -34,7 +33,6 @@ SYNTAX_TIMEOUT = 20.0
 UNINSTALL = "{}/standalone/uninstall.sh".format(STATE_DIR)  # a program of the kit, and no file of the state
 UNINSTALL_TIMEOUT = 300.0  # it waits a minute for a load that is under way
 LOCK_TRIES = 20
-LOCK_HINT = "remove what is in its place"
 
 
 def execute(plan: Plan) -> None:
@@ -90,7 +88,7 @@ def _remove(plan: Plan, announce: bool = True) -> None:
     """Take the installation away. What fails is completed by the next run, as the manifest stays."""
     if announce and plan.changes:
         write_manifest(plan.root, plan.wanted)
-    if any(step.action is Action.WRITE for step in plan.steps):
+    if any(isinstance(step, WriteFile) for step in plan.steps):
         make_directory(plan.root, STAGING_DIR, 0o700)
     _run_steps(plan)
     _clear_staging(plan.root)
@@ -111,7 +109,7 @@ def _check_unchanged(plan: Plan) -> None:
     """Make sure, under the lock, that the plan still fits."""
     same = read_manifest(plan.root) == plan.found
     for change in plan.changes:
-        if same and change.steps and change.steps[0].action not in (Action.LINK, Action.ADD_LINKS, Action.REMOVE_LINKS):
+        if same and change.steps and not isinstance(change.steps[0], OF_LINKS):
             same = _data(plan.root, change.entry.path, change.before) == change.before
     if not same:
         raise Error("something changed the files since the plan was made", "run the command again")
@@ -136,7 +134,7 @@ def _make_directories(plan: Plan) -> None:
 def _check_syntax(plan: Plan) -> None:
     """Have the shell that will run our scripts read them before the first of them is put in place."""
     for step in plan.steps:
-        if step.action is Action.WRITE and is_ours(step.content) and step.content is not None:
+        if isinstance(step, WriteFile) and is_ours(step.content):
             staged = stage(locate(plan.root, STAGING_DIR), step.content)
             try:
                 process.run([SHELL, "-n", str(staged)], SYNTAX_TIMEOUT)
@@ -148,48 +146,9 @@ def _check_syntax(plan: Plan) -> None:
 def _run_steps(plan: Plan) -> None:
     for step in plan.steps:
         try:
-            _run_step(plan.root, step)
+            step.apply(plan.root)
         except OSError as error:
-            what = step.action.value.format(path=step.path, target=step.target)
-            raise Error("cannot {}: {}".format(what, error.strerror))
-
-
-def _run_step(root: Path, step: Step) -> None:
-    """Do one step; each is atomic in itself, and done again it does no harm."""
-    place = locate(root, step.path)
-    if step.action is Action.WRITE and step.content is not None:
-        put(stage(locate(root, STAGING_DIR), step.content), place)
-    elif step.action is Action.KEEP and step.content is not None:
-        put(stage(locate(root, STAGING_DIR), step.content), locate(root, step.target))
-    elif step.action is Action.SAVE and step.content is not None:
-        _save(root, step.target, step.content)
-    elif step.action is Action.GIVE_BACK:
-        put(locate(root, step.target), place)
-    elif step.action is Action.UNLINK:
-        remove(place)
-    elif step.action is Action.LINK:
-        os.symlink(step.target, str(place))
-        fsync_dir(place.parent)
-    else:
-        _run_tool(root, step)
-
-
-def _run_tool(root: Path, step: Step) -> None:
-    """Do a step that another program does: dpkg-divert or update-rc.d."""
-    tool = dpkg.find_tool(root)
-    if step.action is Action.DIVERT and tool is not None:
-        dpkg.divert(tool, step.path, step.target)
-    elif step.action is Action.UNDIVERT and tool is not None:
-        dpkg.undivert(tool, step.path)
-    elif step.action is Action.ADD_LINKS:
-        rc_links.add_links(root, step.target)
-    elif step.action is Action.REMOVE_LINKS:
-        rc_links.remove_links(root, step.target)
-
-
-def _save(root: Path, target: str, content: Observed) -> None:
-    directory = make_directory(root, BACKUP_DIR, 0o700)
-    put(stage(directory, content._replace(uid=os.geteuid(), gid=os.getegid())), locate(root, target))
+            raise Error("cannot {}: {}".format(step, error.strerror))
 
 
 def _clear_staging(root: Path) -> None:
@@ -221,11 +180,9 @@ def _open_lock(root: Path) -> int:
         make_directory(root, STATE_DIR, 0o700)
         place = locate(root, LOCK)
         try:
-            fd = os.open(str(place), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            if error.errno == errno.ENOENT:
-                continue
-            raise Error("the lock {} cannot be opened: {}".format(place, error.strerror), LOCK_HINT)
+            fd = open_lock(place)
+        except Vanished:
+            continue
         if _take(fd, place):
             return fd
         os.close(fd)
@@ -237,14 +194,10 @@ def _take(fd: int, place: Path) -> bool:
     found = os.fstat(fd)
     if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()):
         os.close(fd)
-        raise Refused("{} is not a file of root".format(place), LOCK_HINT)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+        raise Refused("{} is not a file of root".format(place), IN_THE_WAY)
+    if not try_lock(fd):
         os.close(fd)
-        if error.errno in (errno.EAGAIN, errno.EACCES):
-            raise Error("another install or uninstall is under way")
-        raise
+        raise Error("another install or uninstall is under way")
     try:
         return os.path.samestat(found, os.lstat(str(place)))
     except OSError as error:

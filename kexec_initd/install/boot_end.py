@@ -8,10 +8,9 @@ import time
 from typing import Optional
 
 from kexec_initd.errors import Error, Refused
-from kexec_initd.history.running_boot import read_uptime
+from kexec_initd.history.running_boot import find_id, read_uptime
 from kexec_initd.state import store
 from kexec_initd.state.store import Lasting, Volatile
-from kexec_initd.system.files import read_text
 from kexec_initd.system.host import Host, InitSystem
 
 # A boot may still be under way: its last script waits for whatever it likes to.
@@ -20,8 +19,8 @@ PATIENCE = 600.0
 
 def was_preload_called(host: Host) -> bool:
     """Tell whether the preload was called in the boot that runs."""
-    boot = read_text(host.root / "proc/sys/kernel/random/boot_id")
     with contextlib.suppress(Error):
+        boot = find_id(host)
         mark = store.read(host.root, Volatile.PRELOADED)
         return bool(boot) and mark is not None and mark.decode("ascii", "replace").strip() == boot
     return False

@@ -18,7 +18,7 @@ from kexec_initd.install.manifest import ChangeKind, InstallState, Manifest, Man
 from kexec_initd.install.originals import find_loss, is_ours, kept_path
 from kexec_initd.install.rc_links import find_links
 from kexec_initd.system.files import digest, exists, read_bytes
-from kexec_initd.system.safe_path import below, locate
+from kexec_initd.system.safe_path import below, locate, real
 
 LAST_STEP = "/etc/init.d/reboot"
 REPAIR = "{} install puts it right".format(NAME)
@@ -139,11 +139,11 @@ def _find_order(root: Path) -> Iterator[Deviation]:
 
 def is_linked(root: Path, service: str) -> bool:
     """Tell whether init runs the script of `service` when it goes to runlevel 6."""
-    script = below(root, "/etc/init.d/" + service)
+    script = "/etc/init.d/" + service
     links = [path for path in find_links(root, service) if path.parent.name == "rc6.d"]
-    # Below another root `below` has followed every link; on the running host that is left to the kernel.
-    found = {os.path.realpath(str(below(root, "/etc/rc6.d/" + path.name))) for path in links}
-    return os.path.realpath(str(script)) in found and exists(script)
+    return real(root, script) in {real(root, "/etc/rc6.d/" + path.name) for path in links} and exists(
+        below(root, script)
+    )
 
 
 def is_ordered(root: Path, service: str) -> bool:

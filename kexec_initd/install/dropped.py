@@ -11,7 +11,7 @@ from kexec_initd.install.conffiles import find_conffile, find_digest
 from kexec_initd.install.file_copy import observe
 from kexec_initd.install.manifest import ChangeKind, ManifestEntry
 from kexec_initd.install.originals import is_ours, kept_path
-from kexec_initd.install.steps import Action, PathChange, Step, save_edited
+from kexec_initd.install.steps import PathChange, Step, Undivert, Unlink, save_edited
 from kexec_initd.system.host import Host
 
 SET_ASIDE = (".dpkg-backup", ".dpkg-remove", ".dpkg-bak")
@@ -28,7 +28,7 @@ def plan_dropped(host: Host, path: str) -> Optional[PathChange]:
     aside = [path + ending for ending in SET_ASIDE if is_ours(observe(host.root, path + ending))]
     if not aside:
         return None
-    steps = [*_remove_original(host, path), Step(Action.UNDIVERT, path), *(Step(Action.UNLINK, name) for name in aside)]
+    steps = [*_remove_original(host, path), Undivert(path), *(Unlink(name) for name in aside)]
     return PathChange(ManifestEntry(path, ChangeKind.REPLACED, None, ()), None, None, tuple(steps))
 
 
@@ -39,4 +39,4 @@ def _remove_original(host: Host, path: str) -> List[Step]:
     if kept is None:
         return []
     brought = find_digest(host.root, path) == hashlib.new("md5", kept.data).hexdigest()
-    return [*([] if brought else [save_edited(target, kept)]), Step(Action.UNLINK, target)]
+    return [*([] if brought else [save_edited(target, kept)]), Unlink(target)]

@@ -6,13 +6,14 @@ Links in the directories of a path are followed as chroot(2) would follow them. 
 import errno
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
 
 from kexec_initd.errors import Refused
+from kexec_initd.system import files
 from kexec_initd.system.files import fsync_dir
 from kexec_initd.system.inode_flags import APPEND_ONLY, IMMUTABLE, read_flags
+from kexec_initd.system.raw import open_to_read, read_up_to
 from kexec_initd.system.safe_path import locate, refuse_access
 
 SIZE_LIMIT = 1 << 20
@@ -38,7 +39,7 @@ def observe(root: Path, path: str) -> Optional[Observed]:
     """Return the regular file `path`, or None where nothing is. Raises Refused for what cannot be replaced and given back."""
     place = locate(root, path)
     try:
-        fd = os.open(str(place), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = open_to_read(place, follow=False)
     except OSError as error:
         if error.errno == errno.ENOENT:
             return None
@@ -60,8 +61,7 @@ def _read(fd: int, place: Path) -> Observed:
     if found.st_size > SIZE_LIMIT:
         raise Refused("{} is larger than {} bytes".format(place, SIZE_LIMIT))
     _check_flags(fd, place)
-    with os.fdopen(os.dup(fd), "rb") as file:
-        data = file.read(SIZE_LIMIT + 1)
+    data = read_up_to(os.dup(fd), SIZE_LIMIT + 1)
     mode = stat.S_IMODE(found.st_mode)
     return Observed(data, mode, found.st_uid, found.st_gid, found.st_mtime_ns, read_xattrs(fd))
 
@@ -98,10 +98,8 @@ def own(data: bytes, mode: int, xattrs: Xattrs) -> Observed:
 
 def stage(staging: Path, wanted: Observed) -> Path:
     """Write a file like `wanted` into the directory `staging`, durably, and return its path. mtime_ns 0 means now."""
-    fd, name = tempfile.mkstemp(prefix=".kexec-initd-", dir=str(staging))
-    with os.fdopen(fd, "wb") as file:
-        file.write(wanted.data)
-        file.flush()
+
+    def dress(fd: int) -> None:
         if (wanted.uid, wanted.gid) != (os.geteuid(), os.getegid()):
             os.fchown(fd, wanted.uid, wanted.gid)
         os.fchmod(fd, wanted.mode)
@@ -109,8 +107,8 @@ def stage(staging: Path, wanted: Observed) -> Path:
             _set_xattr(fd, key, value)
         if wanted.mtime_ns:
             os.utime(fd, ns=(wanted.mtime_ns, wanted.mtime_ns))
-        os.fsync(fd)
-    return Path(name)
+
+    return files.stage(staging, wanted.data, dress)
 
 
 def _set_xattr(fd: int, key: str, value: bytes) -> None:
@@ -137,7 +135,7 @@ def put(staged: Path, place: Path) -> None:
 
 def _copy(source: Path, directory: Path) -> Path:
     """Copy a file into `directory`, under a name that no boot program takes for a script's, and return its path."""
-    fd = os.open(str(source), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = open_to_read(source, follow=False)
     try:
         return stage(directory, _read(fd, source))
     finally:

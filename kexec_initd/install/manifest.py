@@ -14,7 +14,7 @@ from kexec_initd.install.file_copy import observe
 from kexec_initd.install.layout import STATE_DIR
 from kexec_initd.state import checksum
 from kexec_initd.state.store import Lasting, Newer
-from kexec_initd.system.files import exists, write_atomic
+from kexec_initd.system.files import exists, is_there, write_atomic
 from kexec_initd.system.safe_path import check_path, locate
 
 VERSION = 1
@@ -81,7 +81,7 @@ def is_installed(root: Path) -> bool:
 
 def is_standalone(root: Path) -> bool:
     """Say whether install.sh has put its files in place: its own record, and no manifest, says what was there before."""
-    return exists(locate(root, STANDALONE)) and not os.path.lexists(str(locate(root, PATH)))
+    return exists(locate(root, STANDALONE)) and not is_there(locate(root, PATH))
 
 
 def refuse_standalone(root: Path) -> None:

@@ -13,6 +13,7 @@ from kexec_initd.errors import Refused, UsageError
 from kexec_initd.install.layout import DEBIAN_SYSVINIT, RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC, Integration
 from kexec_initd.install.render import HINTS, RenderedFile, fill_script, find_blocks, render_block, write_tree
 from kexec_initd.system.host import FAMILIES, Family, Host, InitSystem
+from kexec_initd.system.sysroot import Tree
 from kexec_initd.system.virt import OLD_STATE_DIR, STATE_DIR
 
 NOWHERE = Path("/nonexistent")
@@ -120,6 +121,7 @@ def _imagine(target: str, init: Optional[str]) -> Host:
         chroot=False,
         runlevel=None,
         state_dir=era.state_dir,
+        tree=Tree(NOWHERE),
     )
 
 

@@ -35,7 +35,17 @@ from kexec_initd.install.render import (
     render_block,
     render_script,
 )
-from kexec_initd.install.steps import Action, PathChange, Plan, Step, save_edited
+from kexec_initd.install.steps import (
+    AddLinks,
+    Divert,
+    KeepOriginal,
+    MakeLink,
+    PathChange,
+    Plan,
+    Step,
+    WriteFile,
+    save_edited,
+)
 from kexec_initd.system import process
 from kexec_initd.system.files import digest
 from kexec_initd.system.host import Host
@@ -138,9 +148,9 @@ def _plan_replaced(
     steps: List[Step] = []
     if seen is not None and not is_ours(seen) and (kept is None or is_foreign(seen)):
         steps.extend(_keep(path, seen, kept, diverted, known))
-    keeps = any(step.action is Action.KEEP for step in steps)
+    keeps = any(isinstance(step, KeepOriginal) for step in steps)
     if tool is not None and not diverted:
-        steps.append(Step(Action.DIVERT, path, target))
+        steps.append(Divert(path, target))
     steps.extend(_write(rendered, seen if is_ours(seen) else None, known, label=seen))
     entry = ManifestEntry(path, ChangeKind.REPLACED, None, _digests(rendered.content, known), diverted=tool is not None)
     if not keeps and known is not None and find_damage(site.host.root, known, kept) is not None:
@@ -153,7 +163,7 @@ def _plan_replaced(
 def _find_losses(root: Path, changes: Sequence[PathChange]) -> List[str]:
     """Return, for each original that could not be restored as things are, what is wrong and what to do."""
     replaced = [change for change in changes if change.entry.kind is ChangeKind.REPLACED]
-    settled = [change for change in replaced if not any(step.action is Action.KEEP for step in change.steps)]
+    settled = [change for change in replaced if not any(isinstance(step, KeepOriginal) for step in change.steps)]
     return [loss.text for loss in (find_loss(root, change.entry) for change in settled) if loss is not None]
 
 
@@ -166,7 +176,7 @@ def _keep(
     original of a half done run, or else somebody's edit, which is saved.
     """
     if kept is None or not diverted or not is_foreign(kept):
-        return [] if kept == seen else [Step(Action.KEEP, path, kept_path(path), seen)]
+        return [] if kept == seen else [KeepOriginal(path, kept_path(path), seen)]
     stale = seen.data == kept.data or (known is not None and digest(seen.data) == known.original)
     return [] if stale else [save_edited(path, seen)]
 
@@ -182,7 +192,7 @@ def _write(
         steps.append(save_edited(rendered.path, ours))
     like = ours or label
     xattrs = () if like is None else label_of(like)
-    steps.append(Step(Action.WRITE, rendered.path, "", own(rendered.content, rendered.mode, xattrs)))
+    steps.append(WriteFile(rendered.path, own(rendered.content, rendered.mode, xattrs)))
     return steps
 
 
@@ -205,7 +215,7 @@ def _plan_block(site: Site, block: Block) -> Tuple[List[PathChange], List[str]]:
         steps.append(save_edited(path, seen))
     if seen is None or seen.data != wanted.after:
         content = own(wanted.after, wanted.mode, ()) if seen is None else seen._replace(data=wanted.after, mtime_ns=0)
-        steps.append(Step(Action.WRITE, path, "", content))
+        steps.append(WriteFile(path, content))
     return [PathChange(entry, _data(seen), wanted.after, tuple(steps))], []
 
 
@@ -216,7 +226,7 @@ def _plan_links(site: Site, record: Integration) -> List[PathChange]:
         entry = ManifestEntry("/etc/rc6.d", ChangeKind.LINKS, None, (record.service,))
         complete = site.found is not None and site.found.state is InstallState.INSTALLED
         done = complete and is_linked(root, record.service) and is_ordered(root, record.service)
-        return [PathChange(entry, None, None, () if done else (Step(Action.ADD_LINKS, entry.path, record.service),))]
+        return [PathChange(entry, None, None, () if done else (AddLinks(record.service),))]
     return [_plan_link(root, path, target) for path, target in record.links]
 
 
@@ -227,7 +237,7 @@ def _plan_link(root: Path, path: str, target: str) -> PathChange:
         return PathChange(entry, None, None, ())
     if place.is_symlink() or place.exists():
         raise Refused("{} exists and is not ours".format(path), "move it away first")
-    return PathChange(entry, None, None, (Step(Action.LINK, path, target),))
+    return PathChange(entry, None, None, (MakeLink(path, target),))
 
 
 def _new_directories(site: Site, entries: Tuple[ManifestEntry, ...]) -> Tuple[str, ...]:

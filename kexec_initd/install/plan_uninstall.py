@@ -31,7 +31,17 @@ from kexec_initd.install.originals import (
     refuse_loss,
 )
 from kexec_initd.install.rc_links import find_links
-from kexec_initd.install.steps import Action, PathChange, Plan, Step, save_edited
+from kexec_initd.install.steps import (
+    GiveBack,
+    PathChange,
+    Plan,
+    RemoveLinks,
+    Step,
+    Undivert,
+    Unlink,
+    WriteFile,
+    save_edited,
+)
 from kexec_initd.system.files import digest
 from kexec_initd.system.host import Host
 from kexec_initd.system.safe_path import locate
@@ -69,11 +79,11 @@ def plan_removal(root: Path, found: Optional[Manifest]) -> Plan:
 
 def _plan_entry(root: Path, entry: ManifestEntry) -> PathChange:
     if entry.kind is ChangeKind.LINKS:
-        return PathChange(entry, None, None, (Step(Action.REMOVE_LINKS, entry.path, entry.ours[0]),))
+        return PathChange(entry, None, None, (RemoveLinks(entry.ours[0]),))
     if entry.kind is ChangeKind.SYMLINK:
         place = locate(root, entry.path)
         there = place.is_symlink() and os.readlink(str(place)) in entry.ours
-        return PathChange(entry, None, None, (Step(Action.UNLINK, entry.path),) if there else ())
+        return PathChange(entry, None, None, (Unlink(entry.path),) if there else ())
     seen = observe(root, entry.path)
     if entry.kind is ChangeKind.BLOCK:
         return _plan_block(entry, seen)
@@ -108,7 +118,7 @@ def _plan_replaced(root: Path, entry: ManifestEntry, seen: Optional[Observed]) -
         steps.extend(_unlink(entry, seen) + _drop_kept(entry, seen, kept))
         after = None
     if diverted:
-        steps.append(Step(Action.UNDIVERT, entry.path))
+        steps.append(Undivert(entry.path))
     data = [None if found is None else found.data for found in (seen, after)]
     return PathChange(entry, data[0], data[1], tuple(steps))
 
@@ -118,8 +128,8 @@ def _restore(entry: ManifestEntry, seen: Optional[Observed], kept: Observed) -> 
     steps = [save_edited(entry.path, seen)] if seen is not None and _is_edited(entry, seen, kept) else []
     target, wanted = kept_path(entry.path), as_restored(entry, kept)
     if wanted == kept:
-        return [*steps, Step(Action.GIVE_BACK, entry.path, target)]
-    return [*steps, Step(Action.WRITE, entry.path, "", wanted), Step(Action.UNLINK, target)]
+        return [*steps, GiveBack(entry.path, target)]
+    return [*steps, WriteFile(entry.path, wanted), Unlink(target)]
 
 
 def _drop_kept(entry: ManifestEntry, seen: Optional[Observed], kept: Optional[Observed]) -> List[Step]:
@@ -129,7 +139,7 @@ def _drop_kept(entry: ManifestEntry, seen: Optional[Observed], kept: Optional[Ob
     target = kept_path(entry.path)
     known = digest(kept.data) == entry.original or (seen is not None and seen.data == kept.data)
     saved = [] if known or not is_foreign(kept) else [save_edited(target, kept)]
-    return [*saved, Step(Action.UNLINK, target)]
+    return [*saved, Unlink(target)]
 
 
 def _is_edited(entry: ManifestEntry, seen: Observed, kept: Observed) -> bool:
@@ -142,7 +152,7 @@ def _unlink(entry: ManifestEntry, seen: Optional[Observed]) -> List[Step]:
     if seen is None:
         return []
     edited = digest(seen.data) not in entry.ours
-    return ([save_edited(entry.path, seen)] if edited else []) + [Step(Action.UNLINK, entry.path)]
+    return ([save_edited(entry.path, seen)] if edited else []) + [Unlink(entry.path)]
 
 
 def _plan_block(entry: ManifestEntry, seen: Optional[Observed]) -> PathChange:
@@ -154,9 +164,9 @@ def _plan_block(entry: ManifestEntry, seen: Optional[Observed]) -> PathChange:
     steps = [save_edited(entry.path, seen)] if digest(block) not in entry.ours else []
     rest = remove_block(seen.data)
     if entry.original is None and rest == rc_local.EMPTY:
-        return PathChange(entry, seen.data, None, tuple(steps + [Step(Action.UNLINK, entry.path)]))
+        return PathChange(entry, seen.data, None, tuple(steps + [Unlink(entry.path)]))
     mtime = entry.mtime_ns if digest(rest) == entry.original else 0
-    steps.append(Step(Action.WRITE, entry.path, "", seen._replace(data=rest, mtime_ns=mtime)))
+    steps.append(WriteFile(entry.path, seen._replace(data=rest, mtime_ns=mtime)))
     return PathChange(entry, seen.data, rest, tuple(steps))
 
 

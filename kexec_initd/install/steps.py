@@ -1,39 +1,169 @@
 """What a plan is made of: changes to paths, each with the few primitive steps that carry it out, and how it reads."""
 
 import difflib
-import enum
+import os
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple, Union
 
 from kexec_initd.errors import one_line
-from kexec_initd.install.file_copy import Observed
-from kexec_initd.install.layout import BACKUP_DIR, NAME
+from kexec_initd.install import dpkg, rc_links
+from kexec_initd.install.file_copy import Observed, make_directory, put, remove, stage
+from kexec_initd.install.layout import BACKUP_DIR, NAME, STAGING_DIR
 from kexec_initd.install.manifest import InstallState, Manifest, ManifestEntry
-from kexec_initd.system.files import digest
+from kexec_initd.system.files import digest, fsync_dir
+from kexec_initd.system.safe_path import locate
 
 
-class Action(enum.Enum):
-    """One primitive change, atomic in itself."""
+class SaveCopy(NamedTuple):
+    """Save a copy of what is about to go, for its owner."""
 
-    SAVE = "save {path} as {target}"
-    KEEP = "keep the original {path} as {target}"
-    DIVERT = "have dpkg write {path} to {target}"
-    WRITE = "write {path}"
-    LINK = "link {path} to {target}"
-    UNLINK = "remove {path}"
-    GIVE_BACK = "put {target} back as {path}"
-    UNDIVERT = "have dpkg write {path} itself again"
-    ADD_LINKS = "add the links of {target} with update-rc.d"
-    REMOVE_LINKS = "remove the links of {target} with update-rc.d"
-
-
-class Step(NamedTuple):
-    """One action on `path`; `target` is the other path it needs, `content` the whole file to write."""
-
-    action: Action
     path: str
-    target: str = ""
-    content: Optional[Observed] = None
+    target: str
+    content: Observed
+
+    def __str__(self) -> str:
+        return "save {} as {}".format(self.path, self.target)
+
+    def apply(self, root: Path) -> None:
+        """Carry it out."""
+        directory = make_directory(root, BACKUP_DIR, 0o700)
+        own_copy = self.content._replace(uid=os.geteuid(), gid=os.getegid())
+        put(stage(directory, own_copy), locate(root, self.target))
+
+
+class KeepOriginal(NamedTuple):
+    """Keep the host's own script aside."""
+
+    path: str
+    target: str
+    content: Observed
+
+    def __str__(self) -> str:
+        return "keep the original {} as {}".format(self.path, self.target)
+
+    def apply(self, root: Path) -> None:
+        """Carry it out."""
+        put(stage(locate(root, STAGING_DIR), self.content), locate(root, self.target))
+
+
+class WriteFile(NamedTuple):
+    """Write a whole file."""
+
+    path: str
+    content: Observed
+
+    def __str__(self) -> str:
+        return "write {}".format(self.path)
+
+    def apply(self, root: Path) -> None:
+        """Carry it out."""
+        place = locate(root, self.path)
+        put(stage(locate(root, STAGING_DIR), self.content), place)
+
+
+class GiveBack(NamedTuple):
+    """Put the host's own script back in its place."""
+
+    path: str
+    target: str
+
+    def __str__(self) -> str:
+        return "put {} back as {}".format(self.target, self.path)
+
+    def apply(self, root: Path) -> None:
+        """Carry it out."""
+        put(locate(root, self.target), locate(root, self.path))
+
+
+class Unlink(NamedTuple):
+    """Remove a file or a link."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return "remove {}".format(self.path)
+
+    def apply(self, root: Path) -> None:
+        """Carry it out."""
+        remove(locate(root, self.path))
+
+
+class MakeLink(NamedTuple):
+    """Make a symbolic link."""
+
+    path: str
+    target: str
+
+    def __str__(self) -> str:
+        return "link {} to {}".format(self.path, self.target)
+
+    def apply(self, root: Path) -> None:
+        """Carry it out."""
+        place = locate(root, self.path)
+        os.symlink(self.target, str(place))
+        fsync_dir(place.parent)
+
+
+class Divert(NamedTuple):
+    """Have dpkg write elsewhere what it would write to a path."""
+
+    path: str
+    target: str
+
+    def __str__(self) -> str:
+        return "have dpkg write {} to {}".format(self.path, self.target)
+
+    def apply(self, root: Path) -> None:
+        """Carry it out."""
+        tool = dpkg.find_tool(root)
+        if tool is not None:
+            dpkg.divert(tool, self.path, self.target)
+
+
+class Undivert(NamedTuple):
+    """Have dpkg write a path itself again."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return "have dpkg write {} itself again".format(self.path)
+
+    def apply(self, root: Path) -> None:
+        """Carry it out."""
+        tool = dpkg.find_tool(root)
+        if tool is not None:
+            dpkg.undivert(tool, self.path)
+
+
+class AddLinks(NamedTuple):
+    """Have update-rc.d make the links of a service."""
+
+    service: str
+
+    def __str__(self) -> str:
+        return "add the links of {} with update-rc.d".format(self.service)
+
+    def apply(self, root: Path) -> None:
+        """Carry it out."""
+        rc_links.add_links(root, self.service)
+
+
+class RemoveLinks(NamedTuple):
+    """Have update-rc.d remove the links of a service."""
+
+    service: str
+
+    def __str__(self) -> str:
+        return "remove the links of {} with update-rc.d".format(self.service)
+
+    def apply(self, root: Path) -> None:
+        """Carry it out."""
+        rc_links.remove_links(root, self.service)
+
+
+# One primitive change each, atomic in itself; done again it does no harm.
+Step = Union[SaveCopy, KeepOriginal, WriteFile, GiveBack, Unlink, MakeLink, Divert, Undivert, AddLinks, RemoveLinks]
+OF_LINKS = (MakeLink, AddLinks, RemoveLinks)
 
 
 class PathChange(NamedTuple):
@@ -75,7 +205,7 @@ def save_edited(path: str, found: Observed) -> Step:
     """Return the step that saves a copy of a file of ours that somebody edited."""
     name = "{}.{}".format(path.rsplit("/", 1)[-1], digest(found.data)[:8])
     content = found._replace(mode=0o600, uid=0, gid=0, xattrs=())
-    return Step(Action.SAVE, path, "{}/{}".format(BACKUP_DIR, name), content)
+    return SaveCopy(path, "{}/{}".format(BACKUP_DIR, name), content)
 
 
 def describe(plan: Plan) -> str:
@@ -83,7 +213,7 @@ def describe(plan: Plan) -> str:
     lines: List[str] = []
     for change in plan.changes:
         for step in change.steps:
-            lines.append(step.action.value.format(path=step.path, target=step.target))
+            lines.append(str(step))
         if change.steps:
             lines.extend(_diff(change))
     if not lines:

@@ -11,19 +11,22 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tup
 
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import firmware_record
-from kexec_initd.bootloader.installed_kernels import below
 from kexec_initd.cmdline import words
 from kexec_initd.errors import Error, Refused
 from kexec_initd.history import attempts
 from kexec_initd.images.concat import as_one
 from kexec_initd.images.consistency import check_initrd_release, check_modules, check_name, named_release
+from kexec_initd.images.decompress import find_programs
 from kexec_initd.images.initrd import check_initrd
 from kexec_initd.images.kernel import KernelInfo, check_kernel
+from kexec_initd.images.reader import Programs
 from kexec_initd.kexec import program, stamp, watchdog
+from kexec_initd.kexec.stamp import Chosen
 from kexec_initd.settings.reader import Settings, path_for
 from kexec_initd.system.encoding import encode
-from kexec_initd.system.files import open_trusted, resolve
+from kexec_initd.system.files import open_trusted
 from kexec_initd.system.host import Host
+from kexec_initd.system.safe_path import real
 
 T = TypeVar("T")
 
@@ -40,17 +43,18 @@ class Checked(NamedTuple):
 @contextlib.contextmanager
 def checked(host: Host, entry: BootEntry) -> Iterator[Checked]:
     """Open and validate the files of `entry`; they stay open inside the `with`. Raises Refused."""
+    programs = find_programs(host.root)
     with contextlib.ExitStack() as stack:
         kernel_fd = _open(stack, host.root, entry.kernel)
-        info, release = _check_kernel(host, entry.kernel, kernel_fd)
-        initrd_fd = _open_initrd(stack, host, entry, release) if entry.initrds else None
+        info, release = _check_kernel(host, entry.kernel, kernel_fd, programs)
+        initrd_fd = _open_initrd(stack, host, entry, release, programs) if entry.initrds else None
         yield Checked(kernel_fd, initrd_fd, info, release or "of unknown release")
 
 
-def _check_kernel(host: Host, path: Path, fd: int) -> Tuple[KernelInfo, Optional[str]]:
+def _check_kernel(host: Host, path: Path, fd: int, programs: Programs) -> Tuple[KernelInfo, Optional[str]]:
     """Return what the kernel is, and its release as far as it is known. Raises Refused unless it is fit to be loaded."""
-    info = _named(path, partial(check_kernel, fd, host.machine, host.root))
-    place = resolve(below(host.root, path))
+    info = _named(path, partial(check_kernel, fd, host.machine, programs))
+    place = real(host.root, str(path))
     if info.version is not None:
         _named(path, partial(check_name, place, info.version))
     release = info.version or named_release(place)
@@ -59,25 +63,31 @@ def _check_kernel(host: Host, path: Path, fd: int) -> Tuple[KernelInfo, Optional
     return info, release
 
 
-def _open_initrd(stack: contextlib.ExitStack, host: Host, entry: BootEntry, release: Optional[str]) -> int:
+def _open_initrd(
+    stack: contextlib.ExitStack, host: Host, entry: BootEntry, release: Optional[str], programs: Programs
+) -> int:
     """Open and validate the initrds of `entry`, and return them as one file. Raises Refused."""
     files = [(str(path), _open(stack, host.root, path)) for path in entry.initrds]
     fd, parts = stack.enter_context(as_one(host.root, files))
-    found = check_initrd(fd, host.root, parts=parts)
+    found = check_initrd(fd, programs, parts=parts)
     if release is not None:
         _named(", ".join(name for name, _ in files), partial(check_initrd_release, found, release))
     return fd
 
 
 def load_entry(
-    host: Host, settings: Settings, entry: BootEntry, chosen: Optional[Sequence[str]] = None, config: Sequence[str] = ()
+    host: Host,
+    settings: Settings,
+    entry: BootEntry,
+    chosen: stamp.Choice = Chosen.BY_LOADER,
+    config: Sequence[str] = (),
 ) -> stamp.Loaded:
-    """Validate `entry`, load it in place of what is loaded, and record it; `chosen` as in stamp.Loaded.
+    """Validate `entry`, load it in place of what is loaded, and record it; `chosen` says how it was chosen.
 
     `config` are the stamp's lines of what the entry was chosen by. Raises Error; then, and when it is interrupted, nothing of
     ours is loaded, or what is has no record that would fit.
     """
-    firmware_record.keep(host.root)  # the kernel that is loaded will not see it
+    firmware_record.keep(host.tree.again())  # the kernel that is loaded will not see it
     try:
         return _load(host, settings, entry, chosen, config)
     except BaseException:
@@ -111,7 +121,7 @@ def is_loaded_already(host: Host, settings: Settings, entry: BootEntry) -> bool:
 
 
 def _load(
-    host: Host, settings: Settings, entry: BootEntry, chosen: Optional[Sequence[str]], config: Sequence[str]
+    host: Host, settings: Settings, entry: BootEntry, chosen: stamp.Choice, config: Sequence[str]
 ) -> stamp.Loaded:
     record = attempts.settle(host, settings.guard_boots)
     attempt = words.new_attempt()

@@ -6,7 +6,6 @@ nothing is decided yet it stays, since the early step, which waits for the lock,
 """
 
 import contextlib
-import fcntl
 import os
 import signal
 import threading
@@ -18,6 +17,7 @@ from typing import Iterator, Optional
 from kexec_initd.errors import Error, Refused
 from kexec_initd.kexec import load
 from kexec_initd.state import store
+from kexec_initd.state.flock import open_lock, try_lock
 from kexec_initd.state.store import Volatile
 from kexec_initd.system.virt import find_runlevel
 
@@ -76,14 +76,10 @@ def lock(root: Path, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
 
     It ends with its holder and with all that he has started: a kexec(8) that outlives him is still loading.
     """
-    path = store.directory(root, Volatile.LOCK) / Volatile.LOCK.value
-    try:
-        fd = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise Error("the lock {} cannot be opened: {}".format(path, error.strerror), "remove what is in its place")
+    fd = open_lock(store.directory(root, Volatile.LOCK) / Volatile.LOCK.value)
     try:
         deadline = time.monotonic() + timeout
-        while not _try_lock(fd):
+        while not try_lock(fd):
             if time.monotonic() > deadline:
                 raise Error("another kexec-initd is still loading after {:g} s".format(timeout))
             time.sleep(0.05)
@@ -92,14 +88,6 @@ def lock(root: Path, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
             yield
     finally:
         os.close(fd)
-
-
-def _try_lock(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 @contextlib.contextmanager

@@ -10,8 +10,9 @@ as is the loaded kernel. While a load is under way the stamp says just that: wha
 one of the files in the stamp, so that a stamp from before, even of a load that is under way, never matches again.
 """
 
+import enum
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Sequence
+from typing import List, NamedTuple, Optional, Sequence, Union
 
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import Damaged, Volatile
@@ -23,12 +24,25 @@ LOADING = b"a load is under way"  # as plain shell writes it (templates/standalo
 RECORDS = (Volatile.STAMP, Volatile.LOADED, Volatile.ATTEMPT)
 
 
-class Loaded(NamedTuple):
-    """What was loaded: the kernel's release, its files, command line, attempt id.
+class Chosen(enum.Enum):
+    """How what is loaded was chosen, where the record says no more of it; the value is that of the record."""
 
-    `chosen` is None for what the loader would boot. What the admin has named himself is a kernel file, (), or an entry
-    of the loader's menu, with its title and its own command line.
-    """
+    BY_LOADER = None  # what the loader would boot
+    AS_FILE = ()  # a kernel file that the admin has named
+
+
+class ChosenEntry(NamedTuple):
+    """An entry of the loader's menu that the admin has named: its title, and its own command line."""
+
+    title: str
+    cmdline: str
+
+
+Choice = Union[Chosen, ChosenEntry]
+
+
+class Loaded(NamedTuple):
+    """What was loaded: the kernel's release, its files, command line, attempt id, and how it was chosen."""
 
     release: str
     kernel: str
@@ -36,7 +50,7 @@ class Loaded(NamedTuple):
     cmdline: str
     attempt: str
     checks: bool
-    chosen: Optional[Sequence[str]]
+    chosen: Choice
 
 
 def mark_file(root: Path) -> Path:
@@ -89,7 +103,7 @@ def is_cut_short(root: Path) -> bool:
 
 def write(root: Path, text: str, loaded: Loaded, attempt: bytes) -> None:
     """Record what was loaded, the record of its attempt, and the stamp `text` that was taken before it was read."""
-    store.write(root, Volatile.LOADED, checksum.dump(loaded._asdict()))
+    store.write(root, Volatile.LOADED, format_loaded(loaded))
     store.write(root, Volatile.ATTEMPT, attempt)
     store.write(root, Volatile.STAMP, text.encode("utf-8", "surrogateescape"))
 
@@ -121,19 +135,30 @@ def read_loaded(root: Path) -> Optional[Loaded]:
     try:
         if data is None:
             raise ValueError("it is missing")
-        fields = checksum.load(data)
-        if set(fields) != set(Loaded._fields):
-            raise ValueError(
-                "a {} version has written it".format("newer" if set(fields) - set(Loaded._fields) else "older")
-            )
-        loaded = Loaded(**fields)
-        if not _is_sound(loaded):
-            raise ValueError("it is of another version")
+        return parse_loaded(data)
     except ValueError as error:
         path = store.path_of(root, Volatile.LOADED)
         raise Damaged(
             "{}, which says what is loaded, is damaged: {}".format(path, error), "kexec-initd load makes it anew"
         )
+
+
+def format_loaded(loaded: Loaded) -> bytes:
+    """Return the record of what was loaded."""
+    chosen = loaded.chosen.value if isinstance(loaded.chosen, Chosen) else loaded.chosen
+    return checksum.dump(dict(loaded._asdict(), chosen=chosen))
+
+
+def parse_loaded(data: bytes) -> Loaded:
+    """Return what was loaded by its record. Raises ValueError for one that is not of exactly this form."""
+    fields = checksum.load(data)
+    if set(fields) != set(Loaded._fields):
+        raise ValueError(
+            "a {} version has written it".format("newer" if set(fields) - set(Loaded._fields) else "older")
+        )
+    loaded = Loaded(**dict(fields, chosen=_parse_choice(fields["chosen"])))
+    if not _is_sound(loaded):
+        raise ValueError("it is of another version")
     return loaded
 
 
@@ -145,11 +170,12 @@ def _is_sound(loaded: Loaded) -> bool:
         and isinstance(loaded.initrds, list)
         and all(isinstance(path, str) for path in loaded.initrds)
         and isinstance(loaded.checks, bool)
-        and _is_choice(loaded.chosen)
     )
 
 
-def _is_choice(chosen: object) -> bool:
+def _parse_choice(chosen: object) -> Choice:
     if chosen is None:
-        return True
-    return isinstance(chosen, list) and len(chosen) in (0, 2) and all(isinstance(text, str) for text in chosen)
+        return Chosen.BY_LOADER
+    if isinstance(chosen, list) and all(isinstance(text, str) for text in chosen) and len(chosen) in (0, 2):
+        return ChosenEntry(*chosen) if chosen else Chosen.AS_FILE
+    raise ValueError("it is of another version")

@@ -6,15 +6,14 @@ down (`for_shell`). The file decides whether and how to jump, so a line that is 
 anything, makes every reboot go cold until it is mended.
 """
 
-import os
 import re
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
 
 from kexec_initd.errors import Refused
 from kexec_initd.settings.values import SETTINGS, find_meant
-from kexec_initd.system.encoding import decode, name_of
-from kexec_initd.system.files import identity, open_trusted
+from kexec_initd.system.encoding import decode
+from kexec_initd.system.files import identity, is_there, read_trusted
 from kexec_initd.system.host import Family
 
 LIMIT = 65536
@@ -82,7 +81,7 @@ def read(root: Path, family: Family) -> Tuple[Settings, List[str]]:
     """
     path = path_for(root, family)
     seen = identity(path)  # first: a file that is written meanwhile then counts as another one
-    if not os.path.lexists(name_of(path)):
+    if not is_there(path):
         return Settings(seen=seen), []
     try:
         data = _read_trusted(root, Path("/") / path.relative_to(root))
@@ -112,14 +111,7 @@ def parse(text: str, name: str = "settings") -> Tuple[Settings, List[str]]:
 
 def _read_trusted(root: Path, path: Path) -> bytes:
     """Return the content of `path`; raise Refused for a file that must not be trusted or cannot be settings."""
-    fd = open_trusted(root, path)
-    try:
-        with os.fdopen(fd, "rb") as file:
-            data = file.read(LIMIT + 1)
-    except OSError as error:
-        raise Refused("cannot read {}: {}".format(path, error.strerror))
-    if len(data) > LIMIT:
-        raise Refused("{} is larger than {} bytes".format(path, LIMIT))
+    data = read_trusted(root, path, LIMIT)
     if b"\0" in data:
         raise Refused("{} holds a NUL byte".format(path))
     return data

@@ -5,11 +5,10 @@ entry loaded and leaves it. The boot loader's choice is not touched, and counts 
 """
 
 from pathlib import Path
-from typing import NamedTuple, Tuple
+from typing import NamedTuple
 
-from kexec_initd.boot_entry import BootEntry
 from kexec_initd.decision.assess import assess
-from kexec_initd.decision.selection import find_named
+from kexec_initd.decision.selection import Selected, find_named
 from kexec_initd.errors import Refused
 from kexec_initd.install.manifest import is_installed
 from kexec_initd.kexec import load
@@ -22,11 +21,9 @@ REBOOT_TIMEOUT = 60.0
 
 
 class RebootPlan(NamedTuple):
-    """What to load, what it was chosen by and how it was named, as in selection.Selection; the program that reboots then."""
+    """What to load, and the program that reboots then."""
 
-    entry: BootEntry
-    config: Tuple[str, ...]
-    chosen: Tuple[str, ...]
+    selected: Selected
     program: Path
 
 
@@ -35,20 +32,19 @@ def plan(host: Host, settings: Settings, name: str) -> RebootPlan:
 
     Raises UsageError where none or several are, Refused where that reboot would not go through kexec, Error.
     """
-    wish = find_named(host, settings, name)
+    selection = find_named(host, settings, name)
     if not is_installed(host.root):
         raise Refused("kexec-initd is not installed, and a reboot would not go through kexec", "kexec-initd install")
-    found = assess(host, settings, wish)
-    if not found.decision.kexec:
+    found = assess(host, settings, selection)
+    if found.to_load is None:
         raise Refused("a reboot would go through firmware: {}".format(found.decision.reason))
-    assert found.entry is not None and found.chosen is not None
-    return RebootPlan(found.entry, found.config, found.chosen, process.require(host.root, "reboot"))
+    return RebootPlan(found.to_load, process.require(host.root, "reboot"))
 
 
 def execute(host: Host, settings: Settings, plan: RebootPlan) -> None:
     """Load what was planned and reboot. Raises Error; then nothing of ours is loaded, and no reboot was started by us."""
     with lock_to_load(host.root):
-        load.load_entry(host, settings, plan.entry, plan.chosen, plan.config)
+        load.load_entry(host, settings, plan.selected.entry, plan.selected.chosen, plan.selected.config)
     try:
         process.run([str(plan.program)], REBOOT_TIMEOUT)
     except BaseException:

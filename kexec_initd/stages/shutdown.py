@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Optional, Tuple
 
 from kexec_initd.bootloader import LoaderWrite, firmware_record, writeback
-from kexec_initd.codes import Code, Decision, cold
-from kexec_initd.decision.assess import assess
+from kexec_initd.codes import Code, Decision
+from kexec_initd.decision.assess import Present, assess
+from kexec_initd.decision.selection import Selected
 from kexec_initd.errors import Error, Refused, one_line, tell
 from kexec_initd.history import attempts, guard, health, last_cold
 from kexec_initd.history.running_boot import read_uptime
@@ -31,7 +32,8 @@ def preload(host: Host, settings: Settings) -> str:
     """
     failure = check_arrival(host, settings)
     with lock_to_load(host.root):
-        firmware_record.keep(host.root)
+        host = host.renewed()
+        firmware_record.keep(host.tree.again())
         record = guard.Record()
         with contextlib.suppress(Damaged):  # what a damaged record means is the decision's to say
             record = attempts.settle(host, settings.guard_boots, failure)
@@ -45,12 +47,15 @@ def preload(host: Host, settings: Settings) -> str:
             load.drop(host.root)  # an init system that is not hooked would execute what is loaded, with no look at it
         if not found.decision.kexec:
             return "nothing is loaded at boot, reboot will go through firmware: {}".format(found.decision.reason)
-        if found.needs_no_load:
+        if found.to_load is None:
             return "already loaded: {}".format(found.decision.reason)
-        assert found.entry is not None
-        loaded = load.load_entry(host, settings, found.entry, found.chosen, found.config)
+        loaded = _load(host, settings, found.to_load)
         watched = watchdog.tell(host.root, settings.watchdog)
         return "loaded kernel {}".format(loaded.release) + ("; " + watched if watched else "")
+
+
+def _load(host: Host, settings: Settings, selected: Selected) -> stamp.Loaded:
+    return load.load_entry(host, settings, selected.entry, selected.chosen, selected.config)
 
 
 def check_arrival(host: Host, settings: Settings) -> Optional[str]:
@@ -70,6 +75,7 @@ def attend(host: Host, settings: Settings) -> str:
     What the reboot will start is loaded now, so that an obstacle shows now. Raises Error; then nothing has changed.
     """
     with lock_to_load(host.root):
+        host = host.renewed()
         record = attempts.settle(host, settings.guard_boots)
         if guard.trial_left(record, settings.trial) is None:
             return "nothing to watch for: reboots go through kexec by themselves"
@@ -78,9 +84,8 @@ def attend(host: Host, settings: Settings) -> str:
             found = assess(host, settings)
             if not found.decision.kexec:
                 raise Refused(found.decision.reason)
-            if not found.needs_no_load:
-                assert found.entry is not None
-                load.load_entry(host, settings, found.entry, found.chosen, found.config)
+            if found.to_load is not None:
+                _load(host, settings, found.to_load)
         except Error:
             store.remove(host.root, Volatile.ATTENDED)
             raise
@@ -97,9 +102,9 @@ def prepare(host: Host, settings: Settings) -> Decision:
     changes: Tuple[LoaderWrite, ...] = ()
     try:
         with lock(host.root):
-            decision, changes = _prepare(host, settings)
+            decision, changes = _prepare(host.renewed(), settings)
     except (Error, OSError) as error:
-        decision = cold(error.cold_code if isinstance(error, Error) else Code.FAILED, tell(error))
+        decision = Decision(error.cold_code if isinstance(error, Error) else Code.FAILED, tell(error))
     try:
         _write(host.root, decision)
         if decision.code is Code.TARGET and stamp.is_overtaken(host.root):
@@ -117,7 +122,7 @@ def prepare(host: Host, settings: Settings) -> Decision:
 
 def _withdraw(root: Path) -> Decision:
     """Make the decision cold that a kernel package or an initramfs has overtaken; later ones do so by themselves."""
-    decision = cold(Code.CHANGED, OVERTAKEN)
+    decision = Decision(Code.CHANGED, OVERTAKEN)
     _write(root, decision)
     attempts.withdraw(root)
     return decision
@@ -125,17 +130,16 @@ def _withdraw(root: Path) -> Decision:
 
 def _prepare(host: Host, settings: Settings) -> Tuple[Decision, Tuple[LoaderWrite, ...]]:
     """Return the decision, and what was written in the boot loader's place; a kernel loaded by hand is no attempt of ours."""
-    firmware_record.keep(host.root)  # where nothing is called at the end of a boot
+    firmware_record.keep(host.tree.again())  # where nothing is called at the end of a boot
     found = assess(host, settings)
     problem = _settle(host, settings)
     for_shell.write(host.root, settings)
-    if not found.decision.kexec or (found.is_loaded and not found.is_ours):
+    if not found.decision.kexec or found.present is Present.BY_HAND:
         return found.decision, ()
     if problem is not None:
-        return cold(Code.GUARD, problem), ()
-    if not found.needs_no_load:
-        assert found.entry is not None
-        load.load_entry(host, settings, found.entry, found.chosen, found.config)
+        return Decision(Code.GUARD, problem), ()
+    if found.to_load is not None:
+        _load(host, settings, found.to_load)
     writeback.consume(host.root, found.changes)
     try:
         attempts.begin(host.root)

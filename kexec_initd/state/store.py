@@ -7,13 +7,16 @@ files under the same names (templates/common/early.sh). kexec-initd(8) says what
 import enum
 import os
 from pathlib import Path
-from typing import Optional, Union
+from typing import TYPE_CHECKING, Optional, Union
 
 from kexec_initd.errors import Refused
-from kexec_initd.system.files import is_directory, open_trusted, write_atomic
-from kexec_initd.system.mounts import find_unmounted
+from kexec_initd.system import files
+from kexec_initd.system.files import Unfit, is_directory, read_trusted, write_atomic
 from kexec_initd.system.safe_path import SUDO, locate
 from kexec_initd.system.virt import find_state_directory
+
+if TYPE_CHECKING:
+    from kexec_initd.system.sysroot import Tree
 
 LASTING = "/var/lib/kexec-initd"
 # There for as long as we are installed, and never on another file system than /etc.
@@ -83,7 +86,7 @@ def place_of(root: Path, file: StateFile) -> Path:
 
 def is_there(root: Path, file: StateFile) -> bool:
     """Tell whether anything has that name, be it a link that leads nowhere."""
-    return os.path.lexists(str(place_of(root, file)))
+    return files.is_there(place_of(root, file))
 
 
 def read(root: Path, file: StateFile, limit: int = LIMIT) -> Optional[bytes]:
@@ -93,15 +96,11 @@ def read(root: Path, file: StateFile, limit: int = LIMIT) -> Optional[bytes]:
     path = path_of(root, file)
     try:
         _refuse_link(root, file)
-        with os.fdopen(open_trusted(root, path, follow=False), "rb") as opened:
-            data = opened.read(limit + 1)
+        return read_trusted(root, path, limit, follow=False)
+    except Unfit as error:
+        raise Damaged(error.message)
     except Refused as error:
         raise Damaged("it cannot be trusted: {}".format(error.message), error.hint)
-    except OSError as error:
-        raise Damaged("{} cannot be read: {}".format(path, error.strerror))
-    if len(data) > limit:
-        raise Damaged("{} is larger than {} bytes".format(path, limit))
-    return data
 
 
 def refuse_unreadable(root: Path) -> None:
@@ -122,25 +121,29 @@ def directory(root: Path, file: StateFile) -> Path:
 
     It has to be one, not a link to one, that only root may change, as all above it.
     """
+    from kexec_initd.system.sysroot import Tree  # for writing only, which the last step does not do
+
     _refuse_link(root, file)
-    refuse_unmounted(root, file)
+    refuse_unmounted(Tree(root), file)
     located = locate(root, str(path_of(root, file))).parent
     located.mkdir(mode=0o700, parents=True, exist_ok=True)
     return located
 
 
-def refuse_unmounted(root: Path, file: StateFile) -> None:
+def refuse_unmounted(tree: "Tree", file: StateFile) -> None:
     """Raise Refused where the file system of what is lasting is not mounted: another file may be below its mount point.
 
     fstab(5) does not have all of them, as datasets of ZFS and systemd's mount units; without its manifest it is another place.
     """
     if not isinstance(file, Lasting):
         return
-    unmounted = find_unmounted(root, LASTING)
+    from kexec_initd.system.mounts import find_unmounted
+
+    unmounted = find_unmounted(tree, LASTING)
     if unmounted is not None:
         raise Refused("{} is in /etc/fstab, but not mounted".format(unmounted), "mount it")
-    place = root / LASTING.lstrip("/")
-    if (root / ORIGINALS.lstrip("/")).is_dir() and not any(os.path.lexists(str(place / name)) for name in MANIFESTS):
+    place = tree.root / LASTING.lstrip("/")
+    if (tree.root / ORIGINALS.lstrip("/")).is_dir() and not any(files.is_there(place / name) for name in MANIFESTS):
         raise Refused(
             "{} has no manifest: it is not the one that install has made, whose file system is not mounted".format(
                 LASTING

@@ -1,19 +1,20 @@
 """Files that decide or change what a root process does: trusted reading, atomic writing, identity.
 
 Every function works on descriptors where it can, so that what was checked is what is used (see also
-openat(2), rename(2) and fsync(2)). Where there are hooks or a watchdog, the last step of a reboot reads with this module
-and writes nothing: what only writing needs is imported there.
+openat(2), rename(2) and fsync(2)). The last step of a reboot reads with this module and writes nothing: what only
+writing needs is imported there.
 """
 
 import errno
 import os
 import stat
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional
 
 from kexec_initd.errors import Refused
-from kexec_initd.system.encoding import decode, name_of
+from kexec_initd.system.encoding import name_of
 from kexec_initd.system.raw import exists as exists
+from kexec_initd.system.raw import open_to_read, read_up_to
 from kexec_initd.system.raw import read_bytes as read_bytes
 from kexec_initd.system.raw import read_text as read_text
 from kexec_initd.system.safe_path import SUDO, locate
@@ -29,8 +30,7 @@ def open_trusted(root: Path, path: Path, follow: bool = True) -> int:
     there, one in a directory that others may change.
     """
     try:
-        place = locate(root, str(path), follow)
-        fd = os.open(name_of(place), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = open_to_read(locate(root, str(path), follow), follow=False)
     except OSError as error:
         hint = SUDO if error.errno == errno.EACCES and os.geteuid() != 0 else ""
         raise Refused("cannot open {}: {}".format(path, error.strerror), hint)
@@ -41,6 +41,22 @@ def open_trusted(root: Path, path: Path, follow: bool = True) -> int:
         os.close(fd)
         raise Refused("{} {}".format(path, reason))
     return fd
+
+
+class Unfit(Refused):
+    """A file that can be trusted cannot be read, or is larger than it may be."""
+
+
+def read_trusted(root: Path, path: Path, limit: int, follow: bool = True) -> bytes:
+    """Return the content of what `open_trusted` opens. Raises Refused as that does, Unfit."""
+    fd = open_trusted(root, path, follow)
+    try:
+        data = read_up_to(fd, limit + 1)
+    except OSError as error:
+        raise Unfit("{} cannot be read: {}".format(path, error.strerror))
+    if len(data) > limit:
+        raise Unfit("{} is larger than {} bytes".format(path, limit))
+    return data
 
 
 def distrust(found: os.stat_result) -> Optional[str]:
@@ -54,9 +70,9 @@ def distrust(found: os.stat_result) -> Optional[str]:
     return None
 
 
-def resolve(path: Path) -> Path:
-    """Return where a path leads, without links; Path.resolve takes the locale's word for what its bytes are."""
-    return Path(decode(os.path.realpath(name_of(path))))
+def is_there(path: Path) -> bool:
+    """Tell whether anything has that name, be it a link that leads nowhere."""
+    return os.path.lexists(name_of(path))
 
 
 def is_directory(path: Path) -> bool:
@@ -78,30 +94,40 @@ def identity(path: Path) -> str:
     )
 
 
-def write_atomic(
-    path: Path, data: bytes, mode: int, like: Optional[os.stat_result] = None, staging: Optional[Path] = None
-) -> None:
-    """Give `path` the content `data`, whole or not at all, even when the power fails.
+def stage(directory: Path, data: bytes, dress: Callable[[int], None]) -> Path:
+    """Write `data` into a new file in `directory`, durably, and return its path; `dress` gives the open file what else it needs.
 
-    `mode` is octal; `like` gives the owner; `staging` is a directory of the same file system for the unfinished file
-    (default: that of `path`). Raises OSError; the old file is then still there and no other is left.
+    Raises OSError; no file is left then.
     """
     import tempfile
 
-    fd, name = tempfile.mkstemp(prefix=".kexec-initd-", dir=str(staging or path.parent))
+    fd, name = tempfile.mkstemp(prefix=".kexec-initd-", dir=str(directory))
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(data)
             file.flush()
-            if like is not None:
-                os.fchown(file.fileno(), like.st_uid, like.st_gid)
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        os.rename(name, str(path))
-    except BaseException as error:
+            dress(fd)
+            os.fsync(fd)
+    except BaseException:
         os.unlink(name)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # write(2) and fsync(2) do not tell
+        raise
+    return Path(name)
+
+
+def write_atomic(path: Path, data: bytes, mode: int) -> None:
+    """Give `path` the content `data`, whole or not at all, even when the power fails; `mode` is octal.
+
+    Raises OSError; the old file is then still there and no other is left.
+    """
+    try:
+        staged = stage(path.parent, data, lambda fd: os.fchmod(fd, mode))
+        try:
+            os.rename(str(staged), str(path))
+        except BaseException:
+            os.unlink(str(staged))
+            raise
+    except OSError as error:
+        error.filename = error.filename or str(path)  # write(2) and fsync(2) do not tell
         raise
     fsync_dir(path.parent)
 

@@ -14,7 +14,7 @@ from typing import List, NamedTuple, Optional
 
 from kexec_initd.errors import Refused
 from kexec_initd.system.encoding import list_names, name_of
-from kexec_initd.system.files import distrust
+from kexec_initd.system.files import distrust, is_there
 from kexec_initd.system.hook_places import ARRIVAL as ARRIVAL
 from kexec_initd.system.hook_places import PRE_JUMP as PRE_JUMP
 from kexec_initd.system.safe_path import locate
@@ -63,11 +63,6 @@ def find(root: Path, directory: str) -> Hooks:
 def list_left_out(root: Path) -> List[str]:
     """Return a sentence for each file of both directories that does not run."""
     return [told for directory in (PRE_JUMP, ARRIVAL) for told in find(root, directory).left_out]
-
-
-def is_there(path: Path) -> bool:
-    """Tell whether anything has that name, be it a link that leads nowhere."""
-    return os.path.lexists(name_of(path))
 
 
 def _find_flaw(root: Path, path: Path) -> Optional[str]:

@@ -12,8 +12,10 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import distro
 
-from kexec_initd.system.files import exists, read_text
+from kexec_initd.errors import Refused
+from kexec_initd.system.files import exists
 from kexec_initd.system.safe_path import below
+from kexec_initd.system.sysroot import OS_RELEASES, Tree
 from kexec_initd.system.virt import (
     find_container,
     find_process_1,
@@ -59,14 +61,19 @@ class Host(NamedTuple):
     chroot: bool
     runlevel: Optional[str]
     state_dir: str
+    tree: Tree
+    """What the facts were read from, and what else is asked for at the same moment."""
     machine: str = "unknown"
     """What uname(2) calls the architecture of the running kernel."""
+
+    def renewed(self) -> "Host":
+        """Return the host as it is after a while: mounts may have changed meanwhile."""
+        return self._replace(tree=self.tree.later())
 
 
 # distro matches in time that grows with the square of the length; they have some hundred bytes.
 RELEASE_LIMIT = 8192
 RELEASE_NAME = re.compile(r"\w+[-_](release|version)$")
-OS_RELEASES = ("etc/os-release", "usr/lib/os-release")
 DISTRO_RELEASES = tuple(
     "etc/{}-release".format(name) for name in ("oracle", "enterprise", "centos", "redhat", "system")
 )
@@ -89,34 +96,64 @@ FAMILIES = {
 
 def gather(root: Path) -> Host:
     """Read all facts about the machine below `root`."""
-    identifier, like, release = identify(root)
+    return gather_from(Tree(root))
+
+
+def gather_from(tree: Tree) -> Host:
+    """Read all facts about the machine that `tree` shows."""
+    root = tree.root
+    identifier, like, release = identify(tree)
     return Host(
         root=root,
         family=find_family(identifier, like),
         distribution=identifier or "unknown",
         release=release,
         init=find_init(root),
-        kernel_release=read_text(below(root, "proc/sys/kernel/osrelease")),
-        cmdline=read_text(below(root, "proc/cmdline")),
+        kernel_release=_read_fact(tree, "/proc/sys/kernel/osrelease"),
+        cmdline=_read_fact(tree, "/proc/cmdline"),
         container=find_container(root),
         chroot=is_chroot(root),
         # A reboot that is under way is told to those who take part in it; its record may be lost with /var.
         runlevel=find_told_runlevel(os.environ) or find_runlevel(root),
         state_dir=find_state_directory(root),
-        machine=read_text(below(root, "proc/sys/kernel/arch")) or os.uname().machine,  # the file is there from 6.1 on
+        tree=tree,
+        machine=_read_fact(tree, "/proc/sys/kernel/arch") or os.uname().machine,  # the file is there from 6.1 on
     )
 
 
-def identify(root: Path) -> Tuple[str, str, str]:
-    """Return the distribution's ID, ID_LIKE and version; empty where the release files do not say, or are damaged."""
+def _read_fact(tree: Tree, path: str) -> Optional[str]:
+    """Return a fact without its last newline; None where it is not to be had."""
     try:
-        if any(map(_is_unfit, find_release_files(root))):
-            return "", "", ""
-        found = read_distribution(root)
+        text = tree.read_text(path)
+    except Refused:
+        return None
+    return text[:-1] if text is not None and text.endswith("\n") else text
+
+
+def identify(tree: Tree) -> Tuple[str, str, str]:
+    """Return the distribution's ID, ID_LIKE and version; empty where the release files do not say, or are damaged."""
+    found = tree.for_good(find_distribution)
+    try:
         # Its version(), too, begins with that; before 1.6 it runs uname(1) in any case.
         return found.id(), found.like(), found.os_release_attr("version_id") or found.version() or ""
     except (ValueError, OSError):  # bytes that are no text, a quotation without its end; a file that cannot be read
         return "", "", ""
+
+
+def read_os_release(tree: Tree) -> List[str]:
+    """Return the ids of the distribution and of those it is like, as os-release(5) has them; none where it is damaged."""
+    found = tree.for_good(find_distribution)
+    try:
+        return (found.os_release_attr("id") + " " + found.os_release_attr("id_like")).split()
+    except (ValueError, OSError):
+        return []
+
+
+def find_distribution(tree: Tree) -> distro.LinuxDistribution:
+    """Return what the release files say about the distribution, each opened once; nothing where one would hold a reader up."""
+    if any(map(_is_unfit, find_release_files(tree.root))):
+        return _read_named(tree.root, (), ())
+    return read_distribution(tree.root)
 
 
 def find_release_files(root: Path) -> List[str]:

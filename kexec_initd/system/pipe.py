@@ -58,14 +58,10 @@ class _Pump:
     def run(self, deadline: float) -> Iterator[bytes]:
         """Yield the standard output until that and standard error end; raise TimeoutExpired at `deadline`."""
         with selectors.DefaultSelector() as selector:
-            for stream, event in (
-                (self._process.stdin, selectors.EVENT_WRITE),
-                (self._process.stdout, selectors.EVENT_READ),
-                (self._process.stderr, selectors.EVENT_READ),
-            ):
-                assert stream is not None
-                os.set_blocking(stream.fileno(), False)
-                selector.register(stream, event)
+            for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+                if stream is not None:
+                    os.set_blocking(stream.fileno(), False)
+                    selector.register(stream, selectors.EVENT_WRITE if stream.writable() else selectors.EVENT_READ)
             while self._reading:
                 left = deadline - time.monotonic()
                 ready = selector.select(left) if left > 0 else []

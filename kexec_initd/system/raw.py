@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Of open(2), for a file that is missing, that is none, or that is not for us; ENXIO: a socket.
 MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EINVAL, errno.ENXIO)
+CHUNK = 1 << 18  # bytes: a file that is read whole takes so much more memory than it has
 
 
 def open_to_read(place: "Name", follow: bool = True) -> int:
@@ -36,8 +37,17 @@ def open_regular(place: "Name", follow: bool = True) -> "Optional[int]":
 
 def read_up_to(fd: int, limit: int) -> bytes:
     """Return up to `limit` bytes (-1: all) of an open file, which is closed then. Raises OSError."""
-    with os.fdopen(fd, "rb") as file:
-        return file.read(limit)
+    parts, left = [], limit
+    try:
+        while left:
+            part = os.read(fd, CHUNK if left < 0 else min(left, CHUNK))
+            if not part:
+                break
+            parts.append(part)
+            left -= len(part) if left > 0 else 0
+    finally:
+        os.close(fd)
+    return b"".join(parts)
 
 
 def read_bytes(path: "Name", limit: int) -> "Optional[bytes]":

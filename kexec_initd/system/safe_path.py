@@ -8,14 +8,14 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import Callable, List, Optional, Sequence
+from typing import Callable, Optional
 
 from kexec_initd.errors import Refused, Unreachable
 from kexec_initd.system.encoding import decode, name_of
 
 MAX_LINKS = 40
 SUDO = "run this as root, as with sudo"
-NO_LINK = (errno.EINVAL, errno.ENOENT, errno.ENOTDIR)
+NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
 
 def check_path(path: object) -> str:
@@ -31,11 +31,11 @@ def locate(root: Path, path: str, follow: bool = False) -> Path:
     Links in its directories are followed as chroot(2) would follow them, the last component only where `follow` says so.
     """
     _check_directory(str(root))
-    parts = check_path(path).strip("/").split("/")
-    found = _walk(root, parts, follow, _check_directory)
+    top = _top(root)
+    found = chase(top, check_path(path), follow=follow, visit=lambda directory: _check_directory(top + directory))
     if found is None:
         raise Refused("{} leads through a loop of symbolic links".format(path))
-    return found
+    return Path(top + found or "/")
 
 
 def below(root: Path, path: str, follow: bool = True) -> Path:
@@ -46,45 +46,71 @@ def below(root: Path, path: str, follow: bool = True) -> Path:
     plain = root / path.lstrip("/")
     if root == Path("/"):
         return plain
+    top = _top(root)
     try:
-        return _walk(root, [part for part in path.split("/") if part not in ("", ".")], follow, lambda _: None) or plain
+        found = chase(top, path, follow=follow)
     except Refused:
         return plain
+    return plain if found is None else Path(top + found)
 
 
-def _walk(root: Path, parts: Sequence[str], follow: bool, visit: Callable[[str], None]) -> Optional[Path]:
-    """Follow `parts` from `root`, above which nothing leads, and `visit` each directory; None for a loop of links."""
-    top = str(root).rstrip("/")
-    todo = list(reversed(parts))
-    here: List[str] = []
-    links = 0
-    while todo:
-        name = todo.pop()
+def real(root: Path, path: str) -> Path:
+    """Return the host's path of what its `path` leads to, without links; the same where that is a loop of them."""
+    return Path(chase(_top(root), path) or path)
+
+
+def _top(root: Path) -> str:
+    return str(root).rstrip("/")
+
+
+def chase(
+    top: str,
+    path: str,
+    start: str = "",
+    follow: bool = True,
+    must_exist: bool = False,
+    visit: Optional[Callable[[str], None]] = None,
+) -> Optional[str]:
+    """Follow `path` from the directory `start` below `top` as chroot(2) would, and return it without links and dots.
+
+    Both are the host's, and the root is the empty string, above which nothing leads. The last component is only followed
+    where `follow` says so, and `visit` sees each directory on the way. None for a loop of links, and, where it `must_exist`, for
+    what is not there. Raises Refused for what cannot be looked at.
+    """
+    here, links = start, 0
+    ahead = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+    while ahead:
+        name = ahead.pop()
         if name == "..":
-            here = here[:-1]
+            here = here.rpartition("/")[0]
             continue
-        step = "/".join([top, *here, name])
-        target = _read_link(step) if todo or follow else None
-        if target is not None:
+        step = here + "/" + name
+        target = _read_link(top + step) if ahead or follow else ""
+        if target is None and must_exist:
+            return None
+        if target:
             links += 1
-            here = [] if target.startswith("/") else here
-            todo.extend(part for part in reversed(target.split("/")) if part not in ("", "."))
+            here = "" if target.startswith("/") else here
+            ahead.extend(part for part in reversed(target.split("/")) if part not in ("", "."))
         else:
-            if todo:
+            if ahead and visit is not None:
                 visit(step)
-            here.append(name)
+            here = step
         if links > MAX_LINKS:
             return None
-    return root.joinpath(*here)
+    return here
 
 
 def _read_link(path: str) -> Optional[str]:
+    """Return where a link leads, the empty string for what is no link, None for what is not there."""
     try:
         return decode(os.readlink(name_of(path)))
     except ValueError:  # a NUL in a name, as of a kernel that some file claims to run
         return None
     except OSError as error:
-        if error.errno in NO_LINK:
+        if error.errno == errno.EINVAL:
+            return ""
+        if error.errno in NOT_THERE:
             return None
         raise refuse_access(path, error)
 

@@ -9,16 +9,15 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Callable, Dict, FrozenSet, List, NamedTuple, Optional, Tuple, TypeVar, cast
+from typing import Callable, Dict, List, Match, NamedTuple, Optional, Tuple, TypeVar, cast
 
 from kexec_initd.errors import Refused
 from kexec_initd.system.encoding import decode, encode, list_names
-from kexec_initd.system.safe_path import refuse_access
+from kexec_initd.system.raw import open_regular, read_up_to
+from kexec_initd.system.safe_path import NOT_THERE, chase, refuse_access
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_NAMES = 10000
-MAX_LINKS = 40
-MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 # What has the header of a Linux kernel, or is started in its place, but would find no BIOS behind a kexec.
 NOT_LINUX = (
     (re.compile("memtest|mt86"), "it is a memory test"),
@@ -27,7 +26,12 @@ NOT_LINUX = (
     (re.compile("xen"), "it is the Xen hypervisor"),
 )
 T = TypeVar("T")
-READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+MOUNTS, FSTAB = "/proc/mounts", "/etc/fstab"
+OS_RELEASES = ("/etc/os-release", "/usr/lib/os-release")
+# What stays as it is for as long as the kernel runs.
+CONSTANT = ("/proc/cmdline", "/proc/sys/kernel/", *OS_RELEASES)
+_BLANKS = re.compile("[ \t]+")
+_OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 class Located(NamedTuple):
@@ -37,20 +41,47 @@ class Located(NamedTuple):
     obstacle: Optional[str]
 
 
+class TableRow(NamedTuple):
+    """A row of /proc/mounts or of fstab(5); what is left out there is empty."""
+
+    source: str
+    point: str
+    kind: str
+    options: str
+
+
 class Tree:
     """Files below a root directory. Paths are those of the host, absolute; what is not there is None, not an error.
 
-    `asked` holds, in order, each path that was read, listed or looked for: a change there may change the answer.
+    `asked` holds, in order, each path that was read, listed or looked for: a change there may change the answer. Facts, which
+    are what the kernel makes up in /proc and the tables that many ask for, are `told` once.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(
+        self,
+        root: Path,
+        told: Optional[Dict[str, Optional[bytes]]] = None,
+        known: Optional[Dict[object, object]] = None,
+    ) -> None:
         self.root = root
         self.asked: Dict[str, None] = {}
         self._root = str(root).rstrip("/")
         self._directories: Dict[str, Optional[str]] = {}
         self._resolved: Dict[str, Optional[str]] = {}
-        self._mounts: Optional[Tuple[FrozenSet[str], bool]] = None
+        self._told: Dict[str, Optional[bytes]] = {} if told is None else told
+        self._rows: Dict[str, Tuple[TableRow, ...]] = {}
         self._found: Dict[object, object] = {}
+        self._known: Dict[object, object] = {} if known is None else known
+
+    def again(self) -> "Tree":
+        """Return a tree that looks anew at everything, but knows the facts that this one was told, and shares those to come."""
+        return Tree(self.root, self._told, self._known)
+
+    def later(self) -> "Tree":
+        """Return a tree that looks anew at everything, but for what stays as it is as long as the kernel runs."""
+        return Tree(
+            self.root, {path: data for path, data in self._told.items() if path.startswith(CONSTANT)}, self._known
+        )
 
     def once(self, find: Callable[["Tree"], T]) -> T:
         """Return what `find` finds in this tree; it is called once, however many readers ask."""
@@ -58,44 +89,22 @@ class Tree:
             self._found[find] = find(self)
         return cast(T, self._found[find])
 
+    def for_good(self, find: Callable[["Tree"], T]) -> T:
+        """Return what `find` finds by what stays as long as the kernel runs; it is called once for all trees of this one's."""
+        if find not in self._known:
+            self._known[find] = find(self)
+        return cast(T, self._known[find])
+
     def resolve(self, path: str) -> Optional[str]:
         """Return the host's path without links and dots; None when a part of it is missing."""
         if path not in self._resolved:
             directory, _, name = path.rpartition("/")
             if directory not in self._directories:
-                self._directories[directory] = self._walk("", directory)
+                self._directories[directory] = chase(self._root, directory, must_exist=True)
             start = self._directories[directory]
-            self._resolved[path] = None if start is None else self._walk(start, name)
+            self._resolved[path] = None if start is None else chase(self._root, name, start, must_exist=True)
         found = self._resolved[path]
         return None if found is None else found or "/"
-
-    def _walk(self, start: str, path: str) -> Optional[str]:
-        """Follow `path` from the directory `start`; the root is the empty string, above which nothing leads."""
-        current, links = start, MAX_LINKS
-        ahead = path.split("/")[::-1]
-        while ahead:
-            name = ahead.pop()
-            if name == "..":
-                current = current.rpartition("/")[0]
-            if name in ("", ".", ".."):
-                continue
-            target = self._link_target(current + "/" + name)
-            if target is None or links == 0:
-                return None
-            if target == "":
-                current += "/" + name
-                continue
-            links -= 1
-            current = "" if target.startswith("/") else current
-            ahead.extend(target.split("/")[::-1])
-        return current
-
-    def _link_target(self, path: str) -> Optional[str]:
-        """Return where a link leads, the empty string for what is no link, None for what is not there."""
-        try:
-            return decode(os.readlink(encode(self._root + path)))
-        except (OSError, ValueError) as error:
-            return "" if _tells(error, path, (errno.EINVAL,)) else None
 
     def _stat(self, path: str) -> Optional[os.stat_result]:
         self.asked[path] = None
@@ -103,7 +112,7 @@ class Tree:
         try:
             return None if real is None else os.lstat(encode(self._root + real))
         except (OSError, ValueError) as error:
-            _tells(error, path, ())
+            _require_missing(error, path)
             return None
 
     def is_file(self, path: str) -> bool:
@@ -133,20 +142,25 @@ class Tree:
     def read_bytes(self, path: str, limit: int = MAX_BYTES) -> Optional[bytes]:
         """Return the content of a regular file; None for anything else. Raises Refused for one over `limit` bytes."""
         self.asked[path] = None
+        if not path.startswith("/proc/") and path not in (FSTAB, *OS_RELEASES):
+            return self._read(path, limit)
+        if path not in self._told:
+            self._told[path] = self._read(path, limit)
+        return self._told[path]
+
+    def _read(self, path: str, limit: int) -> Optional[bytes]:
         real = self.resolve(path)
         if real is None:
             return None
         try:
-            descriptor = os.open(encode(self._root + real), READ)
+            fd = open_regular(self._root + real, follow=False)
         except (OSError, ValueError) as error:
-            _tells(error, path, ())
+            _require_missing(error, path)
             return None
         try:
-            data = _read(descriptor, limit + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+            data = None if fd is None else read_up_to(fd, limit + 1)
         except OSError as error:
             raise refuse_access(path, error)
-        finally:
-            os.close(descriptor)
         if data is not None and len(data) > limit:
             raise Refused("{} is larger than {} bytes".format(path, limit))
         return data
@@ -163,7 +177,7 @@ class Tree:
         try:
             found = [] if real is None else list_names(self._root + real)
         except (OSError, ValueError) as error:
-            _tells(error, directory, ())
+            _require_missing(error, directory)
             return []
         if len(found) > MAX_NAMES:
             raise Refused("{} holds more than {} files".format(directory, MAX_NAMES))
@@ -175,13 +189,17 @@ class Tree:
         A host that runs tells by /proc/mounts; else fstab(5) may tell that it is, but never that it is not: what is
         found by its partition type is mounted without a line there.
         """
-        if self._mounts is None:
-            running = self.read_text("/proc/mounts")
-            lines = (running or self.read_text("/etc/fstab") or "").splitlines()
-            fields = [line.split() for line in lines if not line.lstrip().startswith("#")]
-            self._mounts = frozenset(line[1] for line in fields if len(line) > 1), bool(running)
-        mounted, known = self._mounts
-        return True if path in mounted else (False if known else None)
+        mounted = self.rows(MOUNTS)
+        there = any(row.point == path for row in mounted or self.rows(FSTAB))
+        return True if there else (False if mounted else None)
+
+    def rows(self, path: str) -> Tuple[TableRow, ...]:
+        """Return the rows of MOUNTS or FSTAB, whose words may hold blanks: three octal digits stand for one there."""
+        if path not in self._rows:
+            lines = [line.strip(" \t") for line in (self.read_text(path) or "").split("\n")]
+            fields = [_BLANKS.split(line) for line in lines if not line.startswith("#")]
+            self._rows[path] = tuple(_row(words) for words in fields if len(words) > 1)
+        return self._rows[path]
 
     def locate(self, path: str, mount: str) -> Located:
         """Return where the host sees the file that is `path` on the partition of `mount` ("/boot").
@@ -204,15 +222,13 @@ class Tree:
         return Located(missing, "{} is missing".format(missing))
 
 
-def _read(descriptor: int, limit: int) -> bytes:
-    parts = []
-    while limit > 0:
-        part = os.read(descriptor, min(limit, 1 << 20))
-        if not part:
-            break
-        parts.append(part)
-        limit -= len(part)
-    return b"".join(parts)
+def _row(words: List[str]) -> TableRow:
+    source, point, kind, options = [_OCTAL.sub(_octal, word) for word in (words + ["", ""])[:4]]
+    return TableRow(source, point.rstrip("/") or "/", kind, options)
+
+
+def _octal(found: Match[str]) -> str:
+    return chr(int(found.group(1), 8) & 0xFF)
 
 
 def not_linux(path: str) -> Optional[str]:
@@ -221,11 +237,8 @@ def not_linux(path: str) -> Optional[str]:
     return next((what for pattern, what in NOT_LINUX if pattern.match(name)), None)
 
 
-def _tells(error: Exception, path: str, expected: Tuple[int, ...]) -> bool:
-    """Tell whether an error has an expected number. Raises Refused for one that does not mean a missing file."""
+def _require_missing(error: Exception, path: str) -> None:
+    """Raise Refused for an error that does not mean a missing file."""
     number = getattr(error, "errno", None)
-    if number in expected:
-        return True
-    if number is not None and number not in MISSING and number != errno.EINVAL:
+    if number is not None and number not in NOT_THERE and number != errno.EINVAL:
         raise refuse_access(path, OSError(number, os.strerror(number)))
-    return False

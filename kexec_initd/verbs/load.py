@@ -23,26 +23,26 @@ def run_load(args: argparse.Namespace, host: Host) -> None:
         refuse_unfit(host)
     found = read_settings(host)
     named = args.name is not None
-    wish = selection.find_named(host, found, args.name, file=True) if named else selection.find_next(host, found)
-    entry = wish.entry
-    if entry is None or wish.problem is not None:
-        raise Refused(wish.problem or "there is nothing to load")
+    selected = selection.find_named(host, found, args.name, file=True) if named else selection.find_next(host, found)
+    if isinstance(selected, selection.NoTarget):
+        raise Refused(selected.problem)
+    entry = selected.entry
     if args.dry_run:
         with load.checked(host, entry) as files:
             emit("would load {}".format(_tell_entry(files.release, entry)))
-        warn_of_cold(host, found, wish)
+        warn_of_cold(host, found, selected)
         return
     with lock.lock_to_load(host.root):
         # A load by the admin is no decision: the early step shall ask for one, not take the stamp for it.
-        config = (*wish.config, stamp.UNSEEN)
-        loaded = load.load_entry(host, found, entry, wish.chosen, config)
+        config = (*selected.config, stamp.UNSEEN)
+        loaded = load.load_entry(host, found, entry, selected.chosen, config)
     emit("loaded {}".format(_tell_entry(loaded.release, entry)))
     warn_of_cold(host, found, None)
 
 
-def warn_of_cold(host: Host, found: reader.Settings, wish: Optional[selection.Selection]) -> None:
-    """Warn where a reboot would go through firmware all the same, with `wish` loaded, or with what is."""
-    decision = assess(host, found, wish).decision
+def warn_of_cold(host: Host, found: reader.Settings, named: Optional[selection.Selection]) -> None:
+    """Warn where a reboot would go through firmware all the same, with `named` loaded, or with what is."""
+    decision = assess(host, found, named).decision
     if not is_installed(host.root):
         warn("a reboot goes through firmware all the same: kexec-initd is not installed; kexec-initd install")
     elif not decision.kexec:
@@ -55,8 +55,8 @@ def run_reboot_into(args: argparse.Namespace, host: Host) -> None:
         refuse_unfit(host)
     found = read_settings(host)
     plan = reboot_into.plan(host, found, args.name)
-    with load.checked(host, plan.entry) as files:
-        what = _tell_entry(files.release, plan.entry)
+    with load.checked(host, plan.selected.entry) as files:
+        what = _tell_entry(files.release, plan.selected.entry)
     if args.dry_run:
         emit("would reboot into {}".format(what))
         return

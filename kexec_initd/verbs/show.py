@@ -24,7 +24,7 @@ def run_entries(args: argparse.Namespace, host: Host) -> None:
     from kexec_initd.bootloader import output
     from kexec_initd.bootloader.menu import find_menu
 
-    menu = find_menu(host.root)
+    menu = find_menu(host.tree)
     emit(output.as_json(menu) if args.json else output.as_text(menu))
     if menu.problem:
         warn("no default: {}".format(menu.problem))
@@ -35,7 +35,7 @@ def run_target(args: argparse.Namespace, host: Host) -> None:
     from kexec_initd.bootloader import target
     from kexec_initd.history import attempts
 
-    found = target.find_target(host.root, attempts.firmware_began(host))
+    found = target.find_target(host.tree.again(), attempts.firmware_began(host))
     emit(target.as_json(found) if args.json else target.as_text(found))
     if found.problem is not None:
         raise Refused(found.problem)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import List, NamedTuple, Optional
 
 from kexec_initd.codes import Code
-from kexec_initd.decision.assess import assess, with_files_read
+from kexec_initd.decision.assess import Present, assess, with_files_read
 from kexec_initd.decision.selection import find_copied
 from kexec_initd.errors import Error, one_line
 from kexec_initd.history import guard, last_cold
@@ -70,7 +70,7 @@ class Status(NamedTuple):
 def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status:
     """Return the status of `host`; reads the kernel and the initrd when a reboot would still have to load them."""
     found = with_files_read(host, assess(host, settings))
-    loaded = _read_loaded(host.root) if found.is_ours else None
+    loaded = _read_loaded(host.root) if found.present.is_ours else None
     deviations = find_deviations(host.root)
     installed = is_installed(host.root) and not any(deviation.decides for deviation in deviations)
     known = installed or bool(deviations)
@@ -83,11 +83,11 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         init=host.init.value,
         distribution="{} {}".format(host.distribution, host.release).strip(),
         running_kernel=host.kernel_release,
-        loaded=found.is_loaded,
-        loaded_by_us=found.is_ours,
+        loaded=found.present is not Present.NOTHING,
+        loaded_by_us=found.present.is_ours,
         loaded_kernel=loaded.release if loaded else None,
         loaded_cmdline=loaded.cmdline if loaded else None,
-        loaded_stale=found.is_ours and stamp.is_overtaken(host.root),
+        loaded_stale=found.present.is_ours and stamp.is_overtaken(host.root),
         attempt=loaded.attempt if loaded else None,
         last_attempt=last.attempt.id if last else None,
         last_outcome=last.outcome.value if last else None,

@@ -12,6 +12,7 @@ import pytest
 from kexec_initd.bootloader import Menu
 from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.bootloader.output import as_json
+from kexec_initd.system.sysroot import Tree
 from tests.bootloader.hosts import check_expected, names, root_of
 
 HOSTS = names()
@@ -31,13 +32,13 @@ def summary(menu: Menu) -> Dict[str, object]:
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_host(host: str) -> None:
-    check_expected(host, summary(find_menu(root_of(host))))
+    check_expected(host, summary(find_menu(Tree(root_of(host)))))
 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_listed_files_are_there(host: str) -> None:
     root = root_of(host)
-    for offered in find_menu(root).offered:
+    for offered in find_menu(Tree(root)).offered:
         assert (offered.entry is None) != (offered.obstacle is None)
         for path in (offered.entry.kernel,) + offered.entry.initrds if offered.entry else ():
             assert os.path.isfile(str(root / path.relative_to("/")))

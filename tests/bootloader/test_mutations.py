@@ -14,6 +14,7 @@ from kexec_initd.bootloader import Menu
 from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.cli import COLLECT_AFTER
 from kexec_initd.errors import Error
+from kexec_initd.system.sysroot import Tree
 from tests.bootloader.hosts import root_of, unpack
 from tests.bootloader.test_fixtures import HOSTS
 from tests.bootloader.words import source_of, with_efi_paths
@@ -86,7 +87,7 @@ def damage(host: str, tmp_path: Path, rng: random.Random, cases: int) -> Dict[st
         texts: List[bytes] = [*originals.values(), data, data.replace(b"\\\n", b" "), data.replace(b"\0", b"")]
         start = time.process_time()
         try:
-            menu = find_menu(root)
+            menu = find_menu(Tree(root))
             check(root, menu, with_efi_paths("\n".join(text.decode("utf-8", "surrogateescape") for text in texts)))
             counts["undecided" if menu.default is None else "decided"] += 1
         except Error:
@@ -117,7 +118,7 @@ def seconds(root: Path) -> float:
     """Return the processor time that a menu of 5,000 entries takes, garbage being left alone as `main` does."""
     gc.set_threshold(COLLECT_AFTER)
     start = time.process_time()
-    menu = find_menu(root)
+    menu = find_menu(Tree(root))
     spent = time.process_time() - start
     assert len(menu.offered) == 5000
     assert menu.default is not None and menu.offered[menu.default].entry is not None
@@ -194,14 +195,14 @@ def test_the_worst_file_takes_no_second(tmp_path: Path, kind: str) -> None:
     gc.set_threshold(COLLECT_AFTER)  # as `main` does
     start = time.process_time()
     with contextlib.suppress(Error):
-        find_menu(tmp_path)
+        find_menu(Tree(tmp_path))
     assert not is_too_long(time.process_time() - start, LONG)
 
 
 def test_the_check_notices_what_was_invented(tmp_path: Path) -> None:
     root = root_of("legacy-rhel5")
     with pytest.raises(AssertionError):
-        check(root, find_menu(root), "another text")
+        check(root, find_menu(Tree(root)), "another text")
 
 
 def test_variables_of_any_length(tmp_path: Path) -> None:
@@ -216,4 +217,4 @@ def test_variables_of_any_length(tmp_path: Path) -> None:
         b"\7\0\0\0" + b"*\0" * 30000,
     ):
         variable.write_bytes(data)
-        find_menu(root)
+        find_menu(Tree(root))

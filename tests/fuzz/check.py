@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from kexec_initd.bootloader import Menu
-from kexec_initd.bootloader.menu import menu_of
+from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.bootloader.output import as_json
 from kexec_initd.bootloader.target import as_text, read_target
 from kexec_initd.errors import Error
@@ -98,12 +98,12 @@ def read_all(root: Path, one: Input) -> None:
         gather(root)
     menu: Optional[Menu] = None
     with contextlib.suppress(Error), _in_time("entries"):
-        menu = menu_of(Tree(root))
+        menu = find_menu(Tree(root))
         as_json(menu)
     if menu is not None:
         check(root, menu, one)
     with contextlib.suppress(Error), _in_time("target"):
-        as_text(read_target(root).target)
+        as_text(read_target(Tree(root)).target)
 
 
 @contextlib.contextmanager

@@ -1,12 +1,14 @@
 """What dracut makes is read: its initrd in every compression, and the entries that kernel-install writes with it."""
 
 import os
+from pathlib import Path
 from typing import Iterator
 
 import pytest
 
 from kexec_initd.errors import Refused
 from kexec_initd.images.consistency import check_initrd_release
+from kexec_initd.images.decompress import find_programs
 from kexec_initd.images.initrd import check_initrd
 from tests.install.loader_host import NEW, OLD, LoaderHost, make_host
 
@@ -51,7 +53,7 @@ def check(host: LoaderHost, path: str) -> None:
     """Hold an initrd against its kernel, as before a load; and against another one."""
     fd = os.open(str(host.tree / path.lstrip("/")), os.O_RDONLY)
     try:
-        found = check_initrd(fd)
+        found = check_initrd(fd, find_programs(Path("/")))
         check_initrd_release(found, NEW)
         with pytest.raises(Refused):
             check_initrd_release(found, OLD)

@@ -8,7 +8,7 @@ from typing import Callable
 
 import pytest
 
-from kexec_initd.bootloader.menu import menu_of
+from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.system.sysroot import Tree
 from tests.bootloader.hosts import read
 from tests.fuzz import check
@@ -35,7 +35,7 @@ def test_many_inputs_still_have_entries(tmp_path: Path) -> None:
     menus = []
     for number in range(200):
         with check.placed(make_input(fixtures, "a", number), tmp_path) as root:
-            menus.append(menu_of(Tree(root)))
+            menus.append(find_menu(Tree(root)))
     assert sum(any(offered.entry for offered in menu.offered) for menu in menus) > 60
     assert sum(menu.default is None for menu in menus) > 40
 
@@ -69,7 +69,7 @@ def test_what_raises_or_takes_long_is_found(
 
 def test_what_was_invented_is_found(tmp_path: Path) -> None:
     with check.placed(SOUND, tmp_path) as root:
-        menu = menu_of(Tree(root))
+        menu = find_menu(Tree(root))
         check.check(root, menu, SOUND)
         entry = menu.offered[0].entry
         assert entry is not None
@@ -79,7 +79,7 @@ def test_what_was_invented_is_found(tmp_path: Path) -> None:
             (entry._replace(initrds=(Path("/etc"),)), "is no file of the host"),
         ):
             with pytest.raises(check.Finding, match=words):
-                check.check(root, menu._replace(offered=(menu.offered[0]._replace(entry=wrong),), default=0), SOUND)
+                check.check(root, menu._replace(offered=(menu.offered[0]._replace(boots=wrong),), default=0), SOUND)
         with pytest.raises(check.Finding, match="a default and a problem"):
             check.check(root, menu._replace(problem="a"), SOUND)
 
@@ -88,7 +88,7 @@ def test_the_quoting_that_grub_adds_was_not_invented(tmp_path: Path) -> None:
     config = b"menuentry a {\nlinux /boot/vmlinuz-6.1.0-37-amd64 x='a y=\"b\"'\n}\n"
     one = Input(HOST, {"boot/grub/grub.cfg": config}, {})
     with check.placed(one, tmp_path) as root:
-        entry = menu_of(Tree(root)).offered[0].entry
+        entry = find_menu(Tree(root)).offered[0].entry
         assert entry is not None and entry.cmdline.endswith(' "x=a y=\\"b\\""')
     assert check.find_fault(one, tmp_path) is None
 

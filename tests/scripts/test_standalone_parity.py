@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from kexec_initd.cmdline.edit import check_one_off, edited
 from kexec_initd.cmdline.words import with_attempt
 from kexec_initd.errors import Refused
+from kexec_initd.images.decompress import find_programs
 from kexec_initd.images.initrd import check_initrd
 from kexec_initd.images.kernel import check_kernel
 from kexec_initd.settings import reader
@@ -158,6 +159,7 @@ CMDLINE_PARTS = (
     ),
 )
 BATCH = 500  # files for one shell, which has a limit of time
+PROGRAMS = find_programs(Path("/"))
 
 
 @pytest.fixture(
@@ -292,7 +294,7 @@ def accepts_kernel(path: Path) -> bool:
     """Tell whether Python takes this for the running kernel, by a proof that a shell can make, too."""
     fd = os.open(str(path), os.O_RDONLY)
     try:
-        found = check_kernel(fd, "x86_64")
+        found = check_kernel(fd, "x86_64", PROGRAMS)
         return found.version == RELEASE and found.proof in ("crc", "size")
     except Refused:
         return False
@@ -304,7 +306,7 @@ def accepts_initrd(path: Path) -> bool:
     """Tell whether Python takes this for an initrd."""
     fd = os.open(str(path), os.O_RDONLY)
     try:
-        check_initrd(fd)
+        check_initrd(fd, PROGRAMS)
         return True
     except Refused:
         return False

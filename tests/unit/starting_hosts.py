@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Dict, Optional, Sequence, Union
 
 from kexec_initd.bootloader.target import Target, find_target
+from kexec_initd.system.sysroot import Tree
 
 Files = Dict[str, Union[str, bytes, None]]
 EFIVARS = "sys/firmware/efi/efivars/"
@@ -106,13 +107,13 @@ def legacy(release: str) -> str:
 
 def answer(root: Path) -> str:
     """Return the name of the kernel that the host would boot, or "cold"."""
-    target = find_target(root)
+    target = find_target(Tree(root))
     return target.entry.kernel.name if target.entry is not None else "cold"
 
 
 def problem(root: Path) -> str:
     """Return why nothing is known of what the host would boot."""
-    target: Target = find_target(root)
+    target: Target = find_target(Tree(root))
     assert target.entry is None and target.problem is not None, target
     return target.problem
 

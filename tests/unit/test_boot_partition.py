@@ -6,6 +6,7 @@ from typing import Dict, List, Tuple
 import pytest
 
 from kexec_initd.bootloader.menu import find_menu
+from kexec_initd.system.sysroot import Tree
 from tests.unit.starting_hosts import (
     COLD,
     DEBIAN,
@@ -43,7 +44,7 @@ def test_what_lies_under_a_mount_point_of_fstab_is_not_read(tmp_path: Path, read
     assert answer(tmp_path) != COLD
     write(tmp_path, {"etc/fstab": FSTAB + LINES[line]})
     assert "is a file system of its own in /etc/fstab, and it is not mounted" in problem(tmp_path)
-    assert find_menu(tmp_path).offered == ()
+    assert find_menu(Tree(tmp_path)).offered == ()
     write(tmp_path, {"etc/fstab": FSTAB + "#" + LINES[line] + "/dev/sda4 /boot2 ext4 defaults 0 2\n"})
     assert answer(tmp_path) != COLD
 

@@ -89,7 +89,7 @@ def test_what_is_undecided_is_one_warning(host: str) -> None:
 
 def test_a_hostile_title_is_shown_escaped_and_given_back_unchanged() -> None:
     title = "a\nb\x1b[31m\udcff"
-    menu = Menu("x", (Offered(title, "i", "0", None, "it\n", Source(Path("/f"), 1)),), None, "p", None, False)
+    menu = Menu("x", (Offered(title, "i", "0", "it\n", Source(Path("/f"), 1)),), None, "p", None, False)
     assert as_text(menu).isprintable()
     assert json.loads(as_json(menu))[0]["title"] == title
 

@@ -14,8 +14,8 @@ CONFIG = Path("/boot/grub/grub.cfg")
 ENTRY = BootEntry(
     "Linux", "linux", Path("/boot/vmlinuz-1"), (Path("/boot/early.cpio"), Path("/boot/initrd-1")), "ro quiet"
 )
-LINUX = Offered("Linux", "linux", "0", ENTRY, None, Source(CONFIG, 7))
-WINDOWS = Offered("Windows", "win", "1", None, "it is a chain loader's", Source(CONFIG, 9))
+LINUX = Offered("Linux", "linux", "0", ENTRY, Source(CONFIG, 7))
+WINDOWS = Offered("Windows", "win", "1", "it is a chain loader's", Source(CONFIG, 9))
 
 
 def menu(default: Optional[int], **changes: Any) -> Menu:
@@ -49,7 +49,7 @@ def test_without_a_default_there_is_no_target(problem: Optional[str]) -> None:
 
 def test_what_is_not_printable_is_shown_escaped() -> None:
     entry = ENTRY._replace(title="a\nb", cmdline="x=\x1b[31m")
-    text = as_text(choose_target(menu(0, offered=(LINUX._replace(title="a\nb", entry=entry),))))
+    text = as_text(choose_target(menu(0, offered=(LINUX._replace(title="a\nb", boots=entry),))))
     assert "\x1b" not in text
     assert len(text.splitlines()) == 6
 

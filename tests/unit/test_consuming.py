@@ -17,12 +17,13 @@ from kexec_initd.bootloader.efivars import path_of
 from kexec_initd.bootloader.grub2 import grubenv
 from kexec_initd.bootloader.installed_kernels import entry_for
 from kexec_initd.bootloader.target import Target, read_target
-from kexec_initd.decision.selection import find_next
+from kexec_initd.decision.selection import Selected, find_next
 from kexec_initd.errors import Error, Refused
 from kexec_initd.kexec import load, program, stamp
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import shutdown
 from kexec_initd.system.host import gather
+from kexec_initd.system.sysroot import Tree
 from tests.bootloader.hosts import unpack
 from tests.unit.fake_host import FakeHost, with_kernel
 
@@ -53,10 +54,10 @@ def taken(target: Target) -> str:
 def test_a_wish_is_honoured_once(tmp_path: Path, host: str, before: str, after: str) -> None:
     root = tmp_path / "root"
     unpack(host, root)
-    files, first = contents(root), read_target(root).target
+    files, first = contents(root), read_target(Tree(root)).target
     assert (taken(first), first.one_shot) == (before, True)
     writeback.consume(root, first.changes)
-    second = read_target(root).target
+    second = read_target(Tree(root)).target
     assert (taken(second), second.one_shot, second.changes) == (after, False, ())
     changed = {str(change.path.relative_to("/")): change.after for change in first.changes}
     assert contents(root) == {
@@ -75,7 +76,7 @@ def test_what_grub_writes_without_a_wish_is_written(
     unpack("grub2/" + host, root)
     path = root / "boot" / name / "grubenv"
     inode = path.stat().st_ino
-    writeback.consume(root, read_target(root).target.changes)
+    writeback.consume(root, read_target(Tree(root)).target.changes)
     found = variables(path.read_bytes())
     assert {key: found.get(key) for key in wanted} == wanted
     assert "boot_indeterminate" not in found
@@ -96,11 +97,11 @@ def test_all_but_the_wish_stays(tmp_path: Path, others: Dict[str, str], place: i
     if not root.exists():
         unpack("grub2/debian-12-once", root)
     (root / ENVIRONMENT).write_bytes(block)
-    writeback.consume(root, read_target(root).target.changes)
+    writeback.consume(root, read_target(Tree(root)).target.changes)
     new = (root / ENVIRONMENT).read_bytes()
     assert new == block.replace(b"\nnext_entry=1>2\n", b"\nnext_entry=\n") + b"###"
     assert variables(new) == dict(others, next_entry="")
-    assert not read_target(root).target.one_shot
+    assert not read_target(Tree(root)).target.one_shot
 
 
 @pytest.mark.parametrize("once, saved, default, deleted", [
@@ -125,7 +126,7 @@ def test_variables_that_systemd_boot_deletes(
     for name, value in [("LoaderEntryOneShot", once), ("LoaderEntryLastBooted", saved)]:
         if value is not None:
             fake.write(path_of(name)[1:], "").write_bytes(b"\7\0\0\0" + (value + "\0").encode("utf-16-le"))
-    found = read_target(fake.root).target
+    found = read_target(Tree(fake.root)).target
     if deleted is None:
         assert "has to note" in (found.problem or "")
         return
@@ -265,7 +266,8 @@ def test_a_preload_consumes_nothing_and_has_python_called_at_the_reboot(ready: F
     wish(ready, "other")
     block = (ready.root / ENVIRONMENT).read_bytes()
     shutdown.preload(gather(ready.root), Settings())
-    assert find_next(gather(ready.root), Settings()).changes
+    found = find_next(gather(ready.root), Settings())
+    assert isinstance(found, Selected) and found.changes
     assert (release(ready), (ready.root / ENVIRONMENT).read_bytes()) == ("6.2.0-other", block)
     assert stamp.UNSEEN in (ready.root / "run/kexec-initd/stamp").read_text().splitlines()
     assert shutdown.prepare(gather(ready.root), Settings()).kexec
@@ -286,7 +288,9 @@ def test_what_the_admin_loaded_himself_consumes_nothing(ready: FakeHost, by_hand
     if by_hand:
         ready.write("sys/kernel/kexec_loaded", "1\n")
     else:
-        load.load_entry(host, Settings(), entry_for(host, Path("/boot/vmlinuz-6.1.0-test")), chosen=())
+        load.load_entry(
+            host, Settings(), entry_for(host, Path("/boot/vmlinuz-6.1.0-test")), chosen=stamp.Chosen.AS_FILE
+        )
     assert shutdown.prepare(host, Settings()).kexec
     assert (ready.root / ENVIRONMENT).read_bytes() == block
 

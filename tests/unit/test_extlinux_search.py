@@ -6,6 +6,7 @@ from typing import List, Tuple
 import pytest
 
 from kexec_initd.bootloader.menu import find_menu
+from kexec_initd.system.sysroot import Tree
 from tests.unit.starting_hosts import (
     DEBIAN,
     ESP,
@@ -49,7 +50,7 @@ def test_syslinux_takes_the_first_configuration_of_its_list(
     write(tmp_path, dict(DEBIAN, **configs, **{"proc/mounts": SYSTEM, NUMBER: "49\n"}))
     write(tmp_path, {(program + "/ldlinux.sys").lstrip("/"): ""})
     assert answer(tmp_path) == OLD
-    source = find_menu(tmp_path).source
+    source = find_menu(Tree(tmp_path)).source
     assert source is not None and str(source.path) == "/" + wanted
 
 

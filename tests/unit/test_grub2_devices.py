@@ -326,7 +326,7 @@ def test_whether_another_menu_is_shown_may_depend_on_the_machine(tmp_path: Path)
 
 def test_the_target_of_a_host_with_a_menu_of_snapshots(tmp_path: Path) -> None:
     host(tmp_path, SNAPSHOTS, PLAIN, ("boot/k", "boot/grub/i386-pc/normal.mod"), {"boot/grub/more.cfg": MORE})
-    target = read_target(tmp_path).target
+    target = read_target(Tree(tmp_path)).target
     assert target.entry is not None and target.title == "a"
     reading = read(Tree(tmp_path))
     assert reading is not None and len(reading.menu.offered) == 3

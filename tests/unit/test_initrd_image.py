@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kexec_initd.images.decompress import find_programs
 from kexec_initd.images.initrd import check_initrd
 from kexec_initd.images.kernel import InvalidImage
 from tests.unit import images
@@ -57,7 +58,7 @@ def _check(content: bytes, root: Path, timeout: float = 10, largest: int = 1 << 
         file.flush()
         os.lseek(file.fileno(), 3, os.SEEK_SET)
         try:
-            check_initrd(file.fileno(), root, timeout, largest)
+            check_initrd(file.fileno(), find_programs(root), timeout, largest)
         finally:
             assert os.lseek(file.fileno(), 0, os.SEEK_CUR) == 3
 

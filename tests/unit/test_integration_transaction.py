@@ -20,7 +20,7 @@ from kexec_initd.install.manifest import (
     read_manifest,
 )
 from kexec_initd.install.plan_install import plan_install
-from kexec_initd.install.steps import describe
+from kexec_initd.install.steps import WriteFile, describe
 from kexec_initd.state import checksum
 from kexec_initd.state.store import Lasting
 from kexec_initd.system.host import gather
@@ -384,7 +384,7 @@ def test_a_script_that_is_not_valid_shell_is_refused_and_everything_put_back(roo
         change._replace(
             steps=tuple(
                 step._replace(content=step.content._replace(data=step.content.data.replace(b"esac", b"")))
-                if step.content and step.path.endswith("reboot") and step.action.name == "WRITE"
+                if isinstance(step, WriteFile) and step.path.endswith("reboot")
                 else step
                 for step in change.steps
             )

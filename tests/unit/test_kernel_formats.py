@@ -80,7 +80,7 @@ def check(tmp_path_factory: pytest.TempPathFactory) -> Check:
         path.write_bytes(content)
         fd = os.open(str(path), os.O_RDONLY)
         try:
-            return check_kernel(fd, machine, root, timeout=20)
+            return check_kernel(fd, machine, timeout=20)
         finally:
             os.close(fd)
 

@@ -29,7 +29,7 @@ def check(tmp_path_factory: pytest.TempPathFactory) -> Check:
         path.write_bytes(content)
         fd = os.open(str(path), os.O_RDONLY)
         try:
-            return check_kernel(fd, "x86_64", root, timeout=10)
+            return check_kernel(fd, "x86_64", timeout=10)
         finally:
             assert os.lseek(fd, 0, os.SEEK_CUR) == 0
             os.close(fd)

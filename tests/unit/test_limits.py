@@ -6,7 +6,7 @@ from typing import Callable, List, Optional, Tuple
 
 import pytest
 
-from kexec_initd.codes import Code, Decision, cold
+from kexec_initd.codes import Code, Decision
 from kexec_initd.decision.assess import is_attended
 from kexec_initd.errors import Refused
 from kexec_initd.history import attempts, guard, health, last_cold
@@ -196,9 +196,9 @@ def test_default_route(fake: FakeHost, four: str, six: str, there: bool) -> None
 
 def test_the_reason_of_a_cold_reboot_is_kept_for_the_next_boot(tmp_path: Path) -> None:
     assert kept(tmp_path) is None
-    last_cold.keep(tmp_path, cold(Code.NO_TARGET, "a name with\na newline"))
+    last_cold.keep(tmp_path, Decision(Code.NO_TARGET, "a name with\na newline"))
     assert kept(tmp_path) == last_cold.LastCold("no-target", "a name with\\na newline")
-    last_cold.keep(tmp_path, Decision(True, Code.BY_HAND, "x"))
+    last_cold.keep(tmp_path, Decision(Code.BY_HAND, "x"))
     assert kept(tmp_path) is None
 
 

@@ -11,7 +11,8 @@ from typing import Callable, Iterator
 
 import pytest
 
-from kexec_initd.decision.assess import assess
+from kexec_initd.decision.assess import Present, assess
+from kexec_initd.decision.selection import Selected
 from kexec_initd.errors import Error, Refused
 from kexec_initd.history import attempts
 from kexec_initd.history.guard import Record
@@ -102,7 +103,7 @@ def test_a_load_that_is_interrupted_leaves_nothing_loaded(pausing: FakeHost, num
     wait_for(lambda: is_free(pausing.root))
     pausing.write("go", "")
     found = assess(gather(pausing.root), Settings())
-    assert (found.is_loaded, found.decision.code) == (False, "target")
+    assert (found.present, found.decision.code) == (Present.NOTHING, "target")
 
 
 @pytest.mark.slow
@@ -115,7 +116,7 @@ def test_a_load_that_is_killed_is_ours_and_not_fit(pausing: FakeHost) -> None:
     wait_for(lambda: is_free(pausing.root))
     assert program.is_loaded(pausing.root)
     found = assess(gather(pausing.root), Settings())
-    assert (found.is_ours, found.is_fresh, found.decision.code) == (True, False, "target")
+    assert (found.present, found.decision.code) == (Present.STALE, "target")
     assert status.gather_status(gather(pausing.root), Settings(), []).loaded_by_us
     pausing.program("kexec", KEXEC.format(root=pausing.root))
     decided = shutdown.prepare(gather(pausing.root), Settings())
@@ -128,11 +129,12 @@ def test_a_load_that_is_killed_is_ours_and_not_fit(pausing: FakeHost) -> None:
 
 def test_what_was_chosen_before_is_no_choice_any_more_when_a_load_is_cut_short(ready: FakeHost) -> None:
     host = gather(ready.root)
-    load.load_entry(host, Settings(), running_entry(host), chosen=())
+    load.load_entry(host, Settings(), running_entry(host), chosen=stamp.Chosen.AS_FILE)
     stamp.begin(ready.root)
     assert stamp.read_loaded(ready.root) is None
     assert stamp.exists(ready.root)
-    assert assess(host, Settings()).chosen is None
+    to_load = assess(host, Settings()).to_load
+    assert to_load is not None and to_load.chosen is stamp.Chosen.BY_LOADER
 
 
 def decide(fake: FakeHost, text: str) -> None:
@@ -245,7 +247,8 @@ def test_an_interrupted_reboot_into_leaves_nothing_chosen(ready: FakeHost) -> No
         def __str__(self) -> str:
             raise KeyboardInterrupt
 
-    plan = reboot_into.RebootPlan(running_entry(host), (), ("x", "y"), Interrupted())  # type: ignore[arg-type]  # no path: its text is what is interrupted
+    selected = Selected(running_entry(host), (), "x", (), stamp.ChosenEntry("x", "y"))
+    plan = reboot_into.RebootPlan(selected, Interrupted())  # type: ignore[arg-type]  # no path: its text is what is interrupted
     with pytest.raises(KeyboardInterrupt):
         reboot_into.execute(host, Settings(), plan)
     assert not program.is_loaded(ready.root)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kexec_initd.bootloader.installed_kernels import entry_for
 from kexec_initd.cmdline import words
-from kexec_initd.decision.assess import assess, with_files_read
+from kexec_initd.decision.assess import Present, assess, with_files_read
 from kexec_initd.errors import Error, Refused
 from kexec_initd.kexec import load, program, stamp
 from kexec_initd.kexec.lock import lock
@@ -160,10 +160,10 @@ def test_what_was_loaded_before_a_change_is_loaded_again_though_no_file_shows_it
     for count in (1, 2, 3):  # in less than the second that times are compared by
         shutdown.preload(gather(ready.root), Settings())
         assert verbs(ready).count("-l") == count
-        assert assess(gather(ready.root), Settings()).needs_no_load
+        assert assess(gather(ready.root), Settings()).present is Present.FRESH
         assert not stamp.is_overtaken(ready.root)
         change(ready)
-        assert not assess(gather(ready.root), Settings()).needs_no_load
+        assert assess(gather(ready.root), Settings()).present is Present.STALE
         assert stamp.is_overtaken(ready.root)
     assert shutdown.prepare(gather(ready.root), Settings()).kexec
     assert verbs(ready).count("-l") == 4
@@ -175,14 +175,14 @@ def test_a_change_during_the_load_is_not_lost(ready: FakeHost) -> None:
     ready.program("kexec", "printf . >>{}/changed; echo 1 >{}/sys/kernel/kexec_loaded".format(directory, ready.root))
     shutdown.preload(gather(ready.root), Settings())
     assert stamp.is_overtaken(ready.root)
-    assert not assess(gather(ready.root), Settings()).needs_no_load
+    assert assess(gather(ready.root), Settings()).present is Present.STALE
 
 
 def test_a_change_between_choosing_and_loading_is_not_lost(ready: FakeHost) -> None:
     store.directory(ready.root, Volatile.CHANGED)
     host = gather(ready.root)
-    found = assess(host, Settings())
-    assert found.entry is not None
+    found = assess(host, Settings()).to_load
+    assert found is not None
     change(ready)
     load.load_entry(host, Settings(), found.entry, config=found.config)
     assert "\n- /run/kexec-initd/changed\n" in (ready.root / "run/kexec-initd/stamp").read_text()
@@ -206,7 +206,7 @@ def test_a_kernel_loaded_by_hand_is_kept(ready: FakeHost) -> None:
 def test_a_kernel_that_was_chosen_is_kept_and_loaded_again_when_it_changed(ready: FakeHost) -> None:
     with_kernel(ready, "5.10.0-old")
     host = gather(ready.root)
-    load.load_entry(host, Settings(), entry_for(host, Path("/boot/vmlinuz-5.10.0-old")), chosen=())
+    load.load_entry(host, Settings(), entry_for(host, Path("/boot/vmlinuz-5.10.0-old")), chosen=stamp.Chosen.AS_FILE)
     path = ready.root / "boot/initrd.img-5.10.0-old"
     path.with_name("new").write_bytes(path.read_bytes())
     path.with_name("new").rename(path)
@@ -307,7 +307,7 @@ def test_a_preload_that_still_runs_is_waited_for_and_then_given_up(ready: FakeHo
 def test_assessment_without_loading(ready: FakeHost) -> None:
     host = gather(ready.root)
     found = with_files_read(host, assess(host, Settings()))
-    assert (found.decision.kexec, found.decision.code, found.is_loaded) == (True, "target", False)
+    assert (found.decision.kexec, found.decision.code, found.present) == (True, "target", Present.NOTHING)
     os.truncate(str(ready.root / "boot/initrd.img-6.1.0-test"), 60)
     assert with_files_read(host, assess(host, Settings())).decision.code == "unfit"
     assert ready.calls() == []

@@ -11,6 +11,7 @@ from kexec_initd.stages import shutdown
 from kexec_initd.state import store
 from kexec_initd.system.host import gather
 from kexec_initd.system.mounts import find_unmounted
+from kexec_initd.system.sysroot import Tree
 from kexec_initd.verbs import status
 from tests.unit.fake_host import FakeHost, with_kernel
 
@@ -37,7 +38,7 @@ def test_what_fstab_has_and_is_not_mounted(
     if fstab is not None:
         fake.write("etc/fstab", fstab.replace("\\n", "\n").replace("\\t", "\t").replace("\\\\", "\\") + "\n")
     fake.write("proc/mounts", "/dev/vda1 / ext4 rw 0 0\n" + mounts + "\n")
-    assert find_unmounted(fake.root, HOME) == found
+    assert find_unmounted(Tree(fake.root), HOME) == found
 
 
 def test_without_var_the_reboot_is_cold_and_nothing_is_written_below_its_mount_point(fake: FakeHost) -> None:

@@ -266,10 +266,10 @@ def test_what_the_admin_names_waits_for_the_firmware_too(
 ) -> None:
     host = gather(ready.root)
     path = "/" + name.lstrip("/") if "/" in name else name
-    assert selection.find_named(host, Settings(), path, file=True).problem is None
+    assert isinstance(selection.find_named(host, Settings(), path, file=True), selection.Selected)
     ready.write(VARIABLES + "BootNext" + GLOBAL, "\x07\0\0\0\x03\0")
     wish = selection.find_named(host, Settings(), path, file=True)
-    assert wish.entry is None and "BootNext" in (wish.problem or "")
+    assert isinstance(wish, selection.NoTarget) and "BootNext" in wish.problem
     monkeypatch.setattr(cli, "gather", lambda root: host)
     assert cli.main(["load", "--dry-run", path]) == cli.REFUSED
     assert "BootNext" in capsys.readouterr().err
@@ -286,7 +286,7 @@ def test_what_the_admin_has_named_goes_cold_when_the_firmware_is_asked_afterward
 
     host = gather(ready.root)
     wish = selection.find_named(host, Settings(), "0")
-    assert wish.entry is not None
+    assert isinstance(wish, selection.Selected)
     load.load_entry(host, Settings(), wish.entry, wish.chosen, (*wish.config, stamp.UNSEEN))
     assert shutdown.prepare(gather(ready.root), Settings()).kexec
     ready.write(VARIABLES + "BootNext" + GLOBAL, "\x07\0\0\0\x03\0")
@@ -299,7 +299,7 @@ def test_words_that_smbios_adds_to_a_command_line_mean_cold(tmp_path: Path) -> N
     raw.parent.mkdir(parents=True)
     for words, problem in ((b"vendor=x", False), (b"io.systemd.boot.kernel-cmdline-extra=debug", True)):
         raw.write_bytes(b"\x0b\5\0\0\1" + words + b"\0\0")
-        assert ("kernel-cmdline-extra in SMBIOS" in (find_target(root).problem or "")) is problem
+        assert ("kernel-cmdline-extra in SMBIOS" in (find_target(Tree(root)).problem or "")) is problem
 
 
 RULE = "appraise func=KEXEC_KERNEL_CHECK appraise_type=imasig|modsig"

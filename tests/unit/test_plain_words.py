@@ -116,7 +116,7 @@ def test_the_exit_code_is_a_documented_one_whatever_takes_the_output(
 
 @pytest.mark.parametrize("name", ["1/1", "1>1"])
 def test_an_entry_of_a_submenu_has_a_name_that_no_shell_takes_for_something_else(host: FakeHost, name: str) -> None:
-    menu = find_menu(host.root)
+    menu = find_menu(Tree(host.root))
     found = select(menu, name)
     assert found is not None and found.title == "third"
     assert "  1/1  third (" in output.as_text(menu)

@@ -19,7 +19,6 @@ GOOD = Facts(
     unsupported=None,
     hooks=None,
     loaded_by_hand=False,
-    pending=None,
     no_target=None,
     target="Linux (grub2)",
     guard=None,
@@ -47,13 +46,13 @@ GOOD = Facts(
         ({"settings": "line 3", "loaded_by_hand": True}, (False, "settings")),
         ({"hooks": "10-a.sh"}, (False, "hooks")),
         ({"hooks": "10-a.sh", "loaded_by_hand": True}, (False, "hooks")),
-        ({"no_target": "missing"}, (False, "no-target")),
-        ({"pending": (Code.FIRMWARE, "BootNext"), "no_target": "BootNext"}, (False, "firmware")),
-        ({"pending": (Code.UPDATE, "on trial"), "guard": "lost"}, (False, "update")),
-        ({"pending": (Code.FIRMWARE, "BootNext"), "loaded_by_hand": True}, (True, "by-hand")),
-        ({"pending": (Code.FIRMWARE, "BootNext"), "unsupported": "no kexec"}, (False, "unsupported")),
+        ({"no_target": (Code.NO_TARGET, "missing")}, (False, "no-target")),
+        ({"no_target": (Code.FIRMWARE, "BootNext")}, (False, "firmware")),
+        ({"no_target": (Code.UPDATE, "on trial"), "guard": "lost"}, (False, "update")),
+        ({"no_target": (Code.FIRMWARE, "BootNext"), "loaded_by_hand": True}, (True, "by-hand")),
+        ({"no_target": (Code.FIRMWARE, "BootNext"), "unsupported": "no kexec"}, (False, "unsupported")),
         ({"guard": "never arrived"}, (False, "guard")),
-        ({"guard": "never arrived", "no_target": "missing"}, (False, "no-target")),
+        ({"guard": "never arrived", "no_target": (Code.NO_TARGET, "missing")}, (False, "no-target")),
         ({"guard": "never arrived", "loaded_by_hand": True}, (True, "by-hand")),
         ({"limit_kexecs": "10"}, (False, "limit-kexecs")),
         ({"limit_days": "10"}, (False, "limit-days")),
@@ -63,7 +62,7 @@ GOOD = Facts(
         ({"trial": "1 of 3", "limit_days": "10"}, (False, "limit-days")),
         ({"trial": "1 of 3", "limit_days": "1", "limit_kexecs": "1", "loaded_by_hand": True}, (True, "by-hand")),
         ({"loaded_by_hand": True}, (True, "by-hand")),
-        ({"loaded_by_hand": True, "no_target": "missing"}, (True, "by-hand")),
+        ({"loaded_by_hand": True, "no_target": (Code.NO_TARGET, "missing")}, (True, "by-hand")),
         ({"loaded_by_hand": True, "cold_once": True}, (False, "cold-once")),
         ({"loaded_by_hand": True, "switched_off": "KEXEC=no"}, (False, "switched-off")),
     ],
@@ -74,12 +73,14 @@ def test_table(change: Dict[str, Any], expected: Tuple[bool, str]) -> None:
 
 
 TEXT = st.one_of(st.none(), st.text(min_size=1))
-PENDING = st.one_of(st.none(), st.tuples(st.sampled_from([Code.FIRMWARE, Code.UPDATE]), st.text(min_size=1)))
+NO_TARGET = st.one_of(
+    st.none(), st.tuples(st.sampled_from([Code.FIRMWARE, Code.UPDATE, Code.NO_TARGET]), st.text(min_size=1))
+)
 
 
 FLAGS = {name: st.booleans() for name in ("cold_once", "chroot", "loaded_by_hand")}
-OTHERS = {name: TEXT for name in Facts._fields if name not in (*FLAGS, "pending", "target")}
-FACTS = st.builds(Facts, pending=PENDING, target=st.text(min_size=1), **FLAGS, **OTHERS)
+OTHERS = {name: TEXT for name in Facts._fields if name not in (*FLAGS, "no_target", "target")}
+FACTS = st.builds(Facts, no_target=NO_TARGET, target=st.text(min_size=1), **FLAGS, **OTHERS)
 
 
 @given(FACTS)
@@ -92,8 +93,7 @@ def test_kexec_only_when_nothing_speaks_against_it(facts: Facts) -> None:
         or any(text is not None for text in (facts.settings, facts.hooks, facts.incomplete, facts.init))
     )
     unfit = any(
-        text is not None
-        for text in (facts.pending, facts.no_target, facts.guard, facts.limit_kexecs, facts.limit_days, facts.trial)
+        text is not None for text in (facts.no_target, facts.guard, facts.limit_kexecs, facts.limit_days, facts.trial)
     )
     against = against or (unfit and not facts.loaded_by_hand)
     assert decision.kexec is not against

@@ -14,6 +14,7 @@ from kexec_initd.kexec import program, stamp
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import shutdown
 from kexec_initd.system.host import gather
+from kexec_initd.system.sysroot import Tree
 from kexec_initd.verbs import status
 from tests.unit.fake_host import FakeHost, with_kernel
 
@@ -53,14 +54,14 @@ def reboot(fake: FakeHost, settings: Settings = Settings()) -> Optional[str]:
     ("-208", False), ("²08", False), ("208 208", False), ("9" * 4000, False),
 ])  # fmt: skip
 def test_the_number_of_kexec_tools_shows_a_kexec(fake: FakeHost, number: str, found: bool) -> None:
-    assert not shows_kexec(fake.root)
+    assert not shows_kexec(Tree(fake.root))
     fake.write(BY_KEXEC, number + "\n")
-    assert shows_kexec(fake.root) is found
+    assert shows_kexec(Tree(fake.root)) is found
 
 
 def test_the_device_tree_shows_one_too(fake: FakeHost) -> None:
     fake.write("proc/device-tree/chosen/linux,booted-from-kexec", "")
-    assert shows_kexec(fake.root)
+    assert shows_kexec(Tree(fake.root))
 
 
 @pytest.mark.parametrize("shown, by_kexec, last, kexecs, firmware, closed", [

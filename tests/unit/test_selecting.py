@@ -16,7 +16,7 @@ SOURCE = Source(Path("/boot/grub/grub.cfg"), 1)
 def offer(path: str, title: str, identity: str, release: Optional[str], words: str = "ro quiet") -> Offered:
     kernel = Path("/boot/vmlinuz-{}".format(release))
     entry = BootEntry(title, identity, kernel, (Path("/boot/initrd.img-{}".format(release)),), words)
-    return Offered(title, identity, path, entry if release else None, None if release else "it loads no kernel", SOURCE)
+    return Offered(title, identity, path, entry if release else "it loads no kernel", SOURCE)
 
 
 DEBIAN = Menu(

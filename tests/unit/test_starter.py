@@ -20,6 +20,7 @@ from kexec_initd.stages.shutdown import preload, prepare
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import Lasting
 from kexec_initd.system.host import gather
+from kexec_initd.system.sysroot import Tree
 from tests.unit.fake_host import FakeHost, with_kernel
 from tests.unit.starting_hosts import (
     COLD,
@@ -83,7 +84,7 @@ def test_on_a_shared_system_partition_the_started_directory_decides(
     if stub:
         files["boot/efi/EFI/MX/grub.cfg"] = STUB.format(stub)
     write(tmp_path, files)
-    target = find_target(tmp_path)
+    target = find_target(Tree(tmp_path))
     if started == "MX":
         assert (target.title, str(target.entry and target.entry.kernel)) == ("Ours", "/boot/" + OLD)
     elif mounted:
@@ -219,7 +220,7 @@ ORDINARY: Dict[str, Files] = {
 @pytest.mark.parametrize("host", ORDINARY)
 def test_ordinary_hosts_are_not_kept_from_a_kexec(tmp_path: Path, host: str) -> None:
     write(tmp_path, dict(DEBIAN, **ORDINARY[host], **{"proc/mounts": ESP}))
-    assert find_target(tmp_path).problem is None
+    assert find_target(Tree(tmp_path)).problem is None
 
 
 SIGNS = [
@@ -280,15 +281,15 @@ def test_without_a_record_a_kexec_tells_nothing(tmp_path: Path) -> None:
 )
 def test_a_damaged_record_means_cold_until_the_next_boot_through_firmware(tmp_path: Path, data: bytes) -> None:
     write(tmp_path, dict(DEBIAN, **READERS["extlinux"], **{NUMBER: "52\n"}))
-    keep(tmp_path)
+    keep(Tree(tmp_path))
     write(tmp_path, AFTER)
     assert answer(tmp_path) == OLD
     store.write(tmp_path, Lasting.STARTER, data)
-    keep(tmp_path)
+    keep(Tree(tmp_path))
     if data != b"{}":  # as one in which nothing was found
         assert "is damaged" in problem(tmp_path)
     write(tmp_path, {NUMBER: "52\n"})
-    keep(tmp_path)
+    keep(Tree(tmp_path))
     write(tmp_path, AFTER)
     assert answer(tmp_path) == OLD
 
@@ -296,10 +297,10 @@ def test_a_damaged_record_means_cold_until_the_next_boot_through_firmware(tmp_pa
 def test_the_record_outlives_the_variables_and_a_second_kexec(tmp_path: Path) -> None:
     variables = firmware({1: option("rEFInd", "\\EFI\\refind\\refind_x64.efi", partition=OURS)}, [1], 1)
     write(tmp_path, dict(DEBIAN, **READERS["grub2"], **variables))
-    keep(tmp_path)
+    keep(Tree(tmp_path))
     write(tmp_path, dict(AFTER, **dict.fromkeys(variables)))
     for _ in range(2):
-        keep(tmp_path)
+        keep(Tree(tmp_path))
         assert problem(tmp_path).startswith("rEFInd has started this machine")
 
 
@@ -309,9 +310,9 @@ def test_without_a_number_only_the_last_attempts_own_id_shows_a_kexec(tmp_path: 
 
     def boot(serial: int, words: str) -> Evidence:
         write(tmp_path, {"proc/sys/kernel/random/boot_id": "{}\n".format(serial), "proc/cmdline": words + "\n"})
-        keep(tmp_path)
+        keep(Tree(tmp_path))
         settle(gather(tmp_path), 3)
-        keep(tmp_path)
+        keep(Tree(tmp_path))
         found = read_record(tmp_path)
         assert found is not None
         return found
@@ -357,16 +358,16 @@ def test_a_load_by_hand_leaves_the_record_for_the_system_that_it_starts(fake: Fa
             NUMBER: "113\n",
         },
     )
-    entry = find_target(fake.root).entry
+    entry = find_target(Tree(fake.root)).entry
     assert entry is not None
     load_entry(gather(fake.root), Settings(), entry)
     write(fake.root, AFTER)
-    assert find_target(fake.root).entry == entry
+    assert find_target(Tree(fake.root)).entry == entry
 
 
 def test_what_was_not_started_here_has_its_entries_and_no_default(tmp_path: Path) -> None:
     write(tmp_path, dict(DEBIAN, **READERS["grub2"], **{NUMBER: "64\n"}))
-    menu = find_menu(tmp_path)
+    menu = find_menu(Tree(tmp_path))
     assert (menu.loader, len(menu.offered), menu.default) == ("iPXE", 1, None)
 
 
@@ -378,7 +379,7 @@ def test_the_stamp_has_the_firmwares_menu_where_its_files_show_a_change(
 ) -> None:
     write(tmp_path, dict(DEBIAN, **READERS["grub2"], **firmware({1: option("x"), 2: option("debian")}, [1, 2], 2)))
     write(tmp_path, {"proc/sys/kernel/osrelease": release + "\n", "proc/mounts": ESP})
-    reading = read_target(tmp_path)
+    reading = read_target(Tree(tmp_path))
     names = {path.name.partition("-")[0] for path in reading.files if "efivars" in str(path)}
     assert {"BootOrder", "BootCurrent", "Boot0001", "Boot0002"} <= names
     assert reading.hidden is hidden
@@ -396,7 +397,7 @@ def test_the_variables_are_found_in_the_directory_of_old_kernels(tmp_path: Path)
             assert isinstance(data, bytes)
             write(tmp_path, {path.replace("/efivars/", "/vars/") + "/data": data[4:]})
         assert answer(tmp_path) == wanted
-    assert read_target(tmp_path).hidden
+    assert read_target(Tree(tmp_path)).hidden
 
 
 def test_an_entry_of_the_firmware_is_read_as_the_specification_has_it() -> None:

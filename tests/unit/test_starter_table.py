@@ -11,6 +11,7 @@ from typing import Dict, List, Tuple
 import pytest
 
 from kexec_initd.bootloader.firmware_record import keep
+from kexec_initd.system.sysroot import Tree
 from tests.unit.starting_hosts import (
     APPLICATION,
     GONE,
@@ -103,7 +104,7 @@ def test_numbers_and_configurations(tmp_path: Path, configured: str, after_kexec
             root, {"proc/sys/kernel/bootloader_type": "{}\n".format(number), "proc/cmdline": ROOT + "\n"}
         )
         if after_kexec:
-            keep(root)
+            keep(Tree(root))
             write(root, {"proc/cmdline": "kexec_initd.attempt=0123456789abcdef {}\n".format(ROOT)})
             if number:
                 write(root, {"proc/sys/kernel/bootloader_type": "209\n"})

@@ -17,7 +17,7 @@ import pytest
 import kexec_initd
 from kexec_initd.bootloader.evidence import Evidence, read_record
 from kexec_initd.cli import DONE, FAILED, REFUSED, fail, main, make_parser
-from kexec_initd.codes import Code, cold
+from kexec_initd.codes import Code, Decision
 from kexec_initd.decision.assess import is_attended
 from kexec_initd.errors import Error, tell
 from kexec_initd.history import attempts, last_cold
@@ -44,7 +44,8 @@ from tests.unit.fake_host import FakeHost, with_kernel
 PEAK = 4 << 20
 BEGUN = Attempt("0123456789abcdef", 1700000000, "0123abcd", "6.1.0-test")
 RECORD = Record("boot", 3, 9, 1700000000, Last(Outcome.ARRIVED, BEGUN), Guard(1, BEGUN, "no route"))
-LOADED = stamp.Loaded("6.1", "/boot/vmlinuz", ["/boot/initrd"], "root=/dev/vda", "0123", False, ["title", "root=x"])
+CHOSEN = stamp.ChosenEntry("title", "root=x")
+LOADED = stamp.Loaded("6.1", "/boot/vmlinuz", ["/boot/initrd"], "root=/dev/vda", "0123", False, CHOSEN)
 ENTRY = ManifestEntry("/etc/init.d/reboot", ChangeKind.REPLACED, "00" * 32, ("11" * 32,), 0o755, 0, 0, 1, True)
 EVIDENCE = Evidence(0x72, "GRUB 2.12", "/EFI/debian/shimx64.efi", False, "/boot/vmlinuz", True, False, True)
 MANIFEST = Manifest(InstallState.INSTALLED, (ENTRY,), ("/var/lib/kexec-initd",))
@@ -66,7 +67,7 @@ ROWS: Dict[StateFile, Row] = {
     Volatile.STAMP: Row(
         checksum.seal(b"1 2 3 4 5 /boot/vmlinuz\n- /etc/default/x\n"), lambda root: stamp._read_lines(root)
     ),
-    Volatile.LOADED: Row(checksum.dump(LOADED._asdict()), stamp.read_loaded),
+    Volatile.LOADED: Row(stamp.format_loaded(LOADED), stamp.read_loaded),
     Volatile.ATTEMPT: Row(attempts.format_record(RECORD), read_attempt),
     Volatile.WATCHDOG: Row(checksum.double("watchdog0"), watchdog.find_ready),
     Volatile.ATTENDED: Row(checksum.double("100.0"), lambda root: is_attended(root, 200.0)),
@@ -460,7 +461,7 @@ def test_what_a_version_before_has_written_is_read(tmp_path: Path) -> None:
 
 
 def test_the_reason_of_a_cold_reboot_is_told_even_when_damaged(tmp_path: Path) -> None:
-    last_cold.keep(tmp_path, cold(Code.FAILED, "no kernel"))
+    last_cold.keep(tmp_path, Decision(Code.FAILED, "no kernel"))
     place = store.place_of(tmp_path, Lasting.LAST_COLD)
     for data in [*flips(place.read_bytes()), *cuts(place.read_bytes())]:
         place.write_bytes(data)

@@ -91,9 +91,9 @@ def test_what_is_loaded_by_another_version_is_said_in_words(
     host = gather(fake.root)
     from kexec_initd.kexec import load
 
-    found = load.load_entry(host, Settings(), running_entry(host))._asdict()
-    found.update(fields)
-    whole = {name: value for name, value in found.items() if name == "chosen" or value is not None}
+    found = load.load_entry(host, Settings(), running_entry(host))
+    record = dict(checksum.load(stamp.format_loaded(found)), **fields)
+    whole = {name: value for name, value in record.items() if name == "chosen" or value is not None}
     put(fake.root, Volatile.LOADED, checksum.dump(whole))
     with pytest.raises(Damaged, match="a {} version has written it".format(word)):
         stamp.read_loaded(fake.root)
@@ -102,7 +102,7 @@ def test_what_is_loaded_by_another_version_is_said_in_words(
 @pytest.mark.parametrize("data", [b"", b"{", b"nothing", b"\xff\xfe", b"[" * 60000])
 def test_no_message_is_pythons_own(fake: FakeHost, data: bytes) -> None:
     with_kernel(fake)
-    stamp.write(fake.root, "", stamp.Loaded("", "", [], "", "", False, None), b"")
+    stamp.write(fake.root, "", stamp.Loaded("", "", [], "", "", False, stamp.Chosen.BY_LOADER), b"")
     put(fake.root, Volatile.LOADED, data)
     with pytest.raises(Error) as error:
         stamp.read_loaded(fake.root)

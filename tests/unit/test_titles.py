@@ -44,7 +44,7 @@ def write(root: Path, texts: Dict[str, str]) -> None:
 def test_a_long_title_leaves_the_menu_readable(loader: str, tmp_path: Path) -> None:
     config = {name: text.format(LONG) if "{}" in text else text for name, text in HOSTS[loader].items()}
     write(tmp_path, {**FSTAB, **config})
-    menu = find_menu(tmp_path)
+    menu = find_menu(Tree(tmp_path))
     assert menu.default is not None, menu.problem
     assert menu.offered[menu.default].title == "b" and len(menu.offered) == 2
     assert len(as_text(menu)) < 1000
@@ -53,17 +53,17 @@ def test_a_long_title_leaves_the_menu_readable(loader: str, tmp_path: Path) -> N
 def test_a_long_title_is_shortened_where_people_read_it(tmp_path: Path) -> None:
     config = {"boot/grub/grub.cfg": "menuentry {} {{ linux /k }}\n".format(LONG)}
     write(tmp_path, {**FSTAB, **GRUB, **config})
-    target = read_target(tmp_path).target
+    target = read_target(Tree(tmp_path)).target
     assert target.title == LONG and len(target.name) < 300 and len(target_as_text(target)) < 1000
     write(tmp_path, {"boot/grub/grub.cfg": "menuentry {} {{ chainloader +1 }}\n".format(LONG)})
-    assert len(read_target(tmp_path).target.problem or "") < 300
+    assert len(read_target(Tree(tmp_path)).target.problem or "") < 300
 
 
 def test_a_word_that_no_menu_has_is_a_value_that_nobody_knows(tmp_path: Path) -> None:
     config = "menuentry b {{ linux /k }}\nmenuentry '{}' {{ linux /k }}\nmenuentry c {{ linux /k {} }}\n"
     word = "y" * 1100000
     write(tmp_path, {**FSTAB, **GRUB, "boot/grub/grub.cfg": config.format(word, word)})
-    menu = find_menu(tmp_path)
+    menu = find_menu(Tree(tmp_path))
     assert (menu.default, menu.problem, len(menu.offered)) == (0, None, 3)
     assert "a-word-of-more-than-1048576-characters" in (menu.offered[2].obstacle or "")
 

@@ -7,11 +7,12 @@ from typing import List
 
 import pytest
 
+from kexec_initd.boot_entry import BootEntry
 from kexec_initd.cli import make_parser
 from kexec_initd.cmdline.words import without_own_words
 from kexec_initd.codes import Code, Decision
-from kexec_initd.decision.assess import assess
-from kexec_initd.decision.selection import find_named, find_next
+from kexec_initd.decision.assess import Present, assess
+from kexec_initd.decision.selection import Selected, find_named, find_next
 from kexec_initd.errors import Error, Refused, UsageError
 from kexec_initd.install.manifest import InstallState, Manifest, format_manifest
 from kexec_initd.kexec import load, stamp
@@ -55,6 +56,12 @@ def ready(bare: FakeHost) -> FakeHost:
     return bare
 
 
+def selected_entry(fake: FakeHost) -> BootEntry:
+    found = find_next(gather(fake.root), Settings())
+    assert isinstance(found, Selected)
+    return found.entry
+
+
 def loaded(fake: FakeHost) -> stamp.Loaded:
     found = stamp.read_loaded(fake.root)
     assert found is not None
@@ -79,7 +86,7 @@ def test_reboot_into_loads_and_calls_reboot_and_the_early_step_keeps_it(ready: F
     verbs = [call[1] if call[0] == "kexec" else call[0] for call in ready.calls()]
     assert verbs == ["--help", "-l", "--help", "-u", "-l", "reboot"]
     assert ready.calls()[-1] == ["reboot"]
-    assert prepare(ready) == Decision(True, Code.TARGET, "other (chosen for one boot)")
+    assert prepare(ready) == Decision(Code.TARGET, "other (chosen for one boot)")
     assert (loaded(ready).release, without_own_words(loaded(ready).cmdline)) == ("6.2.0-other", OTHER)
     assert ready.names()[5:] == ["reboot"]
     assert (ready.root / ENVIRONMENT).read_bytes() == block
@@ -96,11 +103,11 @@ def test_a_change_of_the_menu_is_seen_and_the_same_entry_found_elsewhere(ready: 
     assert " /boot/grub/grub.cfg\n" in stamped
     config.write_text("menuentry first { chainloader +1 }\n" + CONFIG)
     assert prepare(ready).kexec
-    assert (loaded(ready).release, loaded(ready).chosen) == ("6.2.0-other", ["other", OTHER])
+    assert (loaded(ready).release, loaded(ready).chosen) == ("6.2.0-other", stamp.ChosenEntry("other", OTHER))
     initrd = ready.root / "boot/initrd.img-6.2.0-other"
     os.utime(str(initrd), (2e9, 2e9))
     assert prepare(ready).kexec
-    assert (loaded(ready).release, loaded(ready).chosen) == ("6.2.0-other", ["other", OTHER])
+    assert (loaded(ready).release, loaded(ready).chosen) == ("6.2.0-other", stamp.ChosenEntry("other", OTHER))
     assert [call[1] for call in ready.calls() if call[0] == "kexec"].count("-l") == 2
 
 
@@ -188,10 +195,10 @@ def test_a_dry_run_says_what_it_would_do(ready: FakeHost, capsys: "pytest.Captur
 def test_load_takes_an_entry_or_a_kernel_file(ready: FakeHost, name: str, kernel: str) -> None:
     host = gather(ready.root)
     found = find_named(host, Settings(), name, file=True)
-    assert found.entry is not None and str(found.entry.kernel) == "/boot/vmlinuz-" + kernel
+    assert isinstance(found, Selected) and str(found.entry.kernel) == "/boot/vmlinuz-" + kernel
     load.load_entry(host, Settings(), found.entry, found.chosen, found.config)
-    assert assess(host, Settings()).needs_no_load
-    assert find_next(host, Settings()).entry != found.entry or name == "6.1.0-test"
+    assert assess(host, Settings()).present is Present.FRESH
+    assert selected_entry(ready) != found.entry or name == "6.1.0-test"
 
 
 SET = Settings(cmdline_append="a=b", cmdline_remove="quiet")
@@ -202,8 +209,8 @@ def test_settings_change_the_line_that_is_loaded_and_count_as_another_target(rea
     line = "BOOT_IMAGE={} root=/dev/vda1 kexec_initd.append a=b".format(KERNEL)
     assert without_own_words(loaded(ready).cmdline) == line
     host = gather(ready.root)
-    assert assess(host, SET).is_fresh
-    assert not assess(host, Settings()).is_fresh
+    assert assess(host, SET).present is Present.FRESH
+    assert assess(host, Settings()).present is Present.STALE
 
 
 def test_what_was_appended_to_the_running_line_does_not_pile_up(bare: FakeHost) -> None:
@@ -211,7 +218,7 @@ def test_what_was_appended_to_the_running_line_does_not_pile_up(bare: FakeHost) 
         shutdown.preload(gather(bare.root), SET)
         line = loaded(bare).cmdline
         assert line.endswith(" panic=30 BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro kexec_initd.append a=b")
-        assert assess(gather(bare.root), SET).is_fresh
+        assert assess(gather(bare.root), SET).present is Present.FRESH
         bare.write("proc/cmdline", line + "\n")
         bare.boot("00000000-0000-4000-8000-000000000002")
     shutdown.preload(gather(bare.root), Settings(panic=0))
@@ -246,9 +253,8 @@ def test_a_configured_entry_may_have_what_it_has(ready: FakeHost) -> None:
     with pytest.raises(Refused, match="one boot only"):
         find_named(gather(ready.root), Settings(), KERNEL, file=True)  # that of the rescue does not count
     ready.write("boot/grub/grub.cfg", CONFIG.replace("quiet", "single"))
-    assert find_named(gather(ready.root), Settings(), KERNEL, file=True).entry is not None
-    entry = find_next(gather(ready.root), Settings()).entry
-    assert entry is not None and entry.cmdline.endswith(" single")
+    assert isinstance(find_named(gather(ready.root), Settings(), KERNEL, file=True), Selected)
+    assert selected_entry(ready).cmdline.endswith(" single")
 
 
 def test_where_nothing_can_be_appended_a_reboot_goes_cold(bare: FakeHost) -> None:

@@ -1,7 +1,7 @@
 """GRUB's menu as a whole: its configuration is run, then every entry by itself, then the default is looked up."""
 
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Dict, List, NamedTuple, Optional, Set, Tuple, Union
 
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import Menu, Offered, Source
@@ -11,7 +11,7 @@ from kexec_initd.bootloader.grub2.defaults import Level, MenuLine
 from kexec_initd.bootloader.grub2.disk import Disk
 from kexec_initd.bootloader.grub2.interpreter import Actions, Interpreter
 from kexec_initd.bootloader.grub2.lexer import Lexer
-from kexec_initd.bootloader.grub2.machine import Budget, Item, Machine, MenuShown
+from kexec_initd.bootloader.grub2.machine import BootState, Budget, Item, Machine, MenuShown
 from kexec_initd.bootloader.grub2.saving import Write, plan_changes
 from kexec_initd.bootloader.grub2.sources import enter, load_script, run_script
 from kexec_initd.bootloader.grub2.values import Undecidable, shown
@@ -169,20 +169,21 @@ class _Run:
         if boot.gone:
             self._gone.add(len(self._offered))
         title, identity = shown(item.title), shown(item.id)
-        entry: Optional[BootEntry] = None
-        if boot.kernel is None:
-            inner.fail("it loads no kernel")
-        elif boot.obstacle is None:
-            initrds = tuple(Path(initrd) for initrd in boot.initrds)
-            entry = BootEntry(title, identity, Path(boot.kernel), initrds, boot.cmdline)
         self._writes[len(self._offered)] = inner.writes
         source = item.script.source(item.line)
-        self._offered.append(Offered(title, identity, path, entry, inner.boot.obstacle, source))
+        self._offered.append(Offered(title, identity, path, _boots(boot, title, identity), source))
 
     def _run_body(self, machine: Machine, item: Item) -> None:
         machine.parameters = list(item.parameters)
         Interpreter(machine, item.script, self._actions).run_body(item.body)
         machine.parameters = None
+
+
+def _boots(boot: BootState, title: str, identity: str) -> Union[BootEntry, str]:
+    """Return what an entry boots, or why it cannot be loaded."""
+    if boot.obstacle is not None or boot.kernel is None:
+        return boot.obstacle or "it loads no kernel"
+    return BootEntry(title, identity, Path(boot.kernel), tuple(Path(initrd) for initrd in boot.initrds), boot.cmdline)
 
 
 def _menu_in_menu(other: MenuShown, source: Source) -> Machine:

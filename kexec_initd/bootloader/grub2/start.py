@@ -11,7 +11,8 @@ from typing import Dict, List, Optional, Set, Tuple
 from kexec_initd.bootloader.grub2.disk import Disk
 from kexec_initd.bootloader.grub2.values import Undecidable, unknown
 from kexec_initd.bootloader.starter import find_starter
-from kexec_initd.system.sysroot import Tree
+from kexec_initd.system.host import read_os_release
+from kexec_initd.system.sysroot import OS_RELEASES, Tree
 
 DIRECTORIES = ("/boot/grub", "/boot/grub2")
 FEDORA = ("fedora", "rhel")  # ids of the distributions with the GRUB of Fedora
@@ -38,7 +39,6 @@ VENDORS = {
     "sles": "sles",
 }
 _MODULES = re.compile(r"([a-z0-9_]+)-([a-z0-9]+)\Z")
-_ASSIGNMENT = re.compile(r"^(ID|ID_LIKE)=[\"']?([^\"'\n]*)", re.MULTILINE)
 
 
 def find_config(tree: Tree) -> Optional[str]:
@@ -81,9 +81,8 @@ def _vendors(tree: Tree, paths: List[str]) -> str:
 
 def distribution(tree: Tree) -> List[str]:
     """Return the ids of the distribution and of those it is like, from os-release(5)."""
-    text = tree.read_text("/etc/os-release") or tree.read_text("/usr/lib/os-release") or ""
-    found: Dict[str, str] = dict(_ASSIGNMENT.findall(text))
-    return (found.get("ID", "") + " " + found.get("ID_LIKE", "")).split()
+    any(tree.is_file(path) for path in OS_RELEASES)  # a change there may change the answer
+    return tree.for_good(read_os_release)
 
 
 def is_fedora(tree: Tree) -> bool:

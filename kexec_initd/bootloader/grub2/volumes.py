@@ -13,12 +13,12 @@ from typing import Dict, FrozenSet, List, NamedTuple, Optional, Set, Tuple
 
 from kexec_initd.bootloader.devices import JOINED, Partition, find_luks, parse_device, read_device_map
 from kexec_initd.bootloader.grub2.values import MARK, is_unknown
-from kexec_initd.system.sysroot import Tree
+from kexec_initd.system.sysroot import FSTAB, MOUNTS, TableRow, Tree
 
 VIRTUAL = ("/dev/root", "rootfs", "none", "overlay", "tmpfs")
 UNWRITABLE = ("btrfs", "zfs", "squashfs", "iso9660")
+UNUSED = ("", "swap", "autofs")
 MAX_VOLUMES = 1000
-_OCTAL = re.compile(r"\\([0-7]{3})")
 _GRUB_DEVICE = re.compile(r"(hd\d{1,4})(?:,(?:msdos|gpt)?(\d{1,9}))?\Z")
 _CRYPTO = "cryptouuid/"
 _GUID = re.compile(r"[0-9a-f]{13,16}\Z")
@@ -37,13 +37,6 @@ class Volume(NamedTuple):
     subvolume: str
     named: bool  # fstab names the subvolume: it may be another than the default one
     ids: FrozenSet[str]
-
-
-class _Line(NamedTuple):
-    source: str
-    point: str
-    kind: str
-    options: Tuple[str, ...]
 
 
 class Volumes:
@@ -179,8 +172,8 @@ def is_below(path: str, directory: str) -> bool:
 
 
 def _read_volumes(tree: Tree) -> List[Volume]:
-    mounted = [line for line in _read_table(tree, "/proc/mounts") if _is_disk(line)]
-    table = [line for line in _read_table(tree, "/etc/fstab") if line.point.startswith("/")]
+    mounted = [line for line in tree.rows(MOUNTS) if _is_disk(line)]
+    table = [line for line in tree.rows(FSTAB) if line.kind not in UNUSED and line.point.startswith("/")]
     links = {kind: _read_links(tree, directory) for kind, directory in _BY.items()}
     by_point = {line.point: line for line in table}
     volumes: Dict[str, Volume] = {}
@@ -194,7 +187,7 @@ def _read_volumes(tree: Tree) -> List[Volume]:
     return list(volumes.values())
 
 
-def _volume(tree: Tree, line: _Line, listed: Optional[_Line], links: Dict[str, Dict[str, str]]) -> Volume:
+def _volume(tree: Tree, line: TableRow, listed: Optional[TableRow], links: Dict[str, Dict[str, str]]) -> Volume:
     if line.kind == "zfs":
         return _dataset(line, links)
     source = listed.source if listed and (line.source in VIRTUAL or not line.source) else line.source
@@ -212,7 +205,7 @@ def _volume(tree: Tree, line: _Line, listed: Optional[_Line], links: Dict[str, D
     return Volume(line.point, device, line.kind, subvolume or "/", named, frozenset(ids))
 
 
-def _dataset(line: _Line, links: Dict[str, Dict[str, str]]) -> Volume:
+def _dataset(line: TableRow, links: Dict[str, Dict[str, str]]) -> Volume:
     """Return a dataset of ZFS; the pool is its device, and udev may know the pool's guid, as a decimal number."""
     pool, _, dataset = line.source.partition("/")
     member = links["label"].get(pool)
@@ -227,27 +220,19 @@ def _identity(kind: str, value: str) -> str:
     return "{}={}".format(kind.lower(), value if kind.lower() == "label" else value.lower())
 
 
-def _subvolume(line: _Line) -> Optional[str]:
-    for option in line.options:
+def _subvolume(line: TableRow) -> Optional[str]:
+    options = line.options.split(",")
+    for option in options:
         if option.startswith("subvol="):
             return "/" + option[len("subvol=") :].strip("/")
-        if option.startswith("subvolid=") and not any(other.startswith("subvol=") for other in line.options):
+        if option.startswith("subvolid=") and not any(other.startswith("subvol=") for other in options):
             return "/\0" + option  # known by number only: no path fits
     return None
 
 
-def _is_disk(line: _Line) -> bool:
-    return line.source.startswith("/dev/") or line.kind in ("zfs", "btrfs") or line.point == "/"
-
-
-def _read_table(tree: Tree, path: str) -> List[_Line]:
-    lines = []
-    for text in (tree.read_text(path) or "").splitlines():
-        fields = [_OCTAL.sub(lambda match: chr(int(match.group(1), 8)), field) for field in text.split()]
-        if len(fields) >= 3 and not fields[0].startswith("#") and fields[2] not in ("swap", "autofs"):
-            options = tuple(fields[3].split(",")) if len(fields) > 3 else ()
-            lines.append(_Line(fields[0], fields[1].rstrip("/") or "/", fields[2], options))
-    return lines
+def _is_disk(line: TableRow) -> bool:
+    there = line.source.startswith("/dev/") or line.kind in ("zfs", "btrfs") or line.point == "/"
+    return there and line.kind not in UNUSED
 
 
 def _read_links(tree: Tree, directory: str) -> Dict[str, str]:
