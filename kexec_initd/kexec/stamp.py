@@ -26,6 +26,7 @@ RECORDS = (Volatile.STAMP, Volatile.LOADED, Volatile.ATTEMPT)
 class Loaded(NamedTuple):
     """What was loaded: the kernel's release, its files, command line, attempt id.
 
+    `unpacked`: kexec was given what the initrds unpack to.
     `chosen` is None for what the loader would boot. What the admin has named himself is a kernel file, (), or an entry
     of the loader's menu, with its title and its own command line.
     """
@@ -37,6 +38,7 @@ class Loaded(NamedTuple):
     attempt: str
     checks: bool
     chosen: Optional[Sequence[str]]
+    unpacked: bool = False
 
 
 def mark_file(root: Path) -> Path:
@@ -122,6 +124,7 @@ def read_loaded(root: Path) -> Optional[Loaded]:
         if data is None:
             raise ValueError("it is missing")
         fields = checksum.load(data)
+        fields.setdefault("unpacked", False)  # of a version before there was such a thing
         if set(fields) != set(Loaded._fields):
             raise ValueError(
                 "a {} version has written it".format("newer" if set(fields) - set(Loaded._fields) else "older")
@@ -145,6 +148,7 @@ def _is_sound(loaded: Loaded) -> bool:
         and isinstance(loaded.initrds, list)
         and all(isinstance(path, str) for path in loaded.initrds)
         and isinstance(loaded.checks, bool)
+        and isinstance(loaded.unpacked, bool)
         and _is_choice(loaded.chosen)
     )
 
