@@ -1,11 +1,11 @@
 {% include "common/sysrq.sh" %}
 
-# Those processes are spared when all others are killed near the end: by Debian's sendsigs, under the names it has had. RHEL's
-# halt spares those of its own session, in which we stay.
+# spare NAME PID: this process is spared when all others are killed near the end: by Debian's sendsigs, under the names it has
+# had, which waits up to ten seconds for the others to end. RHEL's halt spares those of its own session, in which we stay.
 spare () {
 	for directory in /run/sendsigs.omit.d /lib/init/rw/sendsigs.omit.d /var/run/sendsigs.omit.d; do
 		if [ -d "$directory" ]; then
-			printf '%s\n' "$1" >"$directory/kexec-initd"
+			printf '%s\n' "$2" >"$directory/$1"
 			return
 		fi
 	done
@@ -68,7 +68,7 @@ dead_man () {
 	proc=.
 	hold_sysrq
 	read -r self _ _ _ _ rc _ <self/stat || return
-	spare "$self"
+	spare kexec-initd "$self"
 	take_over "$self"
 	end=
 	gone=
@@ -85,7 +85,10 @@ dead_man () {
 		elif [ "$now" -ge "$((${gone:-$now} + 60))" ]; then
 			why="it has come to an end without one"
 		else
-			sleep 5
+			# Outside of rc's session, sendsigs would wait for the sleep, too, and for the one that rc's has relieved.
+			sleep 5 &
+			spare "kexec-initd${before_rc:+-before-rc}" "$self $!"
+			wait "$!"
 		fi
 	done
 	bounded 4 read_runlevel
