@@ -32,7 +32,8 @@ def picture(machine: Machine) -> "dict[str, str]":
     machine.check(f"({WAIT_LOADED})", limit=180)
     machine.check("udevadm settle", limit=60)
     messages = machine.check("dmesg")
-    assert "unpacking failed" not in messages and "Unpacking initramfs" in messages
+    assert "unpacking failed" not in messages
+    assert "Trying to unpack rootfs image as initramfs" in messages
     return {name: machine.check(command) for name, command in SEEN.items()}
 
 
