@@ -14,9 +14,11 @@ SEEN = {
     "modules": "lsmod | sed 's/ .*//' | sort",
     "devices": "find /sys/class /sys/block -mindepth 1 -maxdepth 2 | sort",
     "nodes": r"find /dev -path /dev/pts -prune -o -printf '%p %y %m\n' | sort",
-    "left by the initrd": "find /run/initramfs -type f -exec sha256sum {} + | sort",
-    "mounts": "grep -v /run /proc/mounts",
-    "errors": "dmesg --level=emerg,alert,crit,err,warn | sed 's/^[^]]*] //' | sort",
+    "left by the initrd": r"find /run/initramfs -printf '%p %y %s\n' | sort",
+    # How much memory there is when the kernel mounts depends on the size of the initrd.
+    "mounts": "grep -v /run /proc/mounts | sed 's/size=[0-9]*k/size/; s/nr_inodes=[0-9]*/inodes/'",
+    "messages": "dmesg | sed 's/^[^]]*] //; s/0x[0-9a-f]*/N/g; s/[0-9]*K/K/g'"
+    " | grep -iE 'initramfs|initrd|ramdisk|cpio|rootfs|microcode|firmware|module' | sort",
 }
 FREED = re.compile(r"Freeing initrd memory: (\d+)K")
 
