@@ -4,7 +4,6 @@ read_settings () {
 	kexec=yes
 	preload=yes
 	checks=no
-	unpack=no # known, and not served: what an initrd unpacks to is loaded by Python alone
 	guard_boots=3
 	max_kexecs=0
 	max_days=0
@@ -143,7 +142,7 @@ set_value () {
 	KEXEC,?*) kexec=$switch ;;
 	PRELOAD,?*) preload=$switch ;;
 	PURGATORY_CHECKS,?*) checks=$switch ;;
-	UNPACK_INITRD,?*) unpack=$switch ;;
+	UNPACK_INITRD,?*) ;; # known, and not served: without Python an initrd is loaded as it is
 	FORCE_PLATFORM,?*) force=$switch ;;
 	CHECK_ROUTE,?*) check_route=$switch ;;
 	KEXEC, | PRELOAD, | PURGATORY_CHECKS, | FORCE_PLATFORM, | CHECK_ROUTE,) return 1 ;;
@@ -156,7 +155,7 @@ set_other () {
 	GUARD_BOOTS) is_within 1 999 && guard_boots=$value ;;
 	CHECK_SECONDS) is_within 1 999 && check_seconds=$value ;;
 	PANIC) is_no_or_within 1 999 && panic=$number ;;
-	UNPACK_INITRD) is_auto && unpack=auto ;;
+	UNPACK_INITRD) is_auto ;;
 	WATCHDOG) is_no_or_within 30 999 && watchdog=$number ;;
 	SHUTDOWN_LIMIT) is_no_or_within 10 99999 && shutdown_limit=$number ;;
 	MAX_KEXECS) is_no_or_within 1 9999 && max_kexecs=$number ;;

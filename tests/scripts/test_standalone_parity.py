@@ -203,7 +203,6 @@ def compare_settings(jail: StandaloneJail, corpus: Sequence[str]) -> None:
     settings=$file
     if read_settings; then
         printf '%s ' $kexec $preload $checks $guard_boots $panic $max_kexecs $max_days $trial $force $check_route $check_seconds
-        printf '%s ' $unpack
         printf '%s ' $watchdog $shutdown_limit
         printf '[%s][%s][%s]\\n' "$append" "$remove" "$removed_modules"
     else
@@ -221,7 +220,7 @@ def describe_settings(found: reader.Settings, name: str) -> str:
         return "{} {}".format(found.ignored.partition(":")[0].replace("settings", name, 1), found.shutdown_limit)
     fields = (
         *("kexec", "preload", "purgatory_checks", "guard_boots", "panic", "max_kexecs", "max_days", "trial"),
-        *("force_platform", "check_route", "check_seconds", "unpack_initrd", "watchdog", "shutdown_limit"),
+        *("force_platform", "check_route", "check_seconds", "watchdog", "shutdown_limit"),
     )
     words = [("no", "yes")[value] if isinstance(value, bool) else str(value)
              for value in (getattr(found, field) for field in fields)]  # fmt: skip
