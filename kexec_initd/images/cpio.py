@@ -12,6 +12,7 @@ from kexec_initd.images.reader import InvalidImage
 HEADER_SIZE = 110
 LONGEST_NAME = 4096
 MOST_RELEASES = 64
+EARLY = b"kernel/"
 
 _HEADER = re.compile(rb"07070[12][0-9A-Fa-f]{104}\Z")
 _NOT_ZERO = re.compile(rb"[^\0]")
@@ -39,7 +40,10 @@ class CpioContents:
 
 
 class Walker:
-    """Walks over archives and the zero bytes between them."""
+    """Walks over archives and the zero bytes between them.
+
+    `has_early`: files are in them that may be microcode or ACPI tables, which the kernel looks for before it unpacks anything.
+    """
 
     def __init__(self, seen: CpioContents, offset: int = 0) -> None:
         """Start `offset` bytes into a file: headers are aligned to four bytes from its beginning."""
@@ -49,6 +53,7 @@ class Walker:
         self._skip = 0
         self._held = b""
         self.entries = 0
+        self.has_early = False
 
     def feed(self, block: bytes) -> int:
         """Take the next bytes and return how many of them belong to cpio archives or zero padding.
@@ -110,6 +115,7 @@ class Walker:
         if name == b"TRAILER!!!":
             self._inside = False
         else:
+            self.has_early = self.has_early or name.startswith(EARLY)
             self._seen.enter(name, mode)
 
     def _field(self, offset: int) -> int:

@@ -102,7 +102,7 @@ def find_format(start: bytes) -> Optional[Format]:
 
 
 class Archive:
-    """One compressed archive: after its `blocks` were read, `end` is the offset behind it."""
+    """One compressed archive in the format `form`: after its `blocks` were read, `end` is the offset behind it."""
 
     def __init__(self, image: ImageFile, form: Format, start: int, limit: int) -> None:
         """Read `image` from `start`, never beyond `limit`."""
@@ -110,6 +110,7 @@ class Archive:
         self._form = form
         self._start = start
         self._limit = limit
+        self.form = form.name
         self.end = start
 
     def blocks(self) -> Generator[bytes, None, None]:

@@ -20,7 +20,7 @@ from kexec_initd.images.decompress import find_programs
 from kexec_initd.images.initrd import check_initrd
 from kexec_initd.images.kernel import KernelInfo, check_kernel
 from kexec_initd.images.reader import Programs
-from kexec_initd.kexec import program, stamp, watchdog
+from kexec_initd.kexec import program, stamp, unpack, watchdog
 from kexec_initd.kexec.stamp import Chosen
 from kexec_initd.settings.reader import Settings, path_for
 from kexec_initd.system.encoding import encode
@@ -32,23 +32,30 @@ T = TypeVar("T")
 
 
 class Checked(NamedTuple):
-    """An entry's files, open and validated; several initrds have become one. `release` is the best that is known."""
+    """An entry's files, open and validated; several initrds have become one. `release` is the best that is known.
+
+    `unpacked_fd` is what the initrds unpack to, where that is better loaded in their place.
+    """
 
     kernel_fd: int
     initrd_fd: Optional[int]
     info: KernelInfo
     release: str
+    unpacked_fd: Optional[int]
 
 
 @contextlib.contextmanager
-def checked(host: Host, entry: BootEntry) -> Iterator[Checked]:
-    """Open and validate the files of `entry`; they stay open inside the `with`. Raises Refused."""
+def checked(host: Host, entry: BootEntry, settings: Settings = Settings()) -> Iterator[Checked]:
+    """Open and validate the files of `entry`; they stay open inside the `with`. Raises Refused.
+
+    `settings` say whether what the initrds unpack to is kept as well, which costs memory and is done for a load alone.
+    """
     programs = find_programs(host.root)
     with contextlib.ExitStack() as stack:
         kernel_fd = _open(stack, host.root, entry.kernel)
         info, release = _check_kernel(host, entry.kernel, kernel_fd, programs)
-        initrd_fd = _open_initrd(stack, host, entry, release, programs) if entry.initrds else None
-        yield Checked(kernel_fd, initrd_fd, info, release or "of unknown release")
+        fds = _open_initrd(stack, host, entry, release, settings, programs) if entry.initrds else (None, None)
+        yield Checked(kernel_fd, fds[0], info, release or "of unknown release", fds[1])
 
 
 def _check_kernel(host: Host, path: Path, fd: int, programs: Programs) -> Tuple[KernelInfo, Optional[str]]:
@@ -64,15 +71,21 @@ def _check_kernel(host: Host, path: Path, fd: int, programs: Programs) -> Tuple[
 
 
 def _open_initrd(
-    stack: contextlib.ExitStack, host: Host, entry: BootEntry, release: Optional[str], programs: Programs
-) -> int:
-    """Open and validate the initrds of `entry`, and return them as one file. Raises Refused."""
+    stack: contextlib.ExitStack,
+    host: Host,
+    entry: BootEntry,
+    release: Optional[str],
+    settings: Settings,
+    programs: Programs,
+) -> Tuple[int, Optional[int]]:
+    """Open and validate the initrds of `entry`; return them as one file, and what they unpack to if wanted. Raises Refused."""
     files = [(str(path), _open(stack, host.root, path)) for path in entry.initrds]
     fd, parts = stack.enter_context(as_one(host.root, files))
-    found = check_initrd(fd, programs, parts=parts)
+    kept = stack.enter_context(unpack.keep_if_wanted(host.root, settings, sum(part.size for part in parts)))
+    found = check_initrd(fd, programs, parts=parts, keep=kept)
     if release is not None:
         _named(", ".join(name for name, _ in files), partial(check_initrd_release, found, release))
-    return fd
+    return fd, unpack.choose(kept, settings)
 
 
 def load_entry(
@@ -127,15 +140,16 @@ def _load(
     attempt = words.new_attempt()
     text = words.with_attempt(entry.cmdline, attempt, settings.panic)
     seen = stamp.text_for(host.root, watched(host, entry), config)
-    with checked(host, entry) as files:
+    with checked(host, entry, settings) as files:
         length = len(encode(text))
         if length > files.info.cmdline_size:
             raise Refused("the command line has {} bytes, the kernel takes {}".format(length, files.info.cmdline_size))
         stamp.begin(host.root)
-        program.load(host.root, program.Image(files.kernel_fd, files.initrd_fd, text, settings.purgatory_checks))
+        image = program.Image(files.kernel_fd, files.initrd_fd, text, settings.purgatory_checks, files.unpacked_fd)
+        unpacked = program.load(host.root, image)
         initrds = [str(path) for path in entry.initrds]
         loaded = stamp.Loaded(
-            files.release, str(entry.kernel), initrds, text, attempt, settings.purgatory_checks, chosen
+            files.release, str(entry.kernel), initrds, text, attempt, settings.purgatory_checks, chosen, unpacked
         )
     with contextlib.suppress(Error):  # then the jump is not watched, and `watchdog.tell` says why
         watchdog.make_ready(host.root, settings.watchdog)

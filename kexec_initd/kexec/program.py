@@ -35,12 +35,16 @@ SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e09
 
 
 class Image(NamedTuple):
-    """What to load, as open descriptors, with the command line of the new kernel; `checks` asks for the purgatory's."""
+    """What to load, as open descriptors, with the command line of the new kernel; `checks` asks for the purgatory's.
+
+    `unpacked_fd` is what the initrd unpacks to, where that is to be loaded if it can be.
+    """
 
     kernel_fd: int
     initrd_fd: Optional[int]
     cmdline: str
     checks: bool
+    unpacked_fd: Optional[int] = None
 
 
 def is_loaded(root: Path) -> bool:
@@ -111,9 +115,17 @@ def load_cmd(root: Path, image: Image, options: Sequence[str]) -> List[str]:
     return [*argv, "/proc/self/fd/{}".format(image.kernel_fd)]
 
 
-def load(root: Path, image: Image) -> None:
-    """Load `image` in place of what is loaded, and see that the kernel has it. Raises Error; then nothing may be loaded.
+def spares_checksum(root: Path) -> bool:
+    """Tell whether a load begins with a way that leaves the purgatory's checksum out: else each byte costs time in the jump."""
+    options = _options(root)
+    ways = find_ways(read_rules(root), options)
+    return bool(ways) and "--no-checks" in load_options(ways[0], options, checks=False)
 
+
+def load(root: Path, image: Image) -> bool:
+    """Load `image` in place of what is loaded, and see that the kernel has it; return whether it has the unpacked initrd.
+
+    Raises Error; then nothing may be loaded.
     What is loaded goes first: otherwise a load that only reports success would leave it there and pass for it. Each way
     that is allowed is tried; a lack of memory once more, after the kernel was asked to gather some.
     """
@@ -124,12 +136,14 @@ def load(root: Path, image: Image) -> None:
     if was_loaded:
         _unload(root, rules, options)
     deadline = time.monotonic() + LOAD_TIMEOUT
+    if image.unpacked_fd is not None and _try_unpacked(root, image, options, deadline - LOAD_TIMEOUT / 2):
+        return True
     fds = [fd for fd in (image.kernel_fd, image.initrd_fd) if fd is not None]
     failures = []  # type: List[str]
     for way in find_ways(rules, options):
         try:
             _try(root, load_cmd(root, image, load_options(way, options, image.checks)), fds, deadline)
-            return
+            return False
         except process.CommandError as error:
             if error.code is None:
                 raise
@@ -137,6 +151,17 @@ def load(root: Path, image: Image) -> None:
             if is_short_of_memory(error.said):
                 break
     raise Error(explain(failures, rules))
+
+
+def _try_unpacked(root: Path, image: Image, options: str, deadline: float) -> bool:
+    """Load `image` with what its initrd unpacks to, by the one way that this is for; tell whether that went well."""
+    assert image.unpacked_fd is not None
+    argv = load_cmd(root, image._replace(initrd_fd=image.unpacked_fd), load_options(Way.CLASSIC, options, checks=False))
+    try:
+        _try(root, argv, (image.kernel_fd, image.unpacked_fd), deadline)
+    except process.CommandError:
+        return False
+    return True
 
 
 def unload(root: Path) -> None:

@@ -42,7 +42,10 @@ Choice = Union[Chosen, ChosenEntry]
 
 
 class Loaded(NamedTuple):
-    """What was loaded: the kernel's release, its files, command line, attempt id, and how it was chosen."""
+    """What was loaded: the kernel's release, its files, command line, attempt id, and how it was chosen.
+
+    `unpacked`: kexec was given what the initrds unpack to.
+    """
 
     release: str
     kernel: str
@@ -51,6 +54,7 @@ class Loaded(NamedTuple):
     attempt: str
     checks: bool
     chosen: Choice
+    unpacked: bool = False
 
 
 def mark_file(root: Path) -> Path:
@@ -152,6 +156,7 @@ def format_loaded(loaded: Loaded) -> bytes:
 def parse_loaded(data: bytes) -> Loaded:
     """Return what was loaded by its record. Raises ValueError for one that is not of exactly this form."""
     fields = checksum.load(data)
+    fields.setdefault("unpacked", False)  # of a version before there was such a thing
     if set(fields) != set(Loaded._fields):
         raise ValueError(
             "a {} version has written it".format("newer" if set(fields) - set(Loaded._fields) else "older")
@@ -170,6 +175,7 @@ def _is_sound(loaded: Loaded) -> bool:
         and isinstance(loaded.initrds, list)
         and all(isinstance(path, str) for path in loaded.initrds)
         and isinstance(loaded.checks, bool)
+        and isinstance(loaded.unpacked, bool)
     )
 
 

@@ -63,6 +63,8 @@ class Settings(NamedTuple):
     """CHECK_ROUTE: a kexec has only arrived when the next system has a default route."""
     check_seconds: int = 60
     """CHECK_SECONDS: how long the checks after a kexec are repeated before they have failed."""
+    unpack_initrd: str = "no"
+    """UNPACK_INITRD: hand the initrd to kexec unpacked: "yes" wherever that can be done, "auto" where it saves time, or "no"."""
     ignored: Optional[str] = None
     """Why the file, or a line of it, was not understood: it may have said that a reboot goes cold, so it does."""
     seen: Optional[str] = None

@@ -31,6 +31,14 @@ def parse_switch(value: str) -> Optional[bool]:
     return _WORDS.get(value.lower())
 
 
+def parse_unpack(value: str) -> Optional[str]:
+    """Return "yes", "no" or "auto"; None for any other word."""
+    switch = parse_switch(value)
+    if switch is not None:
+        return "yes" if switch else "no"
+    return "auto" if value.lower() == "auto" else None
+
+
 def parse_count(value: str) -> Optional[int]:
     """Return a number from 1 to 999; None for anything else."""
     return int(value) if re.match(r"[1-9][0-9]{0,2}\Z", value) else None
@@ -74,6 +82,7 @@ SETTINGS = {
     "KEXEC": Setting("kexec", parse_switch, "neither yes nor no"),
     "PRELOAD": Setting("preload", parse_switch, "neither yes nor no"),
     "PURGATORY_CHECKS": Setting("purgatory_checks", parse_switch, "neither yes nor no"),
+    "UNPACK_INITRD": Setting("unpack_initrd", parse_unpack, "neither auto nor yes nor no"),
     "GUARD_BOOTS": Setting("guard_boots", parse_count, "no number from 1 to 999"),
     "SHUTDOWN_LIMIT": Setting("shutdown_limit", parse_limit, "neither no nor a number from 10 to 99999"),
     "REMOVE_MODULES": Setting("remove_modules", parse_modules, NO_MODULES),

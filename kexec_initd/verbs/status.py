@@ -28,6 +28,7 @@ class Status(NamedTuple):
     `installed` is false, too, where a reboot cannot go through what is left of an installation. `deviations` are all things
     that are not as `install` would have them, a sentence each.
     `loaded_stale`: a kernel package or an initramfs has changed since, and a reboot will load again.
+    `loaded_unpacked`: kexec was given what the initrd unpacks to, see UNPACK_INITRD.
     `last_attempt` is the id of the last kexec, `last_outcome` "arrived", "lost", "failed", "replaced" or "under-way",
     `last_time` in seconds since 1970, `kexecs` how many have led to a boot since the last one through firmware,
     `kexecs_total` how many ever have arrived, `firmware_days` how many days ago that boot was. `guard` says why the guard is
@@ -46,6 +47,7 @@ class Status(NamedTuple):
     loaded_by_us: bool
     loaded_kernel: Optional[str]
     loaded_cmdline: Optional[str]
+    loaded_unpacked: bool
     loaded_stale: bool
     attempt: Optional[str]
     last_attempt: Optional[str]
@@ -75,7 +77,6 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
     installed = is_installed(host.root) and not any(deviation.decides for deviation in deviations)
     known = installed or bool(deviations)
     record, last = found.record, found.record.last
-    days = guard.days_since_firmware(record, time.time(), read_uptime(host.root))
     cold = last_cold.find(host.root, record)
     return Status(
         installed=installed,
@@ -87,6 +88,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         loaded_by_us=found.present.is_ours,
         loaded_kernel=loaded.release if loaded else None,
         loaded_cmdline=loaded.cmdline if loaded else None,
+        loaded_unpacked=loaded is not None and loaded.unpacked,
         loaded_stale=found.present.is_ours and stamp.is_overtaken(host.root),
         attempt=loaded.attempt if loaded else None,
         last_attempt=last.attempt.id if last else None,
@@ -94,7 +96,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         last_time=last.attempt.time if last else None,
         kexecs=record.kexecs,
         kexecs_total=record.total,
-        firmware_days=round(days, 1),
+        firmware_days=round(guard.days_since_firmware(record, time.time(), read_uptime(host.root)), 1),
         guard=found.guard,
         watchdog=watchdog.tell(host.root, settings.watchdog),
         last_reboot="cold" if cold else "kexec" if last else None,
@@ -156,6 +158,8 @@ def as_text(status: Status) -> str:
     loaded = "nothing"
     if status.loaded:
         loaded = "by hand (kept)" if not status.loaded_by_us else "kernel {}".format(status.loaded_kernel or "unknown")
+    if status.loaded_unpacked:
+        loaded += ", its initrd unpacked"
     if status.loaded_stale:
         loaded += " (stale: a kernel package or an initramfs has changed since)"
     through = "through kexec" if status.reboot == "kexec" else "through firmware"

@@ -85,7 +85,10 @@ dead_man () {
 		elif [ "$now" -ge "$((${gone:-$now} + 60))" ]; then
 			why="it has come to an end without one"
 		else
-			sleep 5
+			# Outside of rc's session, sendsigs would wait for the sleep, too, and for the one that rc's has relieved.
+			sleep 5 &
+			spare "kexec-initd${before_rc:+-before-rc}" "$self $!"
+			wait "$!"
 		fi
 	done
 	bounded 4 read_runlevel

@@ -142,6 +142,7 @@ set_value () {
 	KEXEC,?*) kexec=$switch ;;
 	PRELOAD,?*) preload=$switch ;;
 	PURGATORY_CHECKS,?*) checks=$switch ;;
+	UNPACK_INITRD,?*) ;; # known, and not served: without Python an initrd is loaded as it is
 	FORCE_PLATFORM,?*) force=$switch ;;
 	CHECK_ROUTE,?*) check_route=$switch ;;
 	KEXEC, | PRELOAD, | PURGATORY_CHECKS, | FORCE_PLATFORM, | CHECK_ROUTE,) return 1 ;;
@@ -154,6 +155,7 @@ set_other () {
 	GUARD_BOOTS) is_within 1 999 && guard_boots=$value ;;
 	CHECK_SECONDS) is_within 1 999 && check_seconds=$value ;;
 	PANIC) is_no_or_within 1 999 && panic=$number ;;
+	UNPACK_INITRD) is_auto ;;
 	WATCHDOG) is_no_or_within 30 999 && watchdog=$number ;;
 	SHUTDOWN_LIMIT) is_no_or_within 10 99999 && shutdown_limit=$number ;;
 	MAX_KEXECS) is_no_or_within 1 9999 && max_kexecs=$number ;;
@@ -171,6 +173,13 @@ is_within () {
 	'' | 0* | *[!0-9]* | ??????*) return 1 ;;
 	esac
 	[ "$value" -ge "$1" ] && [ "$value" -le "$2" ]
+}
+
+is_auto () {
+	case $value in
+	[Aa][Uu][Tt][Oo]) ;;
+	*) return 1 ;;
+	esac
 }
 
 is_no_or_within () {
@@ -226,7 +235,7 @@ take_parameters () {
 # Is $name no setting, nor what one may have been meant by? That differs by its case, or by a letter or two.
 is_foreign () {
 	upper=$(printf '%s' "$name" | LC_ALL=C tr '[:lower:]' '[:upper:]')
-	for known in KEXEC PRELOAD PURGATORY_CHECKS GUARD_BOOTS SHUTDOWN_LIMIT REMOVE_MODULES MAX_KEXECS MAX_DAYS TRIAL \
+	for known in KEXEC PRELOAD PURGATORY_CHECKS UNPACK_INITRD GUARD_BOOTS SHUTDOWN_LIMIT REMOVE_MODULES MAX_KEXECS MAX_DAYS TRIAL \
 		FORCE_PLATFORM CHECK_ROUTE CHECK_SECONDS PANIC CMDLINE_APPEND CMDLINE_REMOVE WATCHDOG; do
 		case $upper in
 		??? | ?? | ?) [ "${upper%"${upper#?}"}" = "${known%"${known#?}"}" ] || continue ;;

@@ -5,40 +5,53 @@ import time
 from pathlib import Path
 from statistics import median
 from types import TracebackType
-from typing import List, NamedTuple, Optional, Type
+from typing import List, NamedTuple, Optional, Tuple, Type
 
-from tests.bench.stamps import Stamp, between, parse
+from tests.bench.stamps import MissingStamp, Stamp, between, parse
 from tests.vm.qemu import EndReason, Machine, Setup, run_tool
 from tests.vm.snapshot import write_payload
 
 SOURCES = Path(__file__).resolve().parent / "guest"
+FILES = ("prepare", "plain-reboot", "preloaded-reboot", "rc.local")
 STAMP = "/usr/local/sbin/stamp"
 # The idle time before each run, the same in all ways; ours loads the next kernel meanwhile.
 IDLE = 12
-PRELOADED = (
+# How long a reboot may take by the host's clock, which says nothing: a busy one has needed more than five minutes for a jump.
+SLOWEST = 1200.0
+WAIT_LOADED = (
     "for i in $(seq 300); do"
     " [ $(cat /sys/kernel/kexec_loaded) = 1 ] && ! pgrep -f 'kexec_initd preload' >/dev/null && break; sleep 1; done;"
     " [ $i -lt 300 ]"
 )
+UNPACKED_RECORD = "grep '\"unpacked\": true' /run/kexec-initd/loaded.json"
+# While it is there, the wrapper of kexec stamps the peak memory of the process that calls `kexec -e`.
+WATCH_MEMORY = "/usr/local/lib/real/watch-memory"
 # A cold reboot is to stay inside the same QEMU, whose clock goes on. The processor is QEMU's plain one, without RDRAND,
 # as servers of the age that SysV init has left: a cold boot then waits for entropy, which kexec hands over.
 MACHINE = ("-action", "reboot=reset", "-cpu", "qemu64")
 
 
 class Way(NamedTuple):
-    """A way to reboot: `leaves` is the stamp of what ends the old system; `resets` whether the machine is reset."""
+    """A way to reboot: `leaves` is the stamp of what ends the old system; `resets` whether the machine is reset.
+
+    `preloads`: a kernel is loaded after each boot. `ours`: by kexec-initd.
+    """
 
     name: str
     title: str
-    leaves: str
-    resets: bool
+    leaves: str = "kexec-e"
+    resets: bool = False
+    preloads: bool = False
+    ours: bool = False
 
 
-OURS = Way("ours", "kexec-initd", "kexec-e", False)
-DEBIAN = Way("debian", "kexec-tools' own scripts", "kexec-e", False)
-SHELL = Way("shell", "plain do_stop in shell", "kexec-e", False)
-COLD = Way("cold", "cold, through firmware", "reboot-d", True)
-WAYS = (OURS, DEBIAN, SHELL, COLD)
+OURS = Way("ours", "kexec-initd", preloads=True, ours=True)
+UNPACKED = Way("unpacked", "kexec-initd, initrd unpacked", preloads=True, ours=True)
+DEBIAN = Way("debian", "kexec-tools' own scripts")
+SHELL = Way("shell", "plain do_stop in shell")
+PRELOADED = Way("preloaded", "preloaded shell", preloads=True)
+COLD = Way("cold", "cold, through firmware", "reboot-d", resets=True)
+WAYS = (OURS, UNPACKED, DEBIAN, SHELL, PRELOADED, COLD)
 
 
 class Run(NamedTuple):
@@ -58,6 +71,13 @@ class Run(NamedTuple):
     def total(self) -> float:
         """Return the time from typing `reboot` to the login shell."""
         return self.leave + self.jump + self.start
+
+
+class Memory(NamedTuple):
+    """The peak resident memory of a process, in MiB, and the name of its program."""
+
+    program: str
+    peak: float
 
 
 class WrongWay(AssertionError):
@@ -97,25 +117,39 @@ class Guest:
 
     def reboot(self) -> Run:
         """Reboot once."""
+        begun, stamps, ended = self.stamps_of_a_reboot()
+        return split(self.way, stamps, ended - begun)
+
+    def stamps_of_a_reboot(self) -> Tuple[float, List[Stamp], float]:
+        """Reboot once; return its stamps, and when on the host's clock it began and ended."""
         machine = self.machine
         before = self.settle()
         resets = machine.resets()
         self.new_stamps()
         begun = time.monotonic()
         machine.send(f"{STAMP} begin; reboot")
-        end = machine.wait_end()
-        wall = time.monotonic() - begun
+        end = machine.wait_end(SLOWEST)
+        ended = time.monotonic()
         if end is not EndReason.LOGIN:
             raise WrongWay(f"{self.way.name}: no login but {end.value}, see {machine.log}")
         machine.talk().greet(60.0)
         self.verify(before, machine.resets() > resets)
-        return split(self.way, self.new_stamps(), wall)
+        return begun, self.new_stamps(), ended
+
+    def peak_memory(self) -> Memory:
+        """Reboot once more, and return the peak memory of what has called `kexec -e`."""
+        self.machine.check(f"touch {WATCH_MEMORY}")
+        _, stamps, _ = self.stamps_of_a_reboot()
+        self.machine.check(f"rm {WATCH_MEMORY}")
+        return find_memory(stamps)
 
     def settle(self) -> str:
         """Give the guest the time before a run, and return the id of its boot."""
         self.machine.check(f"sync; sleep {IDLE}", 300.0)
-        if self.way is OURS:
-            self.machine.check(PRELOADED, 300.0)
+        if self.way.preloads:
+            self.machine.check(WAIT_LOADED, 300.0)
+        if self.way.ours:
+            self.machine.check(f"{'' if self.way is UNPACKED else '! '}{UNPACKED_RECORD}")
         return self.boot_id()
 
     def boot_id(self) -> str:
@@ -128,7 +162,7 @@ class Guest:
             raise WrongWay(f"{self.way.name}: still the same boot")
         if was_reset != self.way.resets:
             raise WrongWay(f"{self.way.name}: the machine was {'' if was_reset else 'not '}reset")
-        if self.way is OURS:
+        if self.way.ours:
             self.machine.check("grep -q kexec_initd.attempt= /proc/cmdline")
 
     def new_stamps(self) -> List[Stamp]:
@@ -159,12 +193,21 @@ def split(way: Way, stamps: List[Stamp], wall: float) -> Run:
     )
 
 
+def find_memory(stamps: List[Stamp]) -> Memory:
+    """Return the peak memory that one of `stamps` tells of: its tag is "memory=PROGRAM=KIBIBYTES"."""
+    for stamp in stamps:
+        if stamp.tag.startswith("memory="):
+            _, program, size = stamp.tag.split("=")
+            return Memory(program, int(size) / 1024)
+    raise MissingStamp("the peak memory of the last step was not stamped")
+
+
 def write_kit(directory: Path, deb: Path) -> Path:
     """Write the payload from which a guest is prepared, the .deb included, and return its path."""
     stamp = directory / "stamp"
     run_tool(["as", "-o", str(directory / "stamp.o"), str(SOURCES / "stamp.S")])
     run_tool(["ld", "-o", str(stamp), str(directory / "stamp.o")])
-    return write_payload(directory / "payload.tar", [stamp, SOURCES / "prepare", SOURCES / "plain-reboot", deb])
+    return write_payload(directory / "payload.tar", [stamp, *(SOURCES / name for name in FILES), deb])
 
 
 def prepare(way: Way, image: Path, kit: Path, directory: Path) -> Path:

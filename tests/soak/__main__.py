@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import List, Sequence
 
-from tests.bench.guests import PRELOADED
+from tests.bench.guests import WAIT_LOADED
 from tests.soak.report import as_json, render, summarize
 from tests.soak.samples import QUESTION, Sample, parse_sample
 from tests.vm.cache import cache_dir, logs_dir
@@ -72,14 +72,14 @@ def soak(directory: Path, reboots: int, minutes: int) -> List[Sample]:
 
 def reboot(machine: Machine, turn: int) -> Sample:
     """Reboot as soon as the next kernel is loaded, prove that it came through kexec as its own attempt, and sample it."""
-    machine.check(PRELOADED, LIMIT)
+    machine.check(WAIT_LOADED, LIMIT)
     before = gather(machine)
     begun = time.monotonic()
     machine.send("reboot")
     machine.wait_login()
     wall = time.monotonic() - begun
     uptime = float(machine.check("cat /proc/uptime").split()[0])
-    machine.check(PRELOADED, LIMIT)  # it writes some of what is counted
+    machine.check(WAIT_LOADED, LIMIT)  # it writes some of what is counted
     assert_came_by_kexec(before, gather(machine))
     assert f"\nkexecs {turn}\n" in machine.check("cat /var/lib/kexec-initd/attempts")
     return parse_sample(machine.check(QUESTION.strip()), uptime, wall)

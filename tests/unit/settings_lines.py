@@ -117,6 +117,7 @@ NOT_UNDERSTOOD = (
         )
     ),
     *("WATCHDOG=yes", "WATCHDOG=29", "WATCHDOG=1000", "SHUTDOWN_LIMIT=9", "SHUTDOWN_LIMIT=1", "CHECK_SECONDS=no"),
+    *("UNPACK_INITRD={}".format(word) for word in ("", "autos", "automatic", "2", "' auto'", "xz")),
     *("GUARD_BOOTS=no", "PANIC=1000", "TRIAL=yes", "TRIAL=10000", "SHUTDOWN_LIMIT=yes"),
     *("REMOVE_MODULES=yes", "REMOVE_MODULES=1", "REMOVE_MODULES=-f", "REMOVE_MODULES='a; reboot'"),
     *("REMOVE_MODULES='a -f'", "REMOVE_MODULES=a,b", "REMOVE_MODULES='a\u00a0b'", "REMOVE_MODULES='a\u3000b'"),
@@ -161,6 +162,7 @@ UNDERSTOOD = (
     "export SHUTDOWN_LIMIT=no",
     *("SHUTDOWN_LIMIT={}".format(word) for word in ("no", "off", "0", "10", "99999", '"40"')),
     *("WATCHDOG={}".format(word) for word in ("no", "30", "999", "0")),
+    *("UNPACK_INITRD={}".format(word) for word in ("auto", "Auto", "yes", "OFF", '"auto"')),
     "CMDLINE_APPEND='console=ttyS0,115200 dyndbg=\"file ahci.c +p\"'",
     "CMDLINE_APPEND=",
     "CHECK_ROUTE=yes\nCHECK_SECONDS=5",

@@ -19,7 +19,7 @@ from tests.unit.settings_lines import LINE, NOT_UNDERSTOOD, UNDERSTOOD
 
 def test_nothing_set_means_the_defaults() -> None:
     assert parse("") == (
-        Settings(True, True, False, 3, 30, 1800, (), "", "", 0, 0, 0, 0, False, False, 60, None, None),
+        Settings(True, True, False, 3, 30, 1800, (), "", "", 0, 0, 0, 0, False, False, 60, "no", None, None),
         [],
     )
     assert parse("# KEXEC=no\n\n  \t\n")[0] == Settings()
@@ -35,6 +35,9 @@ def test_nothing_set_means_the_defaults() -> None:
         ("KEXEC=no\nKEXEC=yes", Settings()),
         ("PRELOAD=no", Settings(preload=False)),
         ("PURGATORY_CHECKS=yes", Settings(purgatory_checks=True)),
+        *(("UNPACK_INITRD=" + word, Settings(unpack_initrd="yes")) for word in ("yes", "On", "1")),
+        *(("UNPACK_INITRD=" + word, Settings(unpack_initrd="auto")) for word in ("auto", "'AUTO'")),
+        ("UNPACK_INITRD=yes\nUNPACK_INITRD=off", Settings(unpack_initrd="no")),
         ("GUARD_BOOTS=1", Settings(guard_boots=1)),
         ('GUARD_BOOTS="999"', Settings(guard_boots=999)),
         ("PANIC=5", Settings(panic=5)),
