@@ -1,6 +1,5 @@
 """What rendering gives, kept: a table says which host gets which file at which path, and each distinct file is kept once.
 
-One that differs little from another is kept as a diff without context, whose first line names the other.
 UPDATE_GOLDEN=1 in the environment of pytest has both written anew before the tests run.
 """
 
@@ -12,11 +11,10 @@ from typing import Dict, Tuple
 from kexec_initd.cli import main
 from kexec_initd.install.render import render_all, write_tree
 from kexec_initd.system.host import gather
-from tests import diffs
+from tests.render.kept import FILES, keep, read
 
 HERE = Path(__file__).resolve().parent
 TABLE = HERE / "table.txt"
-FILES = HERE / "files"
 # What is there before an installation, by the name of a host.
 HOSTS = {path.name: path for path in sorted((HERE / "hosts").iterdir())}
 # Other machines, known by their distribution's name alone.
@@ -56,20 +54,6 @@ def expected(name: str) -> Files:
     return found
 
 
-def read(name: str) -> bytes:
-    """Return a file by the name that it is kept by."""
-    if not name.endswith(".diff"):
-        return (FILES / name).read_bytes()
-    head, _, diff = (FILES / name).read_bytes().partition(b"\n")
-    return diffs.apply((FILES / head.decode()).read_bytes(), diff)
-
-
-def scripts() -> Files:
-    """Return each distinct script that is rendered somewhere; inittab and a list are none."""
-    found = {path.name: ("executable", read(path.name)) for path in sorted(FILES.iterdir())}
-    return {name: file for name, file in found.items() if file[1].startswith(b"#!")}
-
-
 def update(directory: Path) -> None:
     """Take for expected what is rendered now, below `directory` first."""
     everything = {}
@@ -102,17 +86,5 @@ def _keep(names: Dict[bytes, str], host: str, path: str, content: bytes) -> str:
         name = "{}.{}".format(path.rpartition("/")[2], first)
         if (FILES / name).exists():
             name = "{}.{}".format(path.replace("/", "-"), first)
-        names[content] = _write_file(name, content)
+        names[content] = keep(name, content)
     return names[content]
-
-
-def _write_file(name: str, content: bytes) -> str:
-    """Write a file, or how it differs from the one that it is most like; return the name that it has then."""
-    whole = [path for path in sorted(FILES.iterdir()) if path.suffix != ".diff"]
-    found = [(diffs.make(path.read_bytes(), content), path.name) for path in whole]
-    best, other = min(found, key=lambda pair: len(pair[0]), default=([], ""))
-    if other and len(best) < content.count(b"\n") / 2 > 10:
-        name += ".diff"
-        content = "".join([other + "\n", *best]).encode("latin-1")
-    (FILES / name).write_bytes(content)
-    return name

@@ -11,7 +11,8 @@ from typing import List
 import pytest
 
 from kexec_initd.cli import main
-from tests.render.golden import FILES, KINDS, TABLE, TARGETS, expected, generate, read, read_files, scripts
+from tests.render.golden import KINDS, TABLE, TARGETS, expected, generate, read_files
+from tests.render.kept import FILES, read, scripts
 
 INSTALLERS = ("install.sh", "uninstall.sh")
 SHELLS = [["dash"], ["bash"], ["busybox", "sh"]]
@@ -39,7 +40,7 @@ def test_generated_files_are_valid_in_every_shell(shell: List[str], tmp_path: Pa
     if shutil.which(shell[0]) is None:
         pytest.skip("{} is not installed here".format(shell[0]))
     assert len(scripts()) > 10
-    for name, (_, content) in scripts().items():
+    for name, content in scripts().items():
         (tmp_path / name).write_bytes(content)
         subprocess.run([*shell, "-n", name], check=True, cwd=str(tmp_path))
 
@@ -87,6 +88,6 @@ def test_what_cannot_be_generated_is_said_in_one_line(
 
 
 def test_no_function_takes_the_place_of_another() -> None:
-    for name, (_, script) in scripts().items():
+    for name, script in scripts().items():
         functions = re.findall(rb"^([a-z_0-9]+) \(\)", script, re.MULTILINE)
         assert sorted({found for found in functions if functions.count(found) > 1}) == [], name

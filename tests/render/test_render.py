@@ -13,7 +13,8 @@ import pytest
 
 from kexec_initd.install.render import find_templates, render_all, write_tree
 from kexec_initd.system.host import gather
-from tests.render.golden import HOSTS, TABLE, expected, read, read_files
+from tests.render.golden import HOSTS, TABLE, expected, read_files
+from tests.render.kept import read
 
 QUOTED = re.compile(r"[a-z_]+ \| (sh|words)")
 PAGE = 60

@@ -1,0 +1,46 @@
+"""The distinct files that rendering gives, as they are kept: whole, or as a diff without context from one that is.
+
+`python3 -m tests.render.kept DIRECTORY` writes each script that is kept as a diff there, whole.
+"""
+
+import sys
+from pathlib import Path
+from typing import Dict
+
+from tests import diffs
+
+FILES = Path(__file__).resolve().parent / "files"
+DIFF = ".diff"
+
+
+def read(name: str) -> bytes:
+    """Return a file by the name that it is kept by; the first line of a diff names the file that it changes."""
+    content = (FILES / name).read_bytes()
+    if not name.endswith(DIFF):
+        return content
+    other, _, diff = content.partition(b"\n")
+    return diffs.apply((FILES / other.decode()).read_bytes(), diff)
+
+
+def keep(name: str, content: bytes) -> str:
+    """Write a file, or how it differs from the one that it is most like; return the name that it has then."""
+    whole = [path for path in sorted(FILES.iterdir()) if path.suffix != DIFF]
+    found = [(diffs.make(path.read_bytes(), content), path.name) for path in whole]
+    best, other = min(found, key=lambda pair: len(pair[0]), default=([], ""))
+    if other and len(best) < content.count(b"\n") / 2 > 10:
+        name += DIFF
+        content = "".join([other + "\n", *best]).encode("latin-1")
+    (FILES / name).write_bytes(content)
+    return name
+
+
+def scripts() -> Dict[str, bytes]:
+    """Return each distinct script that is rendered somewhere; inittab and a list are none."""
+    found = {path.name: read(path.name) for path in sorted(FILES.iterdir())}
+    return {name: content for name, content in found.items() if content.startswith(b"#!")}
+
+
+if __name__ == "__main__":
+    for script, text in scripts().items():
+        if script.endswith(DIFF):
+            Path(sys.argv[1], script[: -len(DIFF)]).write_bytes(text)
