@@ -53,7 +53,7 @@ def _add_installing(add: Add) -> None:
     verb.add_argument("--init", choices=INITS, help="the init system there (default: what that release came with)")
     verb.add_argument("--standalone", action="store_true", help="plain shell with its own installer: no Python there")
     verb = add_dry_run(add_root(add("install", "hook the init system, so that reboot goes through kexec")))
-    verb.add_argument("--force", action="store_true", help="also where the platform is known not to bear a kexec")
+    verb.add_argument("--force", action="store_true", help="also where the platform is known not to survive a kexec")
     verb.add_argument(
         "--take-over", action="store_true", help="in place of what install.sh has installed, if all is fit"
     )

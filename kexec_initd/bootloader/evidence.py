@@ -1,4 +1,4 @@
-"""What shows who has started the machine, and what of it is kept from the last boot through firmware.
+"""What shows who has started the machine, and what of it is kept from the last firmware boot.
 
 A kexec leaves but its own: the number of the loader is that of kexec-tools, the command line is what was handed on, and the
 EFI variables may be out of reach. `firmware_record` keeps what was to be seen before.
@@ -73,7 +73,7 @@ def _short(text: Optional[str]) -> Optional[str]:
 
 
 def read_settled(tree: Tree, entry: Optional[LoadOption]) -> Tuple[Evidence, Optional[str]]:
-    """Return what the last boot through firmware has shown, as far as it is known; else why its record cannot be used.
+    """Return what the last firmware boot has shown, as far as it is known; else why its record cannot be used.
 
     Without a record that is what the running system shows.
     """
@@ -98,7 +98,7 @@ def read_settled(tree: Tree, entry: Optional[LoadOption]) -> Tuple[Evidence, Opt
 
 
 def read_record(root: Path) -> Optional[Evidence]:
-    """Return what was kept of the last boot through firmware; None where nothing was. Raises Damaged."""
+    """Return what was kept of the last firmware boot; None where nothing was. Raises Damaged."""
     data = store.read(root, Lasting.STARTER)
     if data is None:
         return None

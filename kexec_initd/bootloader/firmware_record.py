@@ -1,4 +1,4 @@
-"""Keeps what the last boot through firmware has shown of who started the machine: after a kexec it is not to be seen."""
+"""Keeps what the last firmware boot has shown of who started the machine: after a kexec it is not to be seen."""
 
 import contextlib
 

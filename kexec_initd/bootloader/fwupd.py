@@ -23,7 +23,7 @@ NAME_LENGTH = 60
 def find_pending(tree: Tree, since: int) -> Optional[str]:
     """Say what fwupd has staged; None for nothing.
 
-    `since` is when the last boot through firmware began, in seconds since 1970, 0 where nobody knows: with that boot all
+    `since` is when the last firmware boot began, in seconds since 1970, 0 where nobody knows: with that boot all
     was done that had been asked for before, also where fwupd has not looked since. What has changed later and cannot be
     read may ask for something.
     """

@@ -86,7 +86,7 @@ def find_target(tree: Tree, since: int = 0) -> Target:
 def read_target(tree: Tree, since: int = 0) -> LoaderReading:
     """Return the target of the host, and what decides. Raises Error for what cannot be read at all.
 
-    `tree` was asked for nothing before. `since` is when the last boot through firmware began, 0 where nobody knows.
+    `tree` was asked for nothing before. `since` is when the last firmware boot began, 0 where nobody knows.
     """
     menu = find_menu(tree)
     target = choose_target(menu)

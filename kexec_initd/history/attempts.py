@@ -118,7 +118,7 @@ def look(host: Host, limit: int) -> Record:
 
 
 def firmware_began(host: Host) -> int:
-    """Return when the last boot through firmware began, in seconds since 1970; 0 where nothing tells."""
+    """Return when the last firmware boot began, in seconds since 1970; 0 where nothing tells."""
     try:
         return look(host, 1).firmware
     except Error:

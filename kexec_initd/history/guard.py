@@ -145,7 +145,7 @@ def obstacle(record: Record, target: str, limit: int) -> Optional[str]:
 
 
 def days_since_firmware(record: Record, now: float, uptime: float) -> float:
-    """Return how many days ago the last boot through firmware was, at least those of the running boot.
+    """Return how many days ago the last firmware boot was, at least those of the running boot.
 
     A clock that was never set, or shows a time before that boot, counts for nothing.
     """
@@ -154,17 +154,17 @@ def days_since_firmware(record: Record, now: float, uptime: float) -> float:
 
 
 def kexecs_reached(record: Record, most: int) -> Optional[str]:
-    """Say that as many kexecs have arrived since the last boot through firmware as the setting allows; 0 is no limit."""
+    """Say that as many kexecs have arrived since the last firmware boot as the setting allows; 0 is no limit."""
     if not most or record.kexecs < most:
         return None
-    return "{} kexecs since the last boot through firmware (MAX_KEXECS={})".format(record.kexecs, most)
+    return "{} kexecs since the last firmware boot (MAX_KEXECS={})".format(record.kexecs, most)
 
 
 def days_reached(days: float, most: int) -> Optional[str]:
-    """Say that the last boot through firmware is as many days ago as the setting allows; 0 is no limit."""
+    """Say that the last firmware boot is as many days ago as the setting allows; 0 is no limit."""
     if not most or days < most:
         return None
-    return "the last boot through firmware was {:.0f} days ago (MAX_DAYS={})".format(days, most)
+    return "the last firmware boot was {:.0f} days ago (MAX_DAYS={})".format(days, most)
 
 
 def trial_left(record: Record, wanted: int) -> Optional[str]:

@@ -36,7 +36,7 @@ class Observed(NamedTuple):
 
 
 def observe(root: Path, path: str) -> Optional[Observed]:
-    """Return the regular file `path`, or None where nothing is. Raises Refused for what cannot be replaced and given back."""
+    """Return the regular file `path`, or None where nothing is. Raises Refused for what cannot be replaced and restored."""
     place = locate(root, path)
     try:
         fd = open_to_read(place, follow=False)

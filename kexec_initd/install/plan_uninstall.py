@@ -48,7 +48,7 @@ from kexec_initd.system.safe_path import locate
 
 
 def plan_uninstall(host: Host) -> Plan:
-    """Return what uninstall changes. Raises Refused where a file cannot be given back as things are."""
+    """Return what uninstall changes. Raises Refused where a file cannot be restored as things are."""
     refuse_standalone(host.root)
     return plan_removal(host.root, read_manifest(host.root))
 

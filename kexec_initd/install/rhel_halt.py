@@ -19,7 +19,7 @@ HINT = "reinstall initscripts, or go on rebooting through firmware on this host"
 
 
 def choose_integration(host: Host) -> Integration:
-    """Return the record that fits the host's halt. Raises Refused for one of no known shape."""
+    """Return the record that fits the host's halt. Raises Refused for an unrecognised one."""
     found = observe(host.root, HALT)
     if found is None:
         raise Refused("{} is missing".format(HALT), "reinstall initscripts")

@@ -52,13 +52,13 @@ class Settings(NamedTuple):
     watchdog: int = 0
     """WATCHDOG: seconds within which the next kernel has to come to the end of its boot, or be reset by hardware; 0: not."""
     max_kexecs: int = 0
-    """MAX_KEXECS: after how many kexecs since the last boot through firmware the next reboot is one; 0 for never."""
+    """MAX_KEXECS: after how many kexecs since the last firmware boot the next reboot is one; 0 for never."""
     max_days: int = 0
-    """MAX_DAYS: after how many days since the last boot through firmware the next reboot is one; 0 for never."""
+    """MAX_DAYS: after how many days since the last firmware boot the next reboot is one; 0 for never."""
     trial: int = 0
     """TRIAL: how many kexecs have to arrive, each asked for by `kexec-initd trial`, before a reboot is one by itself."""
     force_platform: bool = False
-    """FORCE_PLATFORM: go through kexec also where the platform is known not to bear it."""
+    """FORCE_PLATFORM: go through kexec also where the platform is known not to survive it."""
     check_route: bool = False
     """CHECK_ROUTE: a kexec has only arrived when the next system has a default route."""
     check_seconds: int = 60

@@ -54,7 +54,7 @@ class Lasting(enum.Enum):
     ATTEMPTS = "attempts"
     LAST_COLD = "last-cold"
     WATCHDOG = "watchdog"  # the driver of the device that is armed at the next jump, for the boot after it
-    STARTER = "starter.json"  # what the last boot through firmware has shown of who started the machine
+    STARTER = "starter.json"  # what the last firmware boot has shown of who started the machine
     KEXEC_LOADER = "kexec-loader"  # it is there where the boot loader itself starts kernels through kexec
     MANIFEST = "manifest.json"
     LOCK = "lock"

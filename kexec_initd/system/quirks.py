@@ -80,7 +80,7 @@ PLATFORMS = (
 
 
 def find_unfit(root: Path) -> Optional[str]:
-    """Say why the platform of the host below `root` is known not to bear a kexec; None for one that is not known."""
+    """Say why the platform of the host below `root` is known not to survive a kexec; None for one that is not known."""
     for platform in PLATFORMS:
         if all(_shows(root, sign) for sign in platform.signs):
             return "this is {}: {} (FORCE_PLATFORM=yes lifts this)".format(platform.name, platform.fault)

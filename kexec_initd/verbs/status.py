@@ -170,7 +170,7 @@ def as_text(status: Status) -> str:
         ),
         "loaded:     {}".format(loaded),
         "attempt:    {}".format(_tell_last(status)),
-        "kexecs:     {} since the last boot through firmware {:.1f} days ago, {} in all".format(
+        "kexecs:     {} since the last firmware boot {:.1f} days ago, {} in all".format(
             status.kexecs, status.firmware_days, status.kexecs_total
         ),
         "guard:      {}".format("closed: " + status.guard if status.guard else "open"),

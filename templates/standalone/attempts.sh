@@ -258,10 +258,10 @@ is_limited () {
 	count_seconds
 	if [ "$max_kexecs" -gt 0 ] && [ "$kexecs" -ge "$max_kexecs" ]; then
 		code="limit-kexecs"
-		reason="$kexecs kexecs since the last boot through firmware (MAX_KEXECS=$max_kexecs)"
+		reason="$kexecs kexecs since the last firmware boot (MAX_KEXECS=$max_kexecs)"
 	elif [ "$max_days" -gt 0 ] && [ "$seconds" -ge $((max_days * 86400)) ]; then
 		code="limit-days"
-		reason="the last boot through firmware was $((seconds / 86400)) days ago (MAX_DAYS=$max_days)"
+		reason="the last firmware boot was $((seconds / 86400)) days ago (MAX_DAYS=$max_days)"
 	elif [ "$total" -lt "$trial" ] && ! is_attended; then
 		code=trial
 		reason="on trial, $total of $trial kexecs have arrived; when you can watch, write the first word of /proc/uptime to"
@@ -271,7 +271,7 @@ is_limited () {
 	fi
 }
 
-# How many $seconds have passed since the last boot through firmware, at least those of the running boot?
+# How many $seconds have passed since the last firmware boot, at least those of the running boot?
 count_seconds () {
 	read_uptime
 	seconds=$uptime

@@ -153,7 +153,7 @@ is_fit_platform () {
 		platform="an AMD SEV-SNP guest"
 	fi
 	code=platform
-	reason="this is $platform, which does not bear a kexec (FORCE_PLATFORM=yes lifts this)"
+	reason="this is $platform, which does not survive a kexec (FORCE_PLATFORM=yes lifts this)"
 	[ -z "$platform" ] || [ "$force" = yes ]
 }
 

@@ -80,7 +80,7 @@ is_firmware_content () {
 	done
 }
 
-# What has not changed since the day before the last boot through firmware was done by that.
+# What has not changed since the day before the last firmware boot was done by that.
 is_fwupd_content () {
 	for variable in "$efivars"/fwupd*-"$fwupd"; do
 		if [ -f "$variable" ]; then

@@ -141,5 +141,5 @@ def test_a_package_stays_while_what_is_hooked_cannot_be_given_back(tmp_path: Pat
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=60,
         env={"PATH": "/usr/sbin:/bin"},
     )  # fmt: skip
-    kept = "kexec-initd: the files of the system could not be given back, the package is not removed\n"
+    kept = "kexec-initd: the files of the system could not be restored, the package is not removed\n"
     assert (done.returncode != 0, done.stdout) == ((False, "") if kind == "missing" else (True, kept))

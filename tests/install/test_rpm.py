@@ -183,7 +183,7 @@ def test_without_python_nothing_is_removed_that_could_not_be_given_back(tmp_path
     hide_python(host)
     done = host.run(*host.rpm_command("-e", "kexec-initd"))
     assert done.code != 0
-    assert "kexec-initd: the files of the system could not be given back, the package is not removed\n" in done.said
+    assert "kexec-initd: the files of the system could not be restored, the package is not removed\n" in done.said
     assert host.rpm("-q", "kexec-initd").startswith("kexec-initd-")
     assert hooks(host) == hooked
     bring_python(host)

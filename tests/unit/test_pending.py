@@ -28,7 +28,7 @@ from tests.unit.fake_host import FakeHost, with_kernel
 from tests.unit.test_loading import GLOBAL, VARIABLES, grub
 
 HISTORY = "var/lib/fwupd/pending.db"
-FIRMWARE = 1_700_000_000  # when the last boot through firmware began
+FIRMWARE = 1_700_000_000  # when the last firmware boot began
 DAY = 86400
 UNKNOWN, PENDING, SUCCESS, FAILED, NEEDS_REBOOT, FAILED_TRANSIENT = range(6)
 
@@ -41,7 +41,7 @@ def ready(fake: FakeHost) -> FakeHost:
 
 
 def history(root: Path, *states: int, name: str = "System Firmware") -> Path:
-    """Write fwupd's record with devices of these states, as changed a week after the last boot through firmware."""
+    """Write fwupd's record with devices of these states, as changed a week after the last firmware boot."""
     path = root / HISTORY
     path.parent.mkdir(parents=True, exist_ok=True)
     base = sqlite3.connect(str(path))

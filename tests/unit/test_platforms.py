@@ -1,4 +1,4 @@
-"""Platforms that are known not to bear a kexec, each by the files that it shows."""
+"""Platforms that are known not to survive a kexec, each by the files that it shows."""
 
 from typing import Dict
 
