@@ -14,12 +14,12 @@ import pytest
 from kexec_initd.system import process, spawn
 from tests.unit.waiting import eventually
 
+WAYS = ["fork", *(["spawn"] if hasattr(os, "posix_spawn") else [])]
 
-@pytest.fixture(params=["spawn", "fork"])
+
+@pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """By posix_spawn(3), and as where that is missing or cannot start a session."""
-    if request.param == "spawn" and not hasattr(os, "posix_spawn"):
-        pytest.skip("this Python has no posix_spawn")
 
     def refuse(*args: object, **options: object) -> int:
         raise NotImplementedError
