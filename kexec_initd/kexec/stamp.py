@@ -25,10 +25,10 @@ RECORDS = (Volatile.STAMP, Volatile.LOADED, Volatile.ATTEMPT)
 
 
 class Chosen(enum.Enum):
-    """How what is loaded was chosen, where the record says no more of it; the value is that of the record."""
+    """How what is loaded was chosen, where the record says no more of it."""
 
-    BY_LOADER = None  # what the loader would boot
-    AS_FILE = ()  # a kernel file that the admin has named
+    BY_LOADER = "what the loader would boot"
+    AS_FILE = "a kernel file that the admin has named"
 
 
 class ChosenEntry(NamedTuple):
@@ -39,6 +39,7 @@ class ChosenEntry(NamedTuple):
 
 
 Choice = Union[Chosen, ChosenEntry]
+_CHOSEN = {Chosen.BY_LOADER: None, Chosen.AS_FILE: ()}  # as the record has it
 
 
 class Loaded(NamedTuple):
@@ -149,7 +150,7 @@ def read_loaded(root: Path) -> Optional[Loaded]:
 
 def format_loaded(loaded: Loaded) -> bytes:
     """Return the record of what was loaded."""
-    chosen = loaded.chosen.value if isinstance(loaded.chosen, Chosen) else loaded.chosen
+    chosen = _CHOSEN[loaded.chosen] if isinstance(loaded.chosen, Chosen) else loaded.chosen
     return checksum.dump(dict(loaded._asdict(), chosen=chosen))
 
 

@@ -117,9 +117,9 @@ def _start(argv: "Sequence[str]", files: "Tuple[int, int, int]") -> "Union[_Spaw
     """Start a program with these as its standard files; nothing else is inherited (PEP 446). Raises OSError."""
     words = [encode(word) for word in argv]
     if hasattr(os, "posix_spawn"):
-        moves = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(files)]
+        moves = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(files)]  # novermin
         try:
-            pid = os.posix_spawn(
+            pid = os.posix_spawn(  # novermin
                 words[0], words, ENVIRONMENT, file_actions=moves, setsid=True, setsigmask=(), setsigdef=IGNORED
             )
         except NotImplementedError:
