@@ -15,6 +15,8 @@ from tests.vm.packages import build_newer_rpm, find_deb, find_rpm
 from tests.vm.qemu import Machine, Setup
 from tests.vm.snapshot import Snapshot, take
 
+LONGEST = ("test_conversion", "test_rhel", "test_standalone", "test_target")
+
 StartMachine = Callable[[Setup], Machine]
 # What rc.local does at the end of a boot, and the wait for it; a boot that does it by itself is the first test.
 WAIT_LOADED = "for i in $(seq 120); do [ -s /run/kexec-initd/loaded.json ] && exit 0; sleep 1; done; exit 1"
@@ -97,6 +99,11 @@ def furnished(debs: Tuple[Path, ...], tmp_path: Path) -> Setup:
         stream.truncate(512 * MIB)
     snapshot = take(build(STOCK._replace(packages=PACKAGES + " xfsprogs molly-guard", carried="")), debs, PRELOAD)
     return snapshot.cold_setup()._replace(extra_disks=(disk,))
+
+
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    """Begin with the guests that take longest: at the end, nobody waits for one of them alone."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)
