@@ -136,13 +136,16 @@ def load(root: Path, image: Image) -> bool:
     if was_loaded:
         _unload(root, rules, options)
     deadline = time.monotonic() + LOAD_TIMEOUT
-    if image.unpacked_fd is not None and _try_unpacked(root, image, options, deadline - LOAD_TIMEOUT / 2):
-        return True
-    fds = [fd for fd in (image.kernel_fd, image.initrd_fd) if fd is not None]
+    if image.unpacked_fd is not None:
+        unpacked = image._replace(initrd_fd=image.unpacked_fd)
+        # By the one way that this is for; where that does not go, the initrd is still there as it is.
+        with contextlib.suppress(process.CommandError):
+            _load_by(root, unpacked, load_options(Way.CLASSIC, options, checks=False), deadline - LOAD_TIMEOUT / 2)
+            return True
     failures = []  # type: List[str]
     for way in find_ways(rules, options):
         try:
-            _try(root, load_cmd(root, image, load_options(way, options, image.checks)), fds, deadline)
+            _load_by(root, image, load_options(way, options, image.checks), deadline)
             return False
         except process.CommandError as error:
             if error.code is None:
@@ -153,15 +156,10 @@ def load(root: Path, image: Image) -> bool:
     raise Error(explain(failures, rules))
 
 
-def _try_unpacked(root: Path, image: Image, options: str, deadline: float) -> bool:
-    """Load `image` with what its initrd unpacks to, by the one way that this is for; tell whether that went well."""
-    assert image.unpacked_fd is not None
-    argv = load_cmd(root, image._replace(initrd_fd=image.unpacked_fd), load_options(Way.CLASSIC, options, checks=False))
-    try:
-        _try(root, argv, (image.kernel_fd, image.unpacked_fd), deadline)
-    except process.CommandError:
-        return False
-    return True
+def _load_by(root: Path, image: Image, options: Sequence[str], deadline: float) -> None:
+    """Load `image` with `options`. Raises CommandError."""
+    fds = [fd for fd in (image.kernel_fd, image.initrd_fd) if fd is not None]
+    _try(root, load_cmd(root, image, options), fds, deadline)
 
 
 def unload(root: Path) -> None:
