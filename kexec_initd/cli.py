@@ -6,7 +6,7 @@ import gc
 import importlib
 import os
 from pathlib import Path
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 from kexec_initd import arguments
 from kexec_initd.errors import Error, UsageError, tell
@@ -22,7 +22,7 @@ COLLECT_AFTER = 200000
 @functools.lru_cache(maxsize=None)
 def make_parser() -> arguments.Parser:
     """Return the parser of the command line."""
-    return arguments.make_parser({verb: find_run(*place) for verb, place in RUNS.items()})
+    return arguments.make_parser({verb: find_run(module, verb) for module, verbs in VERBS.items() for verb in verbs})
 
 
 def root_directory(text: str) -> Path:
@@ -71,27 +71,24 @@ def fail(text: str, code: int) -> int:
     return code
 
 
-def find_run(module: str, name: str) -> arguments.Run:
+def find_run(module: str, verb: str) -> arguments.Run:
     """Return what imports the verb's module when it is called: a look at the host shall not wait for what only a load needs."""
 
     def call(args: argparse.Namespace, host: Host) -> None:
-        getattr(importlib.import_module("kexec_initd.verbs." + module), name)(args, host)
+        getattr(importlib.import_module("kexec_initd.verbs." + module), function_of(verb))(args, host)
 
     return call
 
 
-RUNS: Dict[str, Tuple[str, str]] = {
-    "render": ("install", "run_render"),
-    "install": ("install", "run_install"),
-    "uninstall": ("install", "run_uninstall"),
-    "load": ("load", "run_load"),
-    "reboot-into": ("load", "run_reboot_into"),
-    "unload": ("load", "run_unload"),
-    "status": ("show", "run_status"),
-    "entries": ("show", "run_entries"),
-    "target": ("show", "run_target"),
-    "trust": ("load", "run_trust"),
-    "trial": ("load", "run_trial"),
-    "preload": ("init", "run_preload"),
-    "prepare": ("init", "run_prepare"),
+def function_of(verb: str) -> str:
+    """Return the name of the function that carries a verb out."""
+    return "run_" + verb.replace("-", "_")
+
+
+# Of each module of `verbs`, what it carries out.
+VERBS = {
+    "install": ("render", "install", "uninstall"),
+    "load": ("load", "reboot-into", "unload", "trust", "trial"),
+    "show": ("status", "entries", "target"),
+    "init": ("preload", "prepare"),
 }

@@ -125,5 +125,6 @@ def test_a_look_at_the_host_imports_nothing_that_only_a_load_or_an_install_needs
 
 
 def test_every_verb_has_its_function() -> None:
-    for module, name in cli.RUNS.values():
-        assert callable(getattr(importlib.import_module("kexec_initd.verbs." + module), name))
+    for module, verbs in cli.VERBS.items():
+        for verb in verbs:
+            assert callable(getattr(importlib.import_module("kexec_initd.verbs." + module), cli.function_of(verb)))
