@@ -111,8 +111,9 @@ class LastStep:
         systems of servers that do not answer are detached (never one on a block device, which would be left unclean),
         loop devices let go.
         """
-        if self.writable():
-            self.unmount_all()
+        if not self.writable():
+            return
+        self.unmount_all()
         if not self.writable():
             return
         for mount in reversed(self.mounts()):

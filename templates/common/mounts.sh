@@ -80,9 +80,8 @@ make_read_only () {
 # What the host's own scripts have unmounted a moment before is not unmounted again. What is busy becomes read-only. Where
 # something stays writable, what stood in the way goes, and it is tried once more.
 unmount () {
-	if still_writable; then
-		unmount_all
-	fi
+	still_writable || return 0
+	unmount_all
 	if still_writable; then
 		at_each detach_remote
 		bounded 5 losetup -D
