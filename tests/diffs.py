@@ -5,14 +5,23 @@ The format is that of `diff -U 0`, without its two lines of names. A byte is a c
 
 import difflib
 import re
-from typing import List
+from typing import Iterable, List, Optional, Tuple
 
 HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@\n")
 
 
-def make(old: bytes, new: bytes) -> List[str]:
-    """Return the lines that lead from one file to another."""
-    return list(difflib.unified_diff(_lines(old), _lines(new), n=0))[2:]
+def make(old: bytes, new: bytes) -> bytes:
+    """Return what leads from one file to another."""
+    return "".join(list(difflib.unified_diff(_lines(old), _lines(new), n=0))[2:]).encode("latin-1")
+
+
+def find_nearest(new: bytes, others: Iterable[Tuple[str, bytes]]) -> Optional[Tuple[str, bytes]]:
+    """Return the name of the file that `new` is most like, and how it differs; None where it is better kept whole."""
+    found = [(name, make(old, new)) for name, old in others]
+    nearest = min(found, key=lambda pair: pair[1].count(b"\n"), default=None)
+    if nearest is None or not nearest[1].count(b"\n") < new.count(b"\n") / 2 > 10:
+        return None
+    return nearest
 
 
 def apply(old: bytes, diff: bytes) -> bytes:

@@ -153,10 +153,11 @@ def _describe(name: str, path: Path, known: Dict[Tuple[str, bytes], str]) -> str
         return "=== {} (base64)\n{}".format(name, "".join(lines))
     if text and not text.endswith("\n"):
         return "=== {} (no newline)\n{}\n".format(name, text)
-    found = [(diffs.make(old, content), host) for (path_there, old), host in known.items() if path_there == name]
-    best, host = min(found, key=lambda pair: len(pair[0]), default=([], ""))
-    if host and len(best) < content.count(b"\n") / 2 > 10:
-        return "=== {} changed {}\n{}".format(name, host, "".join(best).encode("latin-1").decode("utf-8"))
+    nearest = diffs.find_nearest(
+        content, ((host, old) for (path_there, old), host in known.items() if path_there == name)
+    )
+    if nearest is not None:
+        return "=== {} changed {}\n{}".format(name, nearest[0], nearest[1].decode("utf-8"))
     return "=== {}\n{}".format(name, text)
 
 

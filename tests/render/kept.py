@@ -24,12 +24,11 @@ def read(name: str) -> bytes:
 
 def keep(name: str, content: bytes) -> str:
     """Write a file, or how it differs from the one that it is most like; return the name that it has then."""
-    whole = [path for path in sorted(FILES.iterdir()) if path.suffix != DIFF]
-    found = [(diffs.make(path.read_bytes(), content), path.name) for path in whole]
-    best, other = min(found, key=lambda pair: len(pair[0]), default=([], ""))
-    if other and len(best) < content.count(b"\n") / 2 > 10:
+    whole = [(path.name, path.read_bytes()) for path in sorted(FILES.iterdir()) if path.suffix != DIFF]
+    nearest = diffs.find_nearest(content, whole)
+    if nearest is not None:
         name += DIFF
-        content = "".join([other + "\n", *best]).encode("latin-1")
+        content = b"\n".join((nearest[0].encode(), nearest[1]))
     (FILES / name).write_bytes(content)
     return name
 
