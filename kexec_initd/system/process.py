@@ -18,15 +18,14 @@ from typing import TYPE_CHECKING, BinaryIO, Dict, Optional, Sequence
 
 from kexec_initd.system.encoding import decode, encode
 from kexec_initd.system.safe_path import below
+from kexec_initd.system.spawn import CHUNK, GRACE, SEARCH, failure, last_line, missing
 from kexec_initd.system.spawn import ENVIRONMENT as ENVIRONMENT
-from kexec_initd.system.spawn import GRACE, SEARCH, failure, last_line, missing
 from kexec_initd.system.spawn import CommandError as CommandError
 
 if TYPE_CHECKING:
     import sh
 
 OUTPUT_LIMIT = 1 << 20
-CHUNK = 65536
 
 
 def find(root: Path, name: str) -> Optional[Path]:
