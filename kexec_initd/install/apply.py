@@ -5,9 +5,7 @@ plan starts from the disk as it is then. An install that fails undoes itself.
 """
 
 import contextlib
-import errno
 import os
-import stat
 from pathlib import Path
 from typing import Iterator
 
@@ -19,20 +17,18 @@ from kexec_initd.install.manifest import PATH as MANIFEST
 from kexec_initd.install.manifest import InstallState, Manifest, find_unfinished, read_manifest, write_manifest
 from kexec_initd.install.originals import is_ours
 from kexec_initd.install.plan_uninstall import plan_removal
+from kexec_initd.install.run_lock import LOCK, describe_overtaken, take_lock
 from kexec_initd.install.steps import OF_LINKS, Plan, WriteFile
 from kexec_initd.state import store
-from kexec_initd.state.flock import IN_THE_WAY, Vanished, open_lock, try_lock
 from kexec_initd.state.store import Lasting
 from kexec_initd.system import process
 from kexec_initd.system.files import is_directory
 from kexec_initd.system.safe_path import locate
 
 SHELL = "/bin/sh"
-LOCK = "{}/{}".format(STATE_DIR, Lasting.LOCK.value)
 SYNTAX_TIMEOUT = 20.0
 UNINSTALL = "{}/standalone/uninstall.sh".format(STATE_DIR)  # a program of the kit, and no file of the state
 UNINSTALL_TIMEOUT = 300.0  # it waits a minute for a load that is under way
-LOCK_TRIES = 20
 
 
 def execute(plan: Plan) -> None:
@@ -112,7 +108,7 @@ def _check_unchanged(plan: Plan) -> None:
         if same and change.steps and not isinstance(change.steps[0], OF_LINKS):
             same = _data(plan.root, change.entry.path, change.before) == change.before
     if not same:
-        raise Error("something changed the files since the plan was made", "run the command again")
+        raise describe_overtaken()
 
 
 def _data(root: Path, path: str, expected: object) -> object:
@@ -165,45 +161,13 @@ def _clear_staging(root: Path) -> None:
 @contextlib.contextmanager
 def _lock(plan: Plan) -> Iterator[None]:
     """Hold the lock. Afterwards, where no manifest is left, the state directory goes, the lock file with it."""
-    fd = _open_lock(plan.root)
+    fd = take_lock(plan.root)
     try:
         yield
     finally:
         if not locate(plan.root, MANIFEST).exists():
             _remove_state(plan)
         os.close(fd)
-
-
-def _open_lock(root: Path) -> int:
-    """Return the locked descriptor; a lock file that a finished run removed under us is made anew."""
-    for _ in range(LOCK_TRIES):
-        make_directory(root, STATE_DIR, 0o700)
-        place = locate(root, LOCK)
-        try:
-            fd = open_lock(place)
-        except Vanished:
-            continue
-        if _take(fd, place):
-            return fd
-        os.close(fd)
-    raise Error("the lock {} keeps vanishing".format(place), "is another install or uninstall under way?")
-
-
-def _take(fd: int, place: Path) -> bool:
-    """Lock `fd`; False where it is no longer the file at `place`. Raises Error while another run holds it."""
-    found = os.fstat(fd)
-    if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()):
-        os.close(fd)
-        raise Refused("{} is not a file of root".format(place), IN_THE_WAY)
-    if not try_lock(fd):
-        os.close(fd)
-        raise Error("another install or uninstall is under way")
-    try:
-        return os.path.samestat(found, os.lstat(str(place)))
-    except OSError as error:
-        if error.errno == errno.ENOENT:
-            return False
-        raise
 
 
 def _remove_state(plan: Plan) -> None:

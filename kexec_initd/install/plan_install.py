@@ -22,7 +22,6 @@ from kexec_initd.install.manifest import (
     Manifest,
     ManifestEntry,
     find_unfinished,
-    read_manifest,
     refuse_standalone,
 )
 from kexec_initd.install.originals import find_damage, find_loss, is_foreign, is_ours, kept_path
@@ -35,6 +34,7 @@ from kexec_initd.install.render import (
     render_block,
     render_script,
 )
+from kexec_initd.install.run_lock import planning
 from kexec_initd.install.steps import (
     AddLinks,
     Divert,
@@ -67,15 +67,21 @@ class Site(NamedTuple):
 
 
 def plan_install(host: Host, over_standalone: bool = False) -> Plan:
-    """Return what install changes on this host. Raises Refused where the host or one of its files is not fit.
+    """Return what install changes on this host. Raises Refused where the host or one of its files is not fit; Error as
+    `planning` does.
 
     `over_standalone`: what install.sh has put there is judged as if it was ours, whose manifest is lost.
     """
     if not over_standalone:
         refuse_standalone(host.root)
+    with planning(host.root) as found:
+        return _plan_all(host, found)
+
+
+def _plan_all(host: Host, known: Optional[Manifest]) -> Plan:
     record = find_integration(host)
     tool = dpkg.find_tool(host.root) if record.debian_tools else None
-    site = Site(host, read_manifest(host.root), tool)
+    site = Site(host, known, tool)
     dropped = _plan_dropped(host, record)
     gone = {change.entry.path for change in dropped}
     scripts = [script for script in record.scripts if script.path not in gone]

@@ -18,7 +18,6 @@ from kexec_initd.install.manifest import (
     InstallState,
     Manifest,
     ManifestEntry,
-    read_manifest,
     refuse_standalone,
 )
 from kexec_initd.install.originals import (
@@ -31,6 +30,7 @@ from kexec_initd.install.originals import (
     refuse_loss,
 )
 from kexec_initd.install.rc_links import find_links
+from kexec_initd.install.run_lock import planning
 from kexec_initd.install.steps import (
     GiveBack,
     PathChange,
@@ -48,9 +48,10 @@ from kexec_initd.system.safe_path import locate
 
 
 def plan_uninstall(host: Host) -> Plan:
-    """Return what uninstall changes. Raises Refused where a file cannot be restored as things are."""
+    """Return what uninstall changes. Raises Refused where a file cannot be restored as things are; Error as `planning` does."""
     refuse_standalone(host.root)
-    return plan_removal(host.root, read_manifest(host.root))
+    with planning(host.root) as found:
+        return plan_removal(host.root, found)
 
 
 def plan_removal(root: Path, found: Optional[Manifest]) -> Plan:
