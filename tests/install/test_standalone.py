@@ -201,11 +201,12 @@ def numbers(stage: Stage, verb: str, stride: int) -> List[int]:
     return list(range(1, stage.steps[verb] + 1, stride if stage.shell == "/bin/dash" else 14))
 
 
+@pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.full)])
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("verb", ["install", "uninstall"])
-def test_killed_at_every_step(tmp_path: Path, shell: str, target: str, verb: str) -> None:
+def test_killed_at_every_step(tmp_path: Path, shell: str, target: str, verb: str, stride: int) -> None:
     stage = Stage(tmp_path, shell, target)
-    steps = numbers(stage, verb, 1 if target.startswith("debian") else 2)
+    steps = numbers(stage, verb, stride)
     killed = 0
     for number, step in enumerate(steps):
         stage.reset(stage.pristine if verb == "install" else stage.installed)
