@@ -46,7 +46,7 @@ def preload(host: Host, settings: Settings) -> str:
         if found.decision.code is Code.INIT:
             load.drop(host.root)  # an init system that is not hooked would execute what is loaded, with no look at it
         if not found.decision.kexec:
-            return "nothing is loaded at boot, reboot will go through firmware: {}".format(found.decision.reason)
+            return "nothing is loaded at boot, reboot goes through firmware: {}".format(found.decision.reason)
         if found.to_load is None:
             return "already loaded: {}".format(found.decision.reason)
         loaded = _load(host, settings, found.to_load)

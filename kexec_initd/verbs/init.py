@@ -29,4 +29,4 @@ def run_prepare(args: argparse.Namespace, host: Host) -> None:
         raise Refused("the runlevel is {}, not 6".format(host.runlevel or "unknown"))
     decision = shutdown.prepare(host, read_settings(host))
     if not decision.kexec:
-        emit("kexec-initd: reboot will go through firmware: {}".format(one_line(decision.reason)))
+        emit("kexec-initd: reboot goes through firmware: {}".format(one_line(decision.reason)))

@@ -117,7 +117,7 @@ go_cold () {
 	decide "cold $2"
 	unload
 	bounded 10 keep_reason "$1 $2"
-	say "reboot will go through firmware: $2"
+	say "reboot goes through firmware: $2"
 }
 
 # A kernel without any record of ours was loaded by the admin's own hand and is his wish.
@@ -235,7 +235,7 @@ prepare () {
 		# Without a decision the last step goes cold.
 		unload
 		bounded 10 keep_reason "unfit $state is no directory that only root may change"
-		say "reboot will go through firmware: $state is no directory that only root may change; remove it"
+		say "reboot goes through firmware: $state is no directory that only root may change; remove it"
 		return
 	fi
 	rm -rf "$state/decision"

@@ -349,7 +349,7 @@ load_or_say () {
 	if ! may_kexec; then
 		# An init system that is not hooked would execute what is loaded, with no look at it.
 		[ "$code" != init ] || [ ! -e "$state/stamp" ] || drop_loaded
-		say "nothing is loaded at boot, reboot will go through firmware: $reason"
+		say "nothing is loaded at boot, reboot goes through firmware: $reason"
 	elif [ "$preload" != yes ]; then
 		say "nothing is loaded at boot: PRELOAD=no in the settings"
 	elif is_by_hand || { is_loaded && is_unchanged; }; then

@@ -251,7 +251,7 @@ def test_a_change_without_python_means_cold_and_unloaded(early: Jail, change: Ca
     said = early.run("kexec-initd", "stop").said
     assert early.calls() == ["python3 -I -m kexec_initd prepare", "kexec -u"]
     assert decision(early).startswith("cold ")
-    assert said.startswith("kexec-initd: reboot will go through firmware: ")
+    assert said.startswith("kexec-initd: reboot goes through firmware: ")
 
 
 def test_the_reason_of_a_cold_reboot_outlives_it(early: Jail) -> None:
@@ -295,7 +295,7 @@ def test_cold_once_is_consumed_and_unloads(early: Jail, dangling: bool) -> None:
     said = early.run("kexec-initd", "stop").said
     assert early.calls() == ["kexec -u"]
     assert decision(early) == "cold asked for by /no-kexec-reboot\n"
-    assert said == "kexec-initd: reboot will go through firmware: asked for by /no-kexec-reboot\n"
+    assert said == "kexec-initd: reboot goes through firmware: asked for by /no-kexec-reboot\n"
     assert not os.path.lexists(flag)
 
 
@@ -305,7 +305,7 @@ def test_a_cold_reboot_before_anyone_has_confirmed_the_boot_has_python_do_it(ear
     early.fake("../usr/bin/python3", "[ -e /no-kexec-reboot ] && echo noise")
     said = early.run("kexec-initd", "stop").said
     assert early.calls() == ["python3 -I -m kexec_initd prepare", "kexec -u"]
-    assert said == "kexec-initd: reboot will go through firmware: asked for by /no-kexec-reboot\n"
+    assert said == "kexec-initd: reboot goes through firmware: asked for by /no-kexec-reboot\n"
     assert decision(early) == "cold asked for by /no-kexec-reboot\n"
     assert not (early.root / "no-kexec-reboot").exists()
 

@@ -150,7 +150,7 @@ def test_alone_a_load_that_ends_after_the_decision_is_taken_back(alone: Standalo
     )
     alone.write("etc/init.d/begin", "\n".join(lines) + "\n")
     said = alone.run("begin").said
-    assert said == "kexec-initd: reboot will go through firmware: asked for by /no-kexec-reboot\n"
+    assert said == "kexec-initd: reboot goes through firmware: asked for by /no-kexec-reboot\n"
     assert (alone.root / "said").read_text() == "kexec-initd: nothing is loaded at boot: the machine is shutting down\n"
     assert alone.decision == "cold asked for by /no-kexec-reboot\n"
     assert (alone.root / "sys/kernel/kexec_loaded").read_text() == "0\n"

@@ -115,7 +115,7 @@ def test_without_the_program_it_goes_cold_and_unloads_what_halt_would_execute(si
     six.write(STATE + "/stamp", "")
     said = six.run(SCRIPT, "stop").said
     assert six.calls() == ["kexec-initd prepare", "kexec -u"]
-    assert said.startswith("kexec-initd: reboot will go through firmware: ")
+    assert said.startswith("kexec-initd: reboot goes through firmware: ")
     assert (six.root / "sys/kernel/kexec_loaded").read_text() == "0\n"
 
 

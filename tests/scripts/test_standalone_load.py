@@ -27,7 +27,7 @@ SETTINGS = "etc/default/kexec-initd"
 STATE = "run/kexec-initd/"
 RECORD = "var/lib/kexec-initd/attempts"
 ADDED = "kexec_initd.panic=30 panic=30"
-COLD = "kexec-initd: reboot will go through firmware: "
+COLD = "kexec-initd: reboot goes through firmware: "
 
 
 @pytest.fixture(params=ALONE)

@@ -49,7 +49,7 @@ def test_under_another_init_system_nothing_is_loaded_and_what_is_ours_goes(
     why = "the running init system is {}, in which kexec-initd is not hooked".format(RUNNING[run])
     answer = status.gather_status(gather(fake.root), Settings(), [])
     assert (answer.reboot, answer.installed) == ("cold", False)
-    assert shutdown.preload(gather(fake.root), Settings()).endswith("reboot will go through firmware: " + why)
+    assert shutdown.preload(gather(fake.root), Settings()).endswith("reboot goes through firmware: " + why)
     assert not program.is_loaded(fake.root)
     assert not stamp.exists(fake.root)
     fake.write("sys/kernel/kexec_loaded", "1\n")  # by hand

@@ -1,7 +1,6 @@
 """The faults that a guest can have: what is done to it, what is typed, and what came of it, from the table in tests/faults."""
 
 import json
-import re
 from typing import Callable, Dict, Union
 
 import pytest
@@ -27,7 +26,7 @@ from tests.vm.evidence import assert_came_by_kexec, assert_came_cold, gather
 from tests.vm.offline import read_disk
 from tests.vm.qemu import EndReason, Machine, Setup
 from tests.vm.reboots import COLD as WENT_COLD
-from tests.vm.reboots import assert_goes_cold, assert_said_why, reboot_by_kexec
+from tests.vm.reboots import assert_goes_cold, assert_said_why, read_late, reboot_by_kexec
 from tests.vm.snapshot import Snapshot
 
 HARM_LIMIT = 200.0
@@ -71,8 +70,8 @@ def assert_kept(machine: Machine, kept: str) -> str:
 
 
 def find_said(machine: Machine) -> str:
-    """Return what the console has given as the reason of cold reboots."""
-    return "; ".join(re.findall("^" + WENT_COLD + "(.*)", machine.log_text(), re.MULTILINE))
+    """Return what the last step has given on the console as the reason of a cold reboot."""
+    return "; ".join(read_late(machine.log_text()))
 
 
 def either(machine: Machine, scenario: Scenario) -> str:
