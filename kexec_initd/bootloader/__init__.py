@@ -1,4 +1,4 @@
-"""What the machine can boot: the records that every way of finding it returns."""
+"""The records of a boot menu: its entries, where they stand, and what the loader would write while it boots one."""
 
 from pathlib import Path
 from typing import NamedTuple, Optional, Tuple, Union
@@ -38,7 +38,7 @@ class Offered(NamedTuple):
 
 
 class LoaderWrite(NamedTuple):
-    """What the loader would change of its own records while it boots the default; `text` says it in a few words.
+    """A change of the loader's own records that it makes while it boots the default; `text` says it in a few words.
 
     The file holds `before`; it gets `after`, of the same size, in place, or is deleted where that is None.
     """
@@ -50,7 +50,7 @@ class LoaderWrite(NamedTuple):
 
 
 class Menu(NamedTuple):
-    """What a boot loader offers, in its order with submenus flattened, and what it would boot without a keypress.
+    """The entries of a boot loader, in its order with submenus flattened, and the one that it boots without a keypress.
 
     `default` is the index into `offered`; None when that cannot be decided, and `problem` then says why. `source` is
     where the default comes from, None when from no file. `one_shot`: the default is a wish for one boot only, which

@@ -1,4 +1,4 @@
-"""What shows who has started the machine, and what of it is kept from the last firmware boot.
+"""Evidence of who has started the machine, as the running boot shows it and as it was kept from the last firmware boot.
 
 A kexec leaves but its own: the number of the loader is that of kexec-tools, the command line is what was handed on, and the
 EFI variables may be out of reach. `firmware_record` keeps what was to be seen before.
@@ -25,7 +25,7 @@ LONGEST = 500  # characters of a name or a path
 
 
 class Evidence(NamedTuple):
-    """What shows who has started the machine; None for what is not there.
+    """Traces of who has started the machine; None for one that is not there.
 
     `number` is bootloader_type, `info` LoaderInfo, `program` the EFI program that the firmware has started; `network` that
     it was no file, but from there. `image` is the value of BOOT_IMAGE=, `bootif` that there is a BOOTIF=, `stub` an initrd=

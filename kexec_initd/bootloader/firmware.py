@@ -1,4 +1,4 @@
-"""What the firmware, or shim, is to do at the next cold boot before any boot loader's entry: a kexec would put it off.
+"""Requests to the firmware, or shim, that come before any boot loader's entry at the next cold boot: a kexec would put them off.
 
 Sources: the UEFI specification 2.10, 3.3 (BootNext), 8.5.4 (OsIndications) and 8.5.5 (capsules on the disk);
 check_mok_request() of shim. fwupd leaves one of the first three, a record on the disk, and a variable for its own program

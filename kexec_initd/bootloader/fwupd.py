@@ -1,4 +1,4 @@
-"""What fwupd has staged: a table of updates in SQLite's format, some of which are carried out by the next cold boot.
+"""The updates that fwupd has staged: a table in SQLite's format; some of them are carried out by the next cold boot.
 
 Columns and states are those of fwupd's fu-history.c and of its enumeration FwupdUpdateState. The file is opened as one that
 never changes (https://www.sqlite.org/uri.html, "immutable"): no lock is taken, and nothing is written beside it.

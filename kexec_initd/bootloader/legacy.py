@@ -51,7 +51,7 @@ class MenuCommand(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What an entry's commands come to: its files as the loader names them, or what stands in the way."""
+    """The result of an entry's commands: its files as the loader names them, or what stands in the way."""
 
     partition: str
     kernel: str

@@ -14,14 +14,14 @@ BY = {"UUID": "/dev/disk/by-uuid/", "LABEL": "/dev/disk/by-label/", "PARTUUID": 
 
 
 class Claim(NamedTuple):
-    """What an entry says of its place: the partition as the loader names it (empty: the loader's own), and its root=."""
+    """The place that an entry names: the partition as the loader names it (empty: the loader's own), and its root=."""
 
     partition: str
     root: Optional[str]
 
 
 class PartitionFacts(NamedTuple):
-    """What the host knows: names of the device of /boot and of the root, and the disks of device.map."""
+    """The host's side of it: names of the device of /boot and of the root, and the disks of device.map."""
 
     boot: Tuple[str, ...]
     roots: Tuple[str, ...]

@@ -18,7 +18,7 @@ MBR, GPT = 1, 2
 
 
 class LoadOption(NamedTuple):
-    """What the firmware may start: a file on a partition, by that partition's id as udev writes it, or something else.
+    """An option of the firmware's boot menu: a file on a partition, by that partition's id as udev writes it, or something else.
 
     `file` has slashes, as on a mounted partition; None for a device of which the firmware takes its usual file.
     """

@@ -10,7 +10,7 @@ MAX_POINTS = 20
 
 
 class PartitionFile(NamedTuple):
-    """What was found at the path of a file: where it is on the host, and whether it could be looked for at all."""
+    """The result of a search for a file: where it is on the host, and whether it could be looked for at all."""
 
     path: Optional[str]
     looked: bool

@@ -29,7 +29,7 @@ RELEASE = re.compile(r"([0-9]+)\.([0-9]+)")
 
 
 class Target(NamedTuple):
-    """What the boot loader would boot: an entry, or why there is none. `title` where an entry is known.
+    """The entry that the boot loader would boot, or why there is none. `title` where an entry is known.
 
     `source` is where the choice comes from, None when from no file. `changes` are what the loader would write when it
     boots the entry: to be carried out when a reboot goes around it, and not before.

@@ -1,4 +1,4 @@
-"""What the boot loader would write on its way is written in its place: a wish for one boot only is taken back.
+"""Write-back of the loader's own records, in its place: a wish for one boot only is taken back.
 
 A kexec goes around the loader. For the next cold boot to choose as if this one had gone through it, the changes that
 its reader has planned are carried out here, early in the shutdown and as the last thing before the decision: all of

@@ -1,4 +1,4 @@
-"""What the settings change of an entry's own command line, and what was meant for one boot only.
+"""CMDLINE_APPEND and CMDLINE_REMOVE applied to an entry's command line, and the words that were meant for one boot only.
 
 CMDLINE_REMOVE takes parameters away, by name or as a whole; CMDLINE_APPEND puts some behind all others, where the kernel
 lets the last of a name win, and before a `--`. Before them comes `kexec_initd.append`: where the running command line is

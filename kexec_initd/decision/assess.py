@@ -1,4 +1,4 @@
-"""What a `reboot` would do now: the facts gathered, the entry found, the decision made, nothing changed.
+"""The answer to what a `reboot` would do now: facts gathered, entry found, decision made, nothing changed.
 
 The early shutdown step, the preload at boot and `status` all start from here.
 """
@@ -29,7 +29,7 @@ ATTENTION = 3600.0  # seconds for which the call of `trial` holds
 
 
 class Present(enum.Enum):
-    """What is loaded now."""
+    """The kernel that is loaded now."""
 
     NOTHING = "nothing"
     BY_HAND = "a kernel that the admin has loaded"

@@ -7,7 +7,7 @@ from kexec_initd.system.virt import confinement
 
 
 class Facts(NamedTuple):
-    """What the decision depends on. A text is the reason why something does not hold, None when it does.
+    """The facts that the decision depends on. A text is the reason why something does not hold, None when it does.
 
     `no_target` says, with its code, why there is nothing to be loaded, or what only a boot through firmware would do first;
     without it `target` says in a few words what is to be loaded. What the record of attempts says (`guard` and below) is no

@@ -1,4 +1,4 @@
-"""What is to be loaded, with the command line as the settings change it: the loader's default, or what the admin names."""
+"""The entry to load, with its command line as the settings change it: the loader's default, or what the admin names."""
 
 import os
 from pathlib import Path
@@ -26,7 +26,7 @@ CHANGING = "the boot loader's configuration is being changed just now"
 
 
 class Selected(NamedTuple):
-    """What is to be loaded, the stamp's lines of what it was chosen by, its name, and how it was chosen.
+    """The entry to load, the stamp's lines of what it was chosen by, its name, and how it was chosen.
 
     `changes` are what the boot loader would write on its way.
     """

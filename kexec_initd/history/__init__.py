@@ -1,1 +1,1 @@
-"""What became of each kexec, and which reboots go cold for that."""
+"""The record of each kexec, and which reboots go cold for that."""

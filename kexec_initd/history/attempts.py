@@ -1,4 +1,4 @@
-"""What became of each kexec: a record that survives the jump, for the guard that closes when one never arrived.
+"""The record of attempts: it survives the jump, for the guard that closes when a kexec never arrived.
 
 An attempt is written down before the jump, and its id rides on the command line of the next kernel. How a boot is judged
 by that, and what follows, are the rules of `guard`.

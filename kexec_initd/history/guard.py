@@ -16,7 +16,7 @@ DAY = 86400
 
 
 class Outcome(enum.Enum):
-    """What became of an attempt."""
+    """The end that an attempt has come to."""
 
     UNDER_WAY = "under-way"
     ARRIVED = "arrived"

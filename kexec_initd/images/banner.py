@@ -17,7 +17,7 @@ _LONGEST_BANNER = 256
 
 
 class Content(NamedTuple):
-    """What was seen of a stream: its first HEAD bytes, how many there were, and the release, None where there is none."""
+    """The result of reading a stream: its first HEAD bytes, how many there were, and the release, None where there is none."""
 
     head: bytes
     size: int

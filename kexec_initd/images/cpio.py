@@ -20,7 +20,7 @@ _OF_MODULES = re.compile(rb"(?:\.?/)?(?:usr/)?lib/modules/([^/]+)/.")
 
 
 class CpioContents:
-    """What the archives of an initrd hold: how much, a program /init, and modules of which kernel releases."""
+    """The content of an initrd's archives: how much, a program /init, and modules of which kernel releases."""
 
     def __init__(self) -> None:
         self.entries = 0

@@ -1,10 +1,10 @@
-"""What a kernel says about itself: the record that the check of every format returns."""
+"""The record that the check of every kernel format returns."""
 
 from typing import NamedTuple, Optional
 
 
 class KernelInfo(NamedTuple):
-    """What a kernel says about itself, and how it was proved."""
+    """A kernel's own data, and how it was proved."""
 
     version: Optional[str]
     """The release, as `uname -r` prints it; None where the image does not tell it."""

@@ -1,4 +1,4 @@
-"""What an initrd unpacks to, kept while it is checked: handed to kexec instead, it leaves the new kernel nothing to decompress.
+"""The unpacked content of an initrd, kept while it is checked: handed to kexec, it leaves the new kernel nothing to decompress.
 
 The kernel reads the content of a compressed archive as it reads one that never was compressed (unpack_to_rootfs in its
 init/initramfs.c): the same archives in the same order, each at a multiple of four bytes with zero bytes before it, unpack to

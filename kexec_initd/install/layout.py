@@ -1,4 +1,4 @@
-"""What is installed where, one record for each family and init system. Data only, no behaviour.
+"""Which files are installed where, one record for each family and init system. Data only, no behaviour.
 
 Paths are those that the host itself sees, whatever root it is found under. Sources: Debian Policy 9.3 (init
 scripts), insserv(8) (LSB headers and links), the packages initscripts and kexec-tools of Debian and of RHEL.
@@ -26,7 +26,7 @@ MARK = b"\n# Written by kexec-initd"
 
 
 class Presence(enum.Enum):
-    """What it means when the host has no script of that path."""
+    """The meaning of a host without a script of that path."""
 
     REQUIRED = "required"
     REPLACED_IF_THERE = "replaced if there"
@@ -48,7 +48,7 @@ class OwnScript(NamedTuple):
 
 
 class Purpose(enum.Enum):
-    """What a block is there for, which tells where in its file it belongs. The words are those of the standalone list."""
+    """The purpose of a block, which tells where in its file it belongs. The words are those of the standalone list."""
 
     PRELOAD = "preload"  # before the first command of a script, or in a new one
     DEAD_MAN = "dead-man"  # before the first entry of /etc/inittab that init waits for in runlevel 6

@@ -1,4 +1,4 @@
-"""What install would write on another machine, known by the name of its distribution alone.
+"""The files for another machine, of which only the name of its distribution is known.
 
 Nothing of this machine enters, so that every machine gives the same files. What only the host itself can tell, its
 own headers and the place for a block in its own scripts, is left to the moment of installing.

@@ -55,7 +55,7 @@ OLDER_DIGESTS = 4
 
 
 class Site(NamedTuple):
-    """What every rule needs: the host, the manifest that was found, dpkg-divert where dpkg has a say."""
+    """The facts that every rule needs: the host, the manifest that was found, dpkg-divert where dpkg has a say."""
 
     host: Host
     found: Optional[Manifest]

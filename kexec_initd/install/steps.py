@@ -1,4 +1,4 @@
-"""What a plan is made of: changes to paths, each with the few primitive steps that carry it out, and how it reads."""
+"""The parts of a plan: changes to paths, each with the few primitive steps that carry it out, and how it reads."""
 
 import difflib
 import os

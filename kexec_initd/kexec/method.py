@@ -30,7 +30,7 @@ class Way(enum.Enum):
 
 
 class Rules(NamedTuple):
-    """What the running kernel and the firmware allow.
+    """The loads that the running kernel and the firmware allow.
 
     `verified` says why only a kernel may be loaded whose signature the running one can verify, None where any may be;
     `config` holds the lines of the running kernel's configuration, None where there is none to be found.

@@ -35,7 +35,7 @@ SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e09
 
 
 class Image(NamedTuple):
-    """What to load, as open descriptors, with the command line of the new kernel; `checks` asks for the purgatory's.
+    """The files to load, as open descriptors, with the new kernel's command line; `checks` asks for the purgatory's.
 
     `unpacked_fd` is what the initrd unpacks to, where that is to be loaded if it can be.
     """

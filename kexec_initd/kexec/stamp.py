@@ -1,4 +1,4 @@
-"""What we have loaded, in a directory that lasts until the next boot: for the early shutdown script, and for `status`.
+"""The record of what we have loaded, until the next boot: for the early shutdown script, and for `status`.
 
 `stamp` has a line for every file that the choice was made from, so that plain shell can see that nothing has changed:
 "DEVICE INODE SIZE MTIME CTIME PATH", or "- PATH" for one that is not there; its last line is that of `state.checksum`. "? PATH"
@@ -43,7 +43,7 @@ _CHOSEN = {Chosen.BY_LOADER: None, Chosen.AS_FILE: ()}  # as the record has it
 
 
 class Loaded(NamedTuple):
-    """What was loaded: the kernel's release, its files, command line, attempt id, and how it was chosen.
+    """A load: the kernel's release, its files, command line, attempt id, and how it was chosen.
 
     `unpacked`: kexec was given what the initrds unpack to.
     """

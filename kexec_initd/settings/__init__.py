@@ -1,1 +1,1 @@
-"""What the admin has set: the file, its values, and what plain shell needs of them."""
+"""The admin's settings: the file, its values, and what plain shell needs of them."""

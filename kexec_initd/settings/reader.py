@@ -1,4 +1,4 @@
-"""What the admin has set in /etc/default/kexec-initd or /etc/sysconfig/kexec-initd.
+"""The one reader of /etc/default/kexec-initd, on RHEL /etc/sysconfig/kexec-initd.
 
 The file looks like the shell's assignments, as its neighbours there do, but it is parsed and never sourced: a stray
 quote or an `exit` in it must not strand a reboot. This is its only reader, and what plain shell needs of it is written

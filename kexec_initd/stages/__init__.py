@@ -1,1 +1,1 @@
-"""What happens at each moment of a machine's life: at the end of its boot, early in a shutdown, in the last step."""
+"""The moments of a machine's life: the end of its boot, the early step of a shutdown, the last step."""

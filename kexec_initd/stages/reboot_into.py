@@ -21,7 +21,7 @@ REBOOT_TIMEOUT = 60.0
 
 
 class RebootPlan(NamedTuple):
-    """What to load, and the program that reboots then."""
+    """The entry to load, and the program that reboots then."""
 
     selected: Selected
     program: Path

@@ -26,7 +26,7 @@ LIMIT = 65536
 
 
 class Volatile(enum.Enum):
-    """What lasts until the next boot."""
+    """The files that last until the next boot."""
 
     DECISION = "decision"
     STOPPING = "stopping"  # the shutdown has begun: only its early step loads any more
@@ -49,7 +49,7 @@ class Volatile(enum.Enum):
 
 
 class Lasting(enum.Enum):
-    """What is still there after a reboot."""
+    """The files that survive a reboot."""
 
     ATTEMPTS = "attempts"
     LAST_COLD = "last-cold"

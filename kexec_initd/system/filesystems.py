@@ -1,4 +1,4 @@
-"""What is mounted, and what of it a kexec must not leave writable: everything but the types that are known to be harmless.
+"""The mounted file systems, and which a kexec must not leave writable: all but the types that are known to be harmless.
 
 /proc/mounts (proc(5)) has a row for each, its words parted by single spaces; what would end a word is written as a backslash
 and three octal digits. Any other byte may be part of a name. Plain shell has the same tables (templates/common/mounts.sh).

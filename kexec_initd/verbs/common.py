@@ -1,4 +1,4 @@
-"""What the verbs share: who may call them, and the settings, whose warnings are told."""
+"""Shared by the verbs: who may call them, and the settings, whose warnings are told."""
 
 import os
 

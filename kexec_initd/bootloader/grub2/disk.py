@@ -13,7 +13,7 @@ _BLOCKS = re.compile(r"(?:(?:\A|,)(?:0x[0-9a-fA-F]+|[0-9]*)\+(?:0x[0-9a-fA-F]+|[
 
 
 class FileKind(enum.Enum):
-    """What is found at a path."""
+    """The kinds of file that a path may lead to."""
 
     FILE = "a regular file"
     DIRECTORY = "a directory"
@@ -23,7 +23,7 @@ class FileKind(enum.Enum):
 
 
 class Spot(NamedTuple):
-    """What is at one of GRUB's paths: the host's path where that is known, else `obstacle` says why it is not."""
+    """One of GRUB's paths as the host has it: its own path where that is known, else `obstacle` says why it is not."""
 
     kind: FileKind
     path: str

@@ -1,4 +1,4 @@
-"""What a running GRUB script has: variables, functions, a menu, what is to be booted; and how much it may still do.
+"""The state of a running GRUB script: variables, functions, the menu, what is to be booted; and how much it may still do.
 
 A Machine does not run the script itself, see `interpreter`; it can be copied and compared, so that both ways of a
 condition that only the boot loader can decide are tried, and what differs afterwards is unknown.
@@ -46,7 +46,7 @@ class Item(NamedTuple):
 
 
 class BootState(NamedTuple):
-    """What an entry has loaded so far; `obstacle` says why we cannot do the same, `gone` that GRUB could not either."""
+    """The files that an entry has loaded so far; `obstacle` says why we cannot do the same, `gone` that GRUB could not either."""
 
     kernel: Optional[str] = None
     cmdline: str = ""

@@ -1,4 +1,4 @@
-"""What grub-install has laid down beside the configuration: GRUB's modules, and the list of the commands that they have.
+"""The modules that grub-install has laid down beside the configuration, and the list of the commands that they have.
 
 GRUB looks up a word that it does not know in command.lst of its platform. One that is not there either is no command:
 GRUB says so and goes on, with success (grub_script_execute_cmdline() in grub-core/script/execute.c).

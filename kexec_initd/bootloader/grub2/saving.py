@@ -1,4 +1,4 @@
-"""What GRUB's save_env would leave on the disk: the environment blocks as they would be afterwards."""
+"""GRUB's save_env: the environment blocks as they would be on the disk afterwards."""
 
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional, Sequence, Tuple

@@ -16,7 +16,7 @@ HEXADECIMAL = MARK + "what-this-GRUB-makes-of-a-hexadecimal-escape" + MARK
 
 
 class Undecidable(Exception):
-    """What the configuration does cannot be known from here; the text says why."""
+    """Raised where it cannot be known from here what the configuration does; the text says why."""
 
 
 def unknown(name: str) -> str:
