@@ -52,16 +52,25 @@ class LoaderWrite(NamedTuple):
 class Menu(NamedTuple):
     """The entries of a boot loader, in its order with submenus flattened, and the one that it boots without a keypress.
 
-    `default` is the index into `offered`; None when that cannot be decided, and `problem` then says why. `source` is
-    where the default comes from, None when from no file. `one_shot`: the default is a wish for one boot only, which
-    the loader would consume. `changes`, with a default only, has what it would write: without any for a wish, nobody
-    here knows how to take that back.
+    It `boots` the entry of that index into `offered`, or says why that cannot be decided. `source` is where the default
+    comes from, None when from no file. `one_shot`: the default is a wish for one boot only, which the loader would
+    consume. `changes`, with a default only, has what it would write: without any for a wish, nobody here knows how to take
+    that back.
     """
 
     loader: str
     offered: Tuple[Offered, ...]
-    default: Optional[int]
-    problem: Optional[str]
-    source: Optional[Source]
-    one_shot: bool
+    boots: Union[int, str]
+    source: Optional[Source] = None
+    one_shot: bool = False
     changes: Tuple[LoaderWrite, ...] = ()
+
+    @property
+    def default(self) -> Optional[int]:
+        """Return the index of the default; None where there is a problem."""
+        return self.boots if isinstance(self.boots, int) else None
+
+    @property
+    def problem(self) -> Optional[str]:
+        """Return why there is no default; None where there is one."""
+        return None if isinstance(self.boots, int) else self.boots

@@ -10,7 +10,7 @@ puts `BOOT_IMAGE=FILE` before it and ` initrd=FILES` of an `initrd` line after i
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import Menu, Offered, Source
@@ -56,8 +56,7 @@ class LabelEntry(NamedTuple):
 class DefaultLabel(NamedTuple):
     """The default: its number, or why there is none, and where it stands."""
 
-    number: Optional[int]
-    problem: Optional[str]
+    boots: Union[int, str]
     source: Optional[Source]
     one_shot: bool = False
 
@@ -67,7 +66,7 @@ def read_menu(tree: Tree) -> Optional[Menu]:
     configs = find_configs(tree)
     if len(configs) > 1:
         problem = "there are both {} and {}".format(configs[0].path, configs[1].path)
-        return Menu("syslinux", (), None, problem, None, False)
+        return Menu("syslinux", (), problem)
     return read_config(tree, *configs[0]) if configs else None
 
 
@@ -83,8 +82,7 @@ def read_config(tree: Tree, path: str, program: str) -> Menu:
     found = find_uboot(config, choices) if uboot else find_syslinux(config, choices, read_adv(tree, program))
     loader = "u-boot" if uboot else ("extlinux" if path.endswith("extlinux.conf") else "syslinux")
     offered = tuple(choice.offered for choice in choices)
-    index = None if found.problem else found.number
-    return Menu(loader, offered, index, found.problem, found.source or Source(Path(path), 0), found.one_shot)
+    return Menu(loader, offered, found.boots, found.source or Source(Path(path), 0), found.one_shot)
 
 
 def has_menu(config: SyslinuxConfig) -> bool:
@@ -188,9 +186,7 @@ def find_label(choices: List[LabelEntry], text: str) -> Optional[int]:
 def find_uboot(config: SyslinuxConfig, choices: List[LabelEntry]) -> DefaultLabel:
     """Take the default as U-Boot does."""
     if MISSING in config.settings:
-        return DefaultLabel(
-            None, "{} is missing".format(config.settings[MISSING].rest), config.settings[MISSING].source
-        )
+        return DefaultLabel("{} is missing".format(config.settings[MISSING].rest), config.settings[MISSING].source)
     lines = [config.settings[word] for word in ("default", "ontimeout") if word in config.settings]
     marked = [number for number, choice in enumerate(choices) if "menu default" in choice.label.said]
     if len(lines) == 2 and lines[0].rest != lines[1].rest:
@@ -199,8 +195,8 @@ def find_uboot(config: SyslinuxConfig, choices: List[LabelEntry]) -> DefaultLabe
     order = (wanted or ([] if lines else marked))[:1] + list(range(len(choices)))
     index = next((number for number in order if not choices[number].fails), None)
     if index is None:
-        return DefaultLabel(None, "no label has a kernel that is there", None)
-    return DefaultLabel(index, None, lines[-1].source if wanted and index == wanted[0] else choices[index].label.source)
+        return DefaultLabel("no label has a kernel that is there", None)
+    return DefaultLabel(index, lines[-1].source if wanted and index == wanted[0] else choices[index].label.source)
 
 
 def find_syslinux(config: SyslinuxConfig, choices: List[LabelEntry], adv: Dict[int, str]) -> DefaultLabel:
@@ -219,7 +215,7 @@ def find_syslinux(config: SyslinuxConfig, choices: List[LabelEntry], adv: Dict[i
     ):
         default = settings["ontimeout"]
     if default is None:
-        return DefaultLabel(None, "there is no default: the loader waits for a label", None)
+        return DefaultLabel("there is no default: the loader waits for a label", None)
     return named(choices, default)
 
 
@@ -233,25 +229,25 @@ def find_in_menu(
     """Take the default of the menu program."""
     settings = config.settings
     if program.rest.split(" ")[0].rpartition("/")[2].lower() not in MENU_PROGRAMS:
-        return DefaultLabel(None, "{} is started, which is no label and no menu".format(program.rest), program.source)
+        return DefaultLabel("{} is started, which is no label and no menu".format(program.rest), program.source)
     if "menu start" in settings:
-        return DefaultLabel(None, "the menu starts in a submenu", settings["menu start"].source)
+        return DefaultLabel("the menu starts in a submenu", settings["menu start"].source)
     if "ontimeout" in settings:
         return named(choices, settings["ontimeout"])
     if "menu save" in settings and MENU_SAVE in adv and find_label(choices, adv[MENU_SAVE]) is not None:
         return named(choices, ConfigLine("", adv[MENU_SAVE].split()[0], settings["menu save"].source))
     number = find_label(choices, default.rest) if default else None
     if default is not None and number is not None and choices[number].offered.path:
-        return DefaultLabel(number, None, default.source)
+        return DefaultLabel(number, default.source)
     if "submenu default" in settings:
-        return DefaultLabel(None, "the default is a submenu", settings["submenu default"].source)
+        return DefaultLabel("the default is a submenu", settings["submenu default"].source)
     top = [number for number, choice in enumerate(choices) if choice.offered.path.isdigit()]
     marked = [number for number in top if "menu default" in choices[number].label.said]
     first = [number for number in top if choices[number].offered.path == "0"]
     if not marked and not first:
-        return DefaultLabel(None, "the menu does not begin with a label", program.source)
+        return DefaultLabel("the menu does not begin with a label", program.source)
     index = (marked[-1:] or first)[0]
-    return DefaultLabel(index, None, choices[index].label.source)
+    return DefaultLabel(index, choices[index].label.source)
 
 
 def named(choices: List[LabelEntry], line: ConfigLine, one_shot: bool = False) -> DefaultLabel:
@@ -259,7 +255,7 @@ def named(choices: List[LabelEntry], line: ConfigLine, one_shot: bool = False) -
     index = find_label(choices, line.rest)
     source = line.source if line.source.line else None
     if index is None:
-        return DefaultLabel(None, "the default {} is no label".format(line.rest), source, one_shot)
+        return DefaultLabel("the default {} is no label".format(line.rest), source, one_shot)
     if len(line.rest.split()) > 1:
-        return DefaultLabel(None, "the default adds parameters to its label: {}".format(line.rest), source, one_shot)
-    return DefaultLabel(index, None, source, one_shot)
+        return DefaultLabel("the default adds parameters to its label: {}".format(line.rest), source, one_shot)
+    return DefaultLabel(index, source, one_shot)

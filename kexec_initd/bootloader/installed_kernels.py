@@ -82,8 +82,7 @@ def read_menu(tree: Tree) -> Optional[Menu]:
     releases.sort(key=ORDERS.get(host.family, debian_kernel_key), reverse=True)
     bare = booted_without_initrd(tree.root)
     offered = tuple(_offer(host, tree, str(number), release, bare) for number, release in enumerate(releases))
-    default, problem = _choose(host, offered)
-    return Menu(LOADER, offered, default, problem, None, False)
+    return Menu(LOADER, offered, _find_default(host, offered))
 
 
 def _offer(host: Host, tree: Tree, place: str, release: str, bare: bool) -> Offered:
@@ -100,11 +99,12 @@ def _offer(host: Host, tree: Tree, place: str, release: str, bare: bool) -> Offe
     return Offered("kernel " + release, release, place, boots, Source(kernel, 0))
 
 
-def _choose(host: Host, offered: Tuple[Offered, ...]) -> Tuple[Optional[int], Optional[str]]:
-    """Take the newest kernel that has its initrd; the running one where a host's family is unknown."""
+def _find_default(host: Host, offered: Tuple[Offered, ...]) -> Union[int, str]:
+    """Take the newest kernel that has its initrd; the running one where a host's family is unknown. Else say what is wrong."""
     for number, kernel in enumerate(offered):
         if kernel.entry is not None and (host.family is not Family.UNKNOWN or kernel.id == host.kernel_release):
-            return number, None
-    if any(kernel.entry is not None for kernel in offered):
-        return None, "the distribution's order of versions is unknown, and the running kernel is not installed"
-    return None, offered[0].obstacle
+            return number
+    obstacles = [kernel.obstacle for kernel in offered if kernel.obstacle is not None]
+    if len(obstacles) < len(offered):
+        return "the distribution's order of versions is unknown, and the running kernel is not installed"
+    return obstacles[0]

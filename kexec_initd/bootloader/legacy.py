@@ -6,7 +6,7 @@ nothing added: there is no BOOT_IMAGE. Which entries are this system's is decide
 
 import re
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Set, Tuple, Union
 
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import Menu, Offered, Source
@@ -73,7 +73,7 @@ def read_menu(tree: Tree) -> Optional[Menu]:
     files = {tree.resolve(path): path for path in reversed(CONFIGS) if tree.is_file(path)}
     paths = sorted(files.values())
     if len(paths) > 1:
-        return Menu(LOADER, (), None, "there are both {} and {}".format(paths[0], paths[1]), None, False)
+        return Menu(LOADER, (), "there are both {} and {}".format(paths[0], paths[1]))
     if not paths:
         return None
     text = tree.read_text(paths[0], MAX_BYTES) or ""
@@ -88,7 +88,7 @@ def read_menu(tree: Tree) -> Optional[Menu]:
     for number, ((title, _), entry, obstacle) in enumerate(zip(entries, wanted, strange)):
         choices.append(offer(tree, Source(Path(paths[0]), title.line), number, title, entry, obstacle))
     bodies = [body for _, body in entries]
-    return choose(tree, Path(paths[0]), head, choices, bodies)
+    return with_default(tree, Path(paths[0]), head, choices, bodies)
 
 
 def commands(text: str) -> Iterator[MenuCommand]:
@@ -186,16 +186,16 @@ def offer(
     return MenuEntry(Offered(name, place, place, missing or entry, source), wanted, missing is not None)
 
 
-def choose(
+def with_default(
     tree: Tree, config: Path, head: List[MenuCommand], choices: List[MenuEntry], bodies: List[List[MenuCommand]]
 ) -> Menu:
     """Take the default as the loader does: it, or a fallback for one that is not there or does not boot."""
     offered = tuple(choice.offered for choice in choices)
-    index, problem, source = find_default(tree, config, head)
-    if problem is None and not offered:
-        problem = "{} has no entries".format(config)
-    if index is None or problem is not None:
-        return Menu(LOADER, offered, None, problem, source, False)
+    index, source = find_default(tree, config, head)
+    if isinstance(index, str):
+        return Menu(LOADER, offered, index, source)
+    if not offered:
+        return Menu(LOADER, offered, "{} has no entries".format(config), source)
     fallbacks = [(number, line) for number, line in find_fallbacks(head) if number < len(choices)]
     if index >= len(choices):
         index, line = fallbacks.pop(0) if fallbacks else (0, source.line)
@@ -208,23 +208,24 @@ def choose(
         index, source = first
     if any(command.name == "savedefault" and command.argument.strip(" ") for command in bodies[index]):
         problem = "the entry {} makes another one the default when it boots".format(offered[index].title)
-    return Menu(LOADER, offered, None if problem else index, problem, source, False)
+        return Menu(LOADER, offered, problem, source)
+    return Menu(LOADER, offered, index, source)
 
 
-def find_default(tree: Tree, config: Path, head: List[MenuCommand]) -> Tuple[Optional[int], Optional[str], Source]:
+def find_default(tree: Tree, config: Path, head: List[MenuCommand]) -> Tuple[Union[int, str], Source]:
     """Return the number of the default entry, or why it is unknown, and where that stands."""
     given = [command for command in head if command.name == "default"]
     if not given:
-        return 0, None, Source(config, 0)
+        return 0, Source(config, 0)
     value, source = given[-1].argument.strip(" "), Source(config, given[-1].line)
     if value == "saved":
         saved = config.parent / "default"
         text = tree.read_text(str(saved)) or ""
         found = NUMBER.match(text)
-        return to_number(found.group()) if found else 0, None, Source(saved, 1)
+        return to_number(found.group()) if found else 0, Source(saved, 1)
     if not NUMBER.fullmatch(value):
-        return None, "the default {} is no number".format(value), source
-    return to_number(value), None, source
+        return "the default {} is no number".format(value), source
+    return to_number(value), source
 
 
 def to_number(text: str) -> int:

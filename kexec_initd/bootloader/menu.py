@@ -58,35 +58,30 @@ def find_menu(tree: Tree) -> Menu:
     starter = tree.once(find_starter)
     candidates = [found for found in (_read(loader, tree) for loader in loaders()) if found is not None]
     menu = (
-        _choose(candidates, starter, tree)
+        _find_booting(candidates, starter, tree)
         or installed_kernels.read_menu(tree)
-        or _without(installed_kernels.LOADER, NOTHING)
+        or Menu(installed_kernels.LOADER, (), NOTHING)
     )
     hidden = boot_partition.find_problem(tree, menu.loader)
     problem = starter.problem or hidden
     if problem is None:
         return menu
     offered = () if hidden else menu.offered  # what is hidden is not what is to be seen in its place
-    return Menu(starter.name or menu.loader, offered, None, problem, None, False)
+    return Menu(starter.name or menu.loader, offered, problem)
 
 
-def _without(loader: str, problem: str) -> Menu:
-    """Return a menu without entries."""
-    return Menu(loader, (), None, problem, None, False)
-
-
-def _choose(candidates: List[Candidate], starter: Starter, tree: Tree) -> Optional[Menu]:
+def _find_booting(candidates: List[Candidate], starter: Starter, tree: Tree) -> Optional[Menu]:
     """Return the menu of the loader that boots the host; None where nothing shows that there is one."""
     fits = [candidate for candidate in candidates if candidate.name in starter.readers]
     if starter.sure and not fits and starter.problem is None:
-        return _without(starter.name or "unknown", UNFOUND.format(starter.name))
+        return Menu(starter.name or "unknown", (), UNFOUND.format(starter.name))
     if not candidates:
         sign = signs.find_sign(tree) if starter.name is None else SHOWN.format(starter.name)
-        return None if sign is None else _without("unknown", sign + ", and its configuration is not found")
+        return None if sign is None else Menu("unknown", (), sign + ", and its configuration is not found")
     left = narrow(fits or candidates)
     if len(left) == 1:
         return left[0].menu
-    return _without("unknown", "several boot loaders are configured: " + ", ".join(one.menu.loader for one in left))
+    return Menu("unknown", (), "several boot loaders are configured: " + ", ".join(one.menu.loader for one in left))
 
 
 def loaders() -> List[Loader]:
@@ -119,7 +114,7 @@ def _read(loader: Loader, tree: Tree) -> Optional[Candidate]:
     try:
         menu = loader.read(tree)
     except Error as error:
-        menu = Menu(loader.name, (), None, str(error), None, False)
+        menu = Menu(loader.name, (), str(error))
     return None if menu is None else Candidate(loader.name, menu, loader.installed(tree))
 
 

@@ -16,7 +16,7 @@ from kexec_initd.bootloader.bls import EntryFile, Fields, last, read_entries, tr
 from kexec_initd.bootloader.efivars import LIMIT, plan_deletion, read_string
 from kexec_initd.bootloader.systemd_boot_default import (
     ListedEntry,
-    choose,
+    find_default,
     find_id,
     read_configured,
     read_wishes,
@@ -53,16 +53,18 @@ def read_menu(tree: Tree) -> Optional[Menu]:
         for number, entry in enumerate(entries + images)
     ]
     wishes, problem = read_wishes(tree, places, release)
-    index, source, one_shot, reason = choose(numbered, wishes, release)
+    index, source, one_shot = find_default(numbered, wishes, release)
     offered = tuple(entry.offered for entry in numbered)
-    problem = problem or hidden(tree, places) or extended(tree) or reason
-    if problem or index is None:
-        return Menu(LOADER, offered, None, problem, source, one_shot)
-    changes, problem = plan_changes(tree, places, offered[index].id)
-    return Menu(LOADER, offered, None if problem else index, problem, source, one_shot, changes)
+    boots = problem or hidden(tree, places) or extended(tree) or index
+    if isinstance(boots, str):
+        return Menu(LOADER, offered, boots, source, one_shot)
+    changes = plan_changes(tree, places, offered[boots].id)
+    if isinstance(changes, str):
+        return Menu(LOADER, offered, changes, source, one_shot)
+    return Menu(LOADER, offered, boots, source, one_shot, changes)
 
 
-def plan_changes(tree: Tree, places: List[str], booted: str) -> Tuple[Tuple[LoaderWrite, ...], Optional[str]]:
+def plan_changes(tree: Tree, places: List[str], booted: str) -> Union[Tuple[LoaderWrite, ...], str]:
     """Return the variables that the loader would delete when it boots an entry, or what it would write instead.
 
     See config_load_defaults and save_selected_entry in systemd's src/boot/boot.c: a wish for one boot is deleted in any
@@ -76,8 +78,8 @@ def plan_changes(tree: Tree, places: List[str], booted: str) -> Tuple[Tuple[Load
         if default.lower() != "@saved":
             names.insert(0, "LoaderEntryLastBooted")
         elif saved.lower() != booted:
-            return (), "the loader has to note {} as the last entry".format(booted)
-    return tuple(change for change in (plan_deletion(tree, name) for name in names) if change), None
+            return "the loader has to note {} as the last entry".format(booted)
+    return tuple(change for change in (plan_deletion(tree, name) for name in names) if change)
 
 
 def hidden(tree: Tree, places: List[str]) -> Optional[str]:

@@ -6,7 +6,7 @@ by the name of its file with .conf from 245 on, `preferred`, which passes over e
 
 import re
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple, Union
 
 from kexec_initd.bootloader import Offered, Source
 from kexec_initd.bootloader.bls import Fields, last, parse_entry, tries, without_tries
@@ -49,12 +49,11 @@ class DefaultPattern(NamedTuple):
 
 
 class DefaultEntry(NamedTuple):
-    """The number of the entry to boot, who says so, whether for once, or why that is unclear."""
+    """The number of the entry to boot, or why that is unclear; who says so, and whether for once."""
 
-    number: Optional[int]
+    boots: Union[int, str]
     source: Optional[Source] = None
     one_shot: bool = False
-    problem: Optional[str] = None
 
 
 def read_wishes(tree: Tree, places: List[str], release: Optional[int]) -> Tuple[List[DefaultPattern], Optional[str]]:
@@ -121,13 +120,15 @@ def find_id(name: str, release: Optional[int]) -> str:
     return name[: -len(".conf")] if release is not None and release < SUFFIX_SINCE else name
 
 
-def choose(entries: List[ListedEntry], wishes: List[DefaultPattern], release: Optional[int]) -> DefaultEntry:
+def find_default(entries: List[ListedEntry], wishes: List[DefaultPattern], release: Optional[int]) -> DefaultEntry:
     """Return the entry to boot. Where only the release of the loader tells, and is not known, that is unclear."""
     choice = _follow(entries, wishes, release)
     if release is None and any(wish.preferred for wish in wishes):
         other = _follow(entries, [wish for wish in wishes if not wish.preferred], release)
-        if other.number != choice.number:
-            return choice._replace(number=None, problem="whether this systemd-boot knows `preferred` is not known")
+        if isinstance(choice.boots, str) and isinstance(other.boots, str):
+            return choice
+        if other.boots != choice.boots:
+            return choice._replace(boots="whether this systemd-boot knows `preferred` is not known")
     return choice
 
 
@@ -140,9 +141,9 @@ def _follow(entries: List[ListedEntry], wishes: List[DefaultPattern], release: O
             return _decide(entries, found, wish.source, wish.one_shot)
         problem = _missed(wish.pattern, ids, release)
         if problem is not None:
-            return DefaultEntry(None, wish.source, wish.one_shot, problem)
+            return DefaultEntry(problem, wish.source, wish.one_shot)
     if release is not None and release < BAD_ONES_LAST_SINCE and any(tries(name)[0] == 0 for name in ids):
-        return DefaultEntry(None, problem="this release of systemd-boot prefers entries without tries left")
+        return DefaultEntry("this release of systemd-boot prefers entries without tries left")
     return _decide(entries, there, None, False)
 
 
@@ -165,11 +166,12 @@ def _missed(pattern: str, ids: List[str], release: Optional[int]) -> Optional[st
 
 def _decide(entries: List[ListedEntry], found: List[int], source: Optional[Source], one_shot: bool) -> DefaultEntry:
     """Take the first of the entries that fit, unless the loader alone knows which that is or counts its tries."""
-    problem = None
     if not found:
-        problem = "no entry has a kernel that is there"
+        boots: Union[int, str] = "no entry has a kernel that is there"
     elif len(found) > 1 and any(entries[number].unified for number in found):
-        problem = "unified kernel images stand among the entries, and their order is not read"
+        boots = "unified kernel images stand among the entries, and their order is not read"
     elif tries(entries[found[0]].id)[0]:
-        problem = "the loader counts the tries of {}".format(entries[found[0]].id)
-    return DefaultEntry(found[0] if problem is None else None, source, one_shot, problem)
+        boots = "the loader counts the tries of {}".format(entries[found[0]].id)
+    else:
+        boots = found[0]
+    return DefaultEntry(boots, source, one_shot)

@@ -89,7 +89,7 @@ def read_target(tree: Tree, since: int = 0) -> LoaderReading:
     `tree` was asked for nothing before. `since` is when the last firmware boot began, 0 where nobody knows.
     """
     menu = find_menu(tree)
-    target = choose_target(menu)
+    target = target_of(menu)
     asked = [(Code.FIRMWARE, find_pending(tree, since)), (Code.UPDATE, find_trial(tree))]
     pending = next(((code, reason) for code, reason in asked if reason is not None), None)
     if pending is not None:
@@ -113,11 +113,11 @@ def _shows(times: bool, name: str) -> bool:
     return name.startswith(SHOWING) or (times and FIRMWARE_MENU.match(name) is not None)
 
 
-def choose_target(menu: Menu) -> Target:
+def target_of(menu: Menu) -> Target:
     """Return the target that `menu` has; in doubt, and for a wish that nobody here can take back, there is none."""
-    if menu.default is None:
-        return Target(menu.loader, None, menu.problem or "there is no default entry", menu.source, menu.one_shot)
-    offered = menu.offered[menu.default]
+    if isinstance(menu.boots, str):
+        return Target(menu.loader, None, menu.boots, menu.source, menu.one_shot)
+    offered = menu.offered[menu.boots]
     boots, title = offered.boots, shortened(offered.title)
     if isinstance(boots, str):
         boots = 'the next entry, "{}", cannot be loaded: {}'.format(title, boots)

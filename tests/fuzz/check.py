@@ -117,8 +117,8 @@ def _in_time(what: str) -> Iterator[None]:
 
 def check(root: Path, menu: Menu, one: Input) -> None:
     """Hold a menu against what it was read from. Raises Finding."""
-    if (menu.default is None) == (menu.problem is None):
-        raise Finding("a default and a problem, or neither: {!r}, {!r}".format(menu.default, menu.problem))
+    if menu.problem == "":
+        raise Finding("no default, and no reason")
     if menu.default is not None and not 0 <= menu.default < len(menu.offered):
         raise Finding("the default is none of the entries")
     known = Known(root) if any(offered.entry for offered in menu.offered) else None

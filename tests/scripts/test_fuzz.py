@@ -79,9 +79,9 @@ def test_what_was_invented_is_found(tmp_path: Path) -> None:
             (entry._replace(initrds=(Path("/etc"),)), "is no file of the host"),
         ):
             with pytest.raises(check.Finding, match=words):
-                check.check(root, menu._replace(offered=(menu.offered[0]._replace(boots=wrong),), default=0), SOUND)
-        with pytest.raises(check.Finding, match="a default and a problem"):
-            check.check(root, menu._replace(problem="a"), SOUND)
+                check.check(root, menu._replace(offered=(menu.offered[0]._replace(boots=wrong),), boots=0), SOUND)
+        with pytest.raises(check.Finding, match="no default, and no reason"):
+            check.check(root, menu._replace(boots=""), SOUND)
 
 
 def test_the_quoting_that_grub_adds_was_not_invented(tmp_path: Path) -> None:

@@ -89,10 +89,10 @@ def test_what_is_undecided_is_one_warning(host: str) -> None:
 
 def test_a_hostile_title_is_shown_escaped_and_given_back_unchanged() -> None:
     title = "a\nb\x1b[31m\udcff"
-    menu = Menu("x", (Offered(title, "i", "0", "it\n", Source(Path("/f"), 1)),), None, "p", None, False)
+    menu = Menu("x", (Offered(title, "i", "0", "it\n", Source(Path("/f"), 1)),), "p")
     assert as_text(menu).isprintable()
     assert json.loads(as_json(menu))[0]["title"] == title
 
 
 def test_nothing_to_list_is_said() -> None:
-    assert as_text(Menu("naming", (), None, "p", None, False)) == "naming: no entries"
+    assert as_text(Menu("naming", (), "p")) == "naming: no entries"

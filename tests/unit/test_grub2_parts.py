@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kexec_initd.bootloader.grub2 import read, read_menu
 from kexec_initd.bootloader.grub2.blscfg import parse as parse_fragment
 from kexec_initd.bootloader.grub2.blsuki import parse as parse_upstream
-from kexec_initd.bootloader.grub2.defaults import Level, MenuLine, choose
+from kexec_initd.bootloader.grub2.defaults import Level, MenuLine, find_default
 from kexec_initd.bootloader.grub2.fragments import expand
 from kexec_initd.bootloader.grub2.grubenv import SIGNATURE, SIZE, parse, with_changes
 from kexec_initd.bootloader.grub2.images import command_line
@@ -204,9 +204,9 @@ def level() -> Level:
 def test_default(wish: Optional[str], fedora: bool, number: Optional[int]) -> None:
     if number is None:
         with pytest.raises(Undecidable):
-            choose(level(), wish, fedora)
+            find_default(level(), wish, fedora)
     else:
-        assert choose(level(), wish, fedora) == number
+        assert find_default(level(), wish, fedora) == number
 
 
 @pytest.mark.parametrize(

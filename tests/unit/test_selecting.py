@@ -32,7 +32,7 @@ DEBIAN = Menu(
         offer("4", "Twins", "twins", "4.19.0", "ro"),
         offer("5", "3", "odd", "4.9.0", "rescue"),
     ),
-    0, None, SOURCE, False,
+    0, SOURCE,
 )  # fmt: skip
 
 

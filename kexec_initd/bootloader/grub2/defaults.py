@@ -32,7 +32,7 @@ class Level(NamedTuple):
     problem: Optional[str]
 
 
-def choose(level: Level, wish: Optional[str], fedora: bool) -> Optional[int]:
+def find_default(level: Level, wish: Optional[str], fedora: bool) -> Optional[int]:
     """Return the index of the entry that `wish`, the value of `default`, leads to; None for an empty menu.
 
     Raises Undecidable.
@@ -50,7 +50,7 @@ def choose(level: Level, wish: Optional[str], fedora: bool) -> Optional[int]:
         raise Undecidable("whether the menu has the entry {} is not known".format(_uncertain(level, position)))
     if line.level is None:
         return line.number
-    return choose(line.level, rest or None, fedora)
+    return find_default(line.level, rest or None, fedora)
 
 
 def _uncertain(level: Level, position: int) -> str:

@@ -45,7 +45,7 @@ def read_menu(tree: Tree) -> Optional[Menu]:
     try:
         return reading.menu._replace(changes=plan_changes(tree, reading.writes))
     except Refused as error:
-        return reading.menu._replace(default=None, problem=str(error))
+        return reading.menu._replace(boots=str(error))
 
 
 def read(tree: Tree) -> Optional[GrubReading]:
@@ -53,7 +53,7 @@ def read(tree: Tree) -> Optional[GrubReading]:
     try:
         config = start.find_config(tree)
     except Undecidable as error:
-        return GrubReading(Menu(LOADER, (), None, str(error), None, False), ())
+        return GrubReading(Menu(LOADER, (), str(error)), ())
     if config is None:
         return None
     run = _Run(tree, config)
@@ -92,33 +92,31 @@ class _Run:
         """Run each entry, and choose."""
         machine = self._machine
         source = machine.sources.get("default", Source(Path(self._config), 0))
-        default: Optional[int] = None
-        problem: Optional[str] = None
         try:
-            default = self._choose(self._level(machine, "", ""))
-            problem = None if default is not None else _place(machine.lost, "the menu is empty")
+            found = self._find_booted(self._level(machine, "", ""))
+            boots = _place(machine.lost, "the menu is empty") if found is None else found  # type: Union[int, str]
         except Undecidable as error:
-            problem = str(error)
-        writes = self._writes.get(-1 if default is None else default, machine.writes)
+            boots = str(error)
+        writes = self._writes.get(boots, machine.writes) if isinstance(boots, int) else machine.writes
         one_shot = any(
             name in WISHES and machine.loaded.get(name) and value != machine.loaded[name]
             for (_, name), value in machine.writes.items()
         )
-        menu = Menu(LOADER, tuple(self._offered), default, problem, source, default is not None and one_shot)
+        menu = Menu(LOADER, tuple(self._offered), boots, source, isinstance(boots, int) and one_shot)
         return GrubReading(
             menu, tuple(Write(Path(path), name, value) for (path, name), value in sorted(writes.items()))
         )
 
-    def _choose(self, level: Level) -> Optional[int]:
+    def _find_booted(self, level: Level) -> Optional[int]:
         """Return the index of the default, or of what GRUB falls back to when the default's kernel is missing."""
-        index = defaults.choose(level, self._machine.variables.get("default"), self._fedora)
+        index = defaults.find_default(level, self._machine.variables.get("default"), self._fedora)
         fallback = self._machine.variables.get("fallback", "")
         if index is None or index not in self._gone or not fallback:
             return index
         if self._fedora:
             raise Undecidable("the default's kernel is missing, and Fedora's GRUB does not always fall back")
         for position in defaults.fallbacks(level, fallback):
-            found = defaults.choose(level, str(position), False) if position < len(level.lines) else None
+            found = defaults.find_default(level, str(position), False) if position < len(level.lines) else None
             if found is not None and found not in self._gone:
                 return found
         return index
