@@ -57,7 +57,7 @@ def _add_installing(add: Add) -> None:
     verb.add_argument(
         "--take-over", action="store_true", help="in place of what install.sh has installed, if all is fit"
     )
-    add_dry_run(add_root(add("uninstall", "give every file back as it was")))
+    add_dry_run(add_root(add("uninstall", "restore every file as it was")))
 
 
 def _add_loading(add: Add) -> None:

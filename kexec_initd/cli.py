@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Optional, Sequence, Tuple
 
 from kexec_initd import arguments
-from kexec_initd.errors import Error, UsageError, tell
+from kexec_initd.errors import Error, UsageError, describe_error
 from kexec_initd.system.encoding import decode, escape_output, name_of, read_arguments
 from kexec_initd.system.host import Host, gather
 from kexec_initd.system.stdio import drop_output, open_standard_files, say
@@ -58,7 +58,7 @@ def run(argv: Optional[Sequence[str]]) -> Tuple[int, str]:
     except BrokenPipeError:  # who has read enough is told nothing
         return FAILED, ""
     except OSError as error:
-        return FAILED, tell(error)
+        return FAILED, describe_error(error)
     except KeyboardInterrupt:
         return FAILED, "interrupted"
     return DONE, ""

@@ -47,7 +47,7 @@ class Unreachable(Refused):
     """The way to a file is closed to us, or open to others; `hint` says what opens or closes it."""
 
 
-def tell(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Return an error as a sentence, that of a system call with its path."""
     if isinstance(error, OSError) and error.strerror:
         return "{}: {}".format(error.filename, error.strerror) if error.filename else error.strerror

@@ -83,7 +83,7 @@ def install(root: Path) -> str:
 
 
 def uninstall(root: Path) -> str:
-    """Give the host below `root` back as it was, and return what the plan says."""
+    """Restore the host below `root` as it was, and return what the plan says."""
     plan = plan_uninstall(gather(root))
     execute(plan)
     return describe(plan)

@@ -116,7 +116,7 @@ def _lines_of_decision(root: Path, settings: Settings, record: guard.Record) -> 
 def _read_record(host: Host, settings: Settings) -> Tuple[guard.Record, Optional[str]]:
     """Return the record with the running boot judged; an empty one, and why the guard is closed, where it is damaged."""
     try:
-        return attempts.look(host, settings.guard_boots), None
+        return attempts.read_judged(host, settings.guard_boots), None
     except Error as error:
         return guard.Record(), str(error)
 

@@ -89,7 +89,7 @@ def withdraw(root: Path) -> None:
         _write(root, before)
 
 
-def settle(host: Host, limit: int, failure: Optional[str] = None) -> Record:
+def record_boot(host: Host, limit: int, failure: Optional[str] = None) -> Record:
     """Judge the running boot, write down what is new, and return the record. Raises Damaged, Error.
 
     `failure` says why an arrival is none, as the checks after the boot have found.
@@ -112,15 +112,15 @@ def _remember_loader(tree: Tree, judged: Record) -> None:
                 store.remove(tree.root, Lasting.KEXEC_LOADER)
 
 
-def look(host: Host, limit: int) -> Record:
-    """Return what `settle` would, and write nothing. Raises Damaged, Error."""
+def read_judged(host: Host, limit: int) -> Record:
+    """Return what `record_boot` would, and write nothing. Raises Damaged, Error."""
     return _judge_boot(host, read_from(host.tree), limit)
 
 
 def firmware_began(host: Host) -> int:
     """Return when the last firmware boot began, in seconds since 1970; 0 where nothing tells."""
     try:
-        return look(host, 1).firmware
+        return read_judged(host, 1).firmware
     except Error:
         return 0
 
@@ -128,7 +128,7 @@ def firmware_began(host: Host) -> int:
 def came_by_kexec(host: Host) -> bool:
     """Tell whether a kexec has led to the running boot, as the record has it: an id copied from an older line is none."""
     with contextlib.suppress(Error):
-        return look(host, 1).kexecs > 0
+        return read_judged(host, 1).kexecs > 0
     return False
 
 
@@ -141,7 +141,7 @@ def is_arrival(host: Host) -> bool:
 def trust(host: Host, limit: int) -> str:
     """Open the guard, and return a sentence that says what was lifted. Raises Error."""
     try:
-        record = look(host, limit)
+        record = read_judged(host, limit)
     except (Damaged, Newer) as error:
         forget(host.root)
         return "a new record of attempts is begun: {}".format(error.message)

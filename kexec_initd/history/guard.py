@@ -34,7 +34,7 @@ class Attempt(NamedTuple):
     release: str
 
     def __str__(self) -> str:
-        return "attempt {} (kernel {}, {})".format(self.id, self.release, tell_time(self.time))
+        return "attempt {} (kernel {}, {})".format(self.id, self.release, describe_time(self.time))
 
 
 class Last(NamedTuple):
@@ -87,7 +87,7 @@ class Boot(NamedTuple):
     by_kexec: bool = False
 
 
-def tell_time(seconds: int) -> str:
+def describe_time(seconds: int) -> str:
     """Return a time since 1970 for a person."""
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 

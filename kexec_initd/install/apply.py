@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Iterator
 
-from kexec_initd.errors import Error, Refused, tell
+from kexec_initd.errors import Error, Refused, describe_error
 from kexec_initd.history import attempts, last_cold
 from kexec_initd.install.file_copy import make_directory, observe, remove, remove_directory, stage
 from kexec_initd.install.layout import CONFIG_DIR, ORIGINALS_DIR, STAGING_DIR, STATE_DIR
@@ -45,11 +45,11 @@ def execute(plan: Plan) -> None:
             else:
                 _install(plan)
     except OSError as error:
-        raise Error(tell(error))
+        raise Error(describe_error(error))
 
 
-def give_standalone_back(root: Path) -> None:
-    """Have what install.sh has put in place given back by its own record. Raises CommandError."""
+def uninstall_standalone(root: Path) -> None:
+    """Have install.sh's own uninstaller restore the host by its own record. Raises CommandError."""
     process.run([SHELL, str(locate(root, UNINSTALL))], UNINSTALL_TIMEOUT)
 
 
@@ -66,7 +66,7 @@ def _install(plan: Plan) -> None:
     except (OSError, Error) as error:
         if not fresh:
             hint = "each file is whole; run install again"
-            raise Error("{}; {}".format(tell(error), hint))
+            raise Error("{}; {}".format(describe_error(error), hint))
         _roll_back(plan, error)
         raise
 
@@ -77,7 +77,9 @@ def _roll_back(plan: Plan, cause: Exception) -> None:
         _remove(plan_removal(plan.root, plan.wanted), announce=False)
     except (OSError, Error) as error:
         hint = "run `kexec-initd uninstall` to undo the rest"
-        raise Error("{}; undoing the install failed as well: {}".format(tell(cause), tell(error)), hint)
+        raise Error(
+            "{}; undoing the install failed as well: {}".format(describe_error(cause), describe_error(error)), hint
+        )
 
 
 def _remove(plan: Plan, announce: bool = True) -> None:

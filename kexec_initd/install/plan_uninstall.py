@@ -32,10 +32,10 @@ from kexec_initd.install.originals import (
 from kexec_initd.install.rc_links import find_links
 from kexec_initd.install.run_lock import planning
 from kexec_initd.install.steps import (
-    GiveBack,
     PathChange,
     Plan,
     RemoveLinks,
+    RestoreOriginal,
     Step,
     Undivert,
     Unlink,
@@ -129,7 +129,7 @@ def _restore(entry: ManifestEntry, seen: Optional[Observed], kept: Observed) -> 
     steps = [save_edited(entry.path, seen)] if seen is not None and _is_edited(entry, seen, kept) else []
     target, wanted = kept_path(entry.path), as_restored(entry, kept)
     if wanted == kept:
-        return [*steps, GiveBack(entry.path, target)]
+        return [*steps, RestoreOriginal(entry.path, target)]
     return [*steps, WriteFile(entry.path, wanted), Unlink(target)]
 
 

@@ -34,7 +34,7 @@ from kexec_initd.install.layout import (
 )
 from kexec_initd.install.managed_block import add_block
 from kexec_initd.install.originals import find_original, kept_path
-from kexec_initd.install.rhel_halt import choose_integration
+from kexec_initd.install.rhel_halt import require_integration
 from kexec_initd.settings.reader import path_for
 from kexec_initd.system import filesystems
 from kexec_initd.system.files import read_text, write_atomic
@@ -66,7 +66,7 @@ def find_integration(host: Host) -> Integration:
         if host.family is Family.DEBIAN:
             return DEBIAN_SYSVINIT
         if host.family is Family.RHEL:
-            return choose_integration(host)
+            return require_integration(host)
     raise Refused(
         "this host is {} (family {}) with the init system {}".format(
             host.distribution, host.family.value, host.init.value

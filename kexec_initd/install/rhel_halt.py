@@ -18,7 +18,7 @@ CALLS_HALT_LOCAL = re.compile(rb"^[^#\n]*/sbin/halt\.local\b", re.MULTILINE)
 HINT = "reinstall initscripts, or go on rebooting through firmware on this host"
 
 
-def choose_integration(host: Host) -> Integration:
+def require_integration(host: Host) -> Integration:
     """Return the record that fits the host's halt. Raises Refused for an unrecognised one."""
     found = observe(host.root, HALT)
     if found is None:

@@ -61,14 +61,14 @@ class WriteFile(NamedTuple):
         put(stage(locate(root, STAGING_DIR), self.content), place)
 
 
-class GiveBack(NamedTuple):
-    """Put the host's own script back in its place."""
+class RestoreOriginal(NamedTuple):
+    """Restore the host's own script to its place."""
 
     path: str
     target: str
 
     def __str__(self) -> str:
-        return "put {} back as {}".format(self.target, self.path)
+        return "restore {} from {}".format(self.path, self.target)
 
     def apply(self, root: Path) -> None:
         """Carry it out."""
@@ -162,7 +162,9 @@ class RemoveLinks(NamedTuple):
 
 
 # One primitive change each, atomic in itself; done again it does no harm.
-Step = Union[SaveCopy, KeepOriginal, WriteFile, GiveBack, Unlink, MakeLink, Divert, Undivert, AddLinks, RemoveLinks]
+Step = Union[
+    SaveCopy, KeepOriginal, WriteFile, RestoreOriginal, Unlink, MakeLink, Divert, Undivert, AddLinks, RemoveLinks
+]
 OF_LINKS = (MakeLink, AddLinks, RemoveLinks)
 
 

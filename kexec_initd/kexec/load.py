@@ -85,7 +85,7 @@ def _open_initrd(
     found = check_initrd(fd, programs, parts=parts, keep=kept)
     if release is not None:
         _named(", ".join(name for name, _ in files), partial(check_initrd_release, found, release))
-    return fd, unpack.choose(kept, settings)
+    return fd, unpack.find_replacement(kept, settings)
 
 
 def load_entry(
@@ -136,7 +136,7 @@ def is_loaded_already(host: Host, settings: Settings, entry: BootEntry) -> bool:
 def _load(
     host: Host, settings: Settings, entry: BootEntry, chosen: stamp.Choice, config: Sequence[str]
 ) -> stamp.Loaded:
-    record = attempts.settle(host, settings.guard_boots)
+    record = attempts.record_boot(host, settings.guard_boots)
     attempt = words.new_attempt()
     text = words.with_attempt(entry.cmdline, attempt, settings.panic)
     seen = stamp.text_for(host.root, watched(host, entry), config)
@@ -151,7 +151,7 @@ def _load(
         loaded = stamp.Loaded(
             files.release, str(entry.kernel), initrds, text, attempt, settings.purgatory_checks, chosen, unpacked
         )
-    with contextlib.suppress(Error):  # then the jump is not watched, and `watchdog.tell` says why
+    with contextlib.suppress(Error):  # then the jump is not watched, and `watchdog.describe_watch` says why
         watchdog.make_ready(host.root, settings.watchdog)
     stamp.write(host.root, seen, loaded, attempts.prepared(host, record, entry, attempt, loaded.release))
     return loaded

@@ -38,7 +38,7 @@ def find_available(root: Path, settings: Settings) -> int:
     return read_available(root) or 0
 
 
-def choose(kept: Optional[Unpacked], settings: Settings) -> Optional[int]:
+def find_replacement(kept: Optional[Unpacked], settings: Settings) -> Optional[int]:
     """Return the descriptor of what is to be loaded in place of the initrd, once that was checked; None for itself."""
     if kept is None or (settings.unpack_initrd == "auto" and kept.formats <= QUICK):
         return None

@@ -80,7 +80,7 @@ def _read_device(path: Path, name: str, users: Sequence[str]) -> Device:
     )
 
 
-def choose(devices: Sequence[Device], is_kept: bool) -> Device:
+def require_usable(devices: Sequence[Device], is_kept: bool) -> Device:
     """Return the device to use; `is_kept` says that the kernel lets it run over a jump. Raises Error with the reason.
 
     A timer of the kernel's own does not outlive the kernel.
@@ -100,9 +100,9 @@ def choose(devices: Sequence[Device], is_kept: bool) -> Device:
     return device
 
 
-def look(root: Path) -> Device:
+def require_device(root: Path) -> Device:
     """Return the device that a jump would be watched by. Raises Error with the reason why there is none."""
-    return choose(find_devices(root), read_text(below(root, KEPT)) == "0")
+    return require_usable(find_devices(root), read_text(below(root, KEPT)) == "0")
 
 
 def set_timeout(fd: int, seconds: int) -> int:
@@ -118,7 +118,7 @@ def make_ready(root: Path, seconds: int, setter: Setter = set_timeout) -> None:
     forget(root)
     if not seconds:
         return
-    device = look(root)
+    device = require_device(root)
     try:
         with _running(root, device.name) as fd:
             found = setter(fd, seconds)
@@ -136,7 +136,7 @@ def forget(root: Path) -> None:
         store.remove(root, Volatile.WATCHDOG)
 
 
-def tell(root: Path, seconds: int) -> Optional[str]:
+def describe_watch(root: Path, seconds: int) -> Optional[str]:
     """Say for a person whether the next jump will be watched; None where that is not wanted."""
     if not seconds:
         return None
@@ -144,7 +144,7 @@ def tell(root: Path, seconds: int) -> Optional[str]:
         name = find_ready(root)
         if name:
             return "{} will watch the jump and the boot after it, {} s".format(name, seconds)
-        device = look(root)
+        device = require_device(root)
         reason = "{} ({}) has not been set to {} s, which a load does".format(device.name, device.identity, seconds)
     except Error as error:
         reason = str(error)

@@ -11,7 +11,7 @@ from kexec_initd.bootloader import LoaderWrite, firmware_record, writeback
 from kexec_initd.codes import Code, Decision
 from kexec_initd.decision.assess import Present, assess
 from kexec_initd.decision.selection import Selected
-from kexec_initd.errors import Error, Refused, one_line, tell
+from kexec_initd.errors import Error, Refused, describe_error, one_line
 from kexec_initd.history import attempts, guard, health, last_cold
 from kexec_initd.history.running_boot import read_uptime
 from kexec_initd.kexec import load, program, stamp, watchdog
@@ -36,7 +36,7 @@ def preload(host: Host, settings: Settings) -> str:
         firmware_record.keep(host.tree.again())
         record = guard.Record()
         with contextlib.suppress(Damaged):  # what a damaged record means is the decision's to say
-            record = attempts.settle(host, settings.guard_boots, failure)
+            record = attempts.record_boot(host, settings.guard_boots, failure)
         last_cold.take_over(host.root, record)
         watchdog.take_over(host.root)
         for_shell.write(host.root, settings)
@@ -50,7 +50,7 @@ def preload(host: Host, settings: Settings) -> str:
         if found.to_load is None:
             return "already loaded: {}".format(found.decision.reason)
         loaded = _load(host, settings, found.to_load)
-        watched = watchdog.tell(host.root, settings.watchdog)
+        watched = watchdog.describe_watch(host.root, settings.watchdog)
         return "loaded kernel {}".format(loaded.release) + ("; " + watched if watched else "")
 
 
@@ -76,7 +76,7 @@ def attend(host: Host, settings: Settings) -> str:
     """
     with lock_to_load(host.root):
         host = host.renewed()
-        record = attempts.settle(host, settings.guard_boots)
+        record = attempts.record_boot(host, settings.guard_boots)
         if guard.trial_left(record, settings.trial) is None:
             return "nothing to watch for: reboots go through kexec by themselves"
         store.write(host.root, Volatile.ATTENDED, checksum.double(str(read_uptime(host.root))))
@@ -104,7 +104,7 @@ def prepare(host: Host, settings: Settings) -> Decision:
         with lock(host.root):
             decision, changes = _prepare(host.renewed(), settings)
     except (Error, OSError) as error:
-        decision = Decision(error.cold_code if isinstance(error, Error) else Code.FAILED, tell(error))
+        decision = Decision(error.cold_code if isinstance(error, Error) else Code.FAILED, describe_error(error))
     try:
         _write(host.root, decision)
         if decision.code is Code.TARGET and stamp.is_overtaken(host.root):
@@ -132,7 +132,7 @@ def _prepare(host: Host, settings: Settings) -> Tuple[Decision, Tuple[LoaderWrit
     """Return the decision, and what was written in the boot loader's place; a kernel loaded by hand is no attempt of ours."""
     firmware_record.keep(host.tree.again())  # where nothing is called at the end of a boot
     found = assess(host, settings)
-    problem = _settle(host, settings)
+    problem = _record_boot(host, settings)
     for_shell.write(host.root, settings)
     if not found.decision.kexec or found.present is Present.BY_HAND:
         return found.decision, ()
@@ -154,13 +154,13 @@ def _write(root: Path, decision: Decision) -> None:
     store.write(root, Volatile.DECISION, (word + "\n").encode("utf-8", "backslashreplace"))
 
 
-def _settle(host: Host, settings: Settings) -> Optional[str]:
+def _record_boot(host: Host, settings: Settings) -> Optional[str]:
     """Settle how this boot came, where nothing has done it before; say what stands in the way.
 
     A damaged record, which has sent this reboot through firmware, goes: the next one begins anew.
     """
     try:
-        attempts.settle(host, settings.guard_boots)
+        attempts.record_boot(host, settings.guard_boots)
     except Damaged:
         with contextlib.suppress(Error):
             attempts.forget(host.root)
@@ -169,10 +169,10 @@ def _settle(host: Host, settings: Settings) -> Optional[str]:
     return None
 
 
-def settle(host: Host, settings: Settings) -> None:
+def record_boot(host: Host, settings: Settings) -> None:
     """Settle how this boot came before the machine goes off: it shall not count as lost. Raises Error."""
     with lock(host.root):
-        attempts.settle(host, settings.guard_boots)
+        attempts.record_boot(host, settings.guard_boots)
 
 
 def _unload(root: Path) -> None:

@@ -70,7 +70,7 @@ def read_bytes(path: "Name", limit: int) -> "Optional[bytes]":
 def read_text(path: "Name", limit: int = 65536) -> "Optional[str]":
     """Return what `read_bytes` does as text, without its last newline.
 
-    Undecodable bytes become surrogates, so that they can be given back unchanged.
+    Undecodable bytes become surrogates, so that they can be restored unchanged.
     """
     data = read_bytes(path, limit)
     if data is None:

@@ -166,7 +166,7 @@ class Tree:
         return data
 
     def read_text(self, path: str, limit: int = MAX_BYTES) -> Optional[str]:
-        """Return `read_bytes` as text; bytes that are not UTF-8 become surrogates, to be given back unchanged."""
+        """Return `read_bytes` as text; bytes that are not UTF-8 become surrogates, to be restored unchanged."""
         data = self.read_bytes(path, limit)
         return None if data is None else decode(data)
 

@@ -23,7 +23,7 @@ def run_prepare(args: argparse.Namespace, host: Host) -> None:
         for_shell.write(host.root, read_settings(host))
         return
     if host.runlevel == "0":
-        shutdown.settle(host, read_settings(host))
+        shutdown.record_boot(host, read_settings(host))
         return
     if host.runlevel != "6":
         raise Refused("the runlevel is {}, not 6".format(host.runlevel or "unknown"))

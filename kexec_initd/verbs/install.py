@@ -9,7 +9,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kexec_initd.errors import Refused, UsageError, tell
+from kexec_initd.errors import Refused, UsageError, describe_error
 from kexec_initd.install.manifest import is_standalone
 from kexec_initd.kexec import lock
 from kexec_initd.state import store
@@ -85,18 +85,18 @@ def run_install(args: argparse.Namespace, host: Host) -> None:
 
 
 def take_over(host: Host) -> None:
-    """Have what install.sh has installed given back, unless something else speaks against installing in its place."""
+    """Take away what install.sh has installed, unless something else speaks against installing in its place."""
     from kexec_initd.install import apply, plan_install
 
     plan_install.plan_install(host, over_standalone=True)
     try:
-        apply.give_standalone_back(host.root)
+        apply.uninstall_standalone(host.root)
     except CommandError as error:
-        warn(tell(error))
+        warn(describe_error(error))
 
 
 def run_uninstall(args: argparse.Namespace, host: Host) -> None:
-    """Give the host back as it was."""
+    """Restore the host as it was."""
     from kexec_initd.install import apply, plan_uninstall
 
     refuse_stranger(args, host)
@@ -106,6 +106,6 @@ def run_uninstall(args: argparse.Namespace, host: Host) -> None:
         return
     with contextlib.ExitStack() as stack:
         if host.root == Path("/") and confinement(host.container, host.chroot) is None:
-            # A halt or kexec-tools' own script that we gave back would still execute what is loaded.
+            # A halt or kexec-tools' own script that we restore would still execute what is loaded.
             stack.enter_context(lock.lock_to_remove(host.root))
         apply.execute(changes)

@@ -98,7 +98,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         kexecs_total=record.total,
         firmware_days=round(guard.days_since_firmware(record, time.time(), read_uptime(host.root)), 1),
         guard=found.guard,
-        watchdog=watchdog.tell(host.root, settings.watchdog),
+        watchdog=watchdog.describe_watch(host.root, settings.watchdog),
         last_reboot="cold" if cold else "kexec" if last else None,
         last_code=cold.code if cold else None,
         last_reason=cold.reason if cold else None,
@@ -208,5 +208,5 @@ def _tell_last(status: Status) -> str:
         "failed": "failed its checks",
         "replaced": "replaced by a kernel that was loaded by hand",
     }
-    when = guard.tell_time(status.last_time or 0)
+    when = guard.describe_time(status.last_time or 0)
     return "{} of {} {}".format(status.last_attempt, when, words[status.last_outcome or ""])

@@ -142,7 +142,7 @@ set_value () {
 	KEXEC,?*) kexec=$switch ;;
 	PRELOAD,?*) preload=$switch ;;
 	PURGATORY_CHECKS,?*) checks=$switch ;;
-	UNPACK_INITRD,?*) ;; # known, and not served: without Python an initrd is loaded as it is
+	UNPACK_INITRD,?*) ;; # known, and not supported: without Python an initrd is loaded as it is
 	FORCE_PLATFORM,?*) force=$switch ;;
 	CHECK_ROUTE,?*) check_route=$switch ;;
 	KEXEC, | PRELOAD, | PURGATORY_CHECKS, | FORCE_PLATFORM, | CHECK_ROUTE,) return 1 ;;

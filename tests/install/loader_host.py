@@ -44,7 +44,7 @@ Found = Dict[str, Any]
 
 
 class LoaderHost(Chroot):
-    """One tree, which is given back its first state before each test."""
+    """One tree, which is restored to its first state before each test."""
 
     def __init__(self, tree: Path) -> None:
         super().__init__(tree)

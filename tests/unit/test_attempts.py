@@ -428,8 +428,8 @@ def test_a_machine_that_goes_off_before_the_end_of_its_boot_has_arrived(fake: Fa
     last = Last(Outcome.UNDER_WAY, Attempt("aaaa", 1, "bbbb", "6.1"))
     attempts._write(fake.root, attempts.format_record(Record("another", last=last)))
     fake.write("proc/cmdline", "kexec_initd.attempt=aaaa ro\n")
-    shutdown.settle(gather(fake.root), Settings())
+    shutdown.record_boot(gather(fake.root), Settings())
     fake.boot("00000000-0000-4000-8000-000000000009")
     fake.write("proc/cmdline", "ro\n")
-    record = attempts.look(gather(fake.root), 3)
+    record = attempts.read_judged(gather(fake.root), 3)
     assert record.guard is None and record.last is not None and record.last.outcome is Outcome.ARRIVED

@@ -10,7 +10,7 @@ import pytest
 
 from kexec_initd.errors import Refused
 from kexec_initd.install.layout import RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC, Integration
-from kexec_initd.install.rhel_halt import choose_integration
+from kexec_initd.install.rhel_halt import require_integration
 from kexec_initd.system.host import Family, InitSystem, gather
 from tests.trees import immutable, install, put, snapshot, uninstall
 
@@ -60,7 +60,7 @@ def test_the_host_and_its_halt_are_known(name: str, tmp_path: Path) -> None:
     assert host.family is Family.RHEL
     assert host.init is (InitSystem.UPSTART if name in ("centos-6", "amazon-1") else InitSystem.SYSVINIT)
     assert host.state_dir == "/dev/.kexec-initd"
-    assert choose_integration(host) is HOSTS[name]
+    assert require_integration(host) is HOSTS[name]
 
 
 def test_uninstall_is_exact(root: Path) -> None:

@@ -216,7 +216,7 @@ def test_a_package_that_marks_a_change_in_the_midst_of_the_early_step_is_never_j
     if record is not None:
         store.write(ready.root, Lasting.ATTEMPTS, attempts.format_record(record))
     places: "dict[str, Callable[..., object]]" = {
-        "settle": attempts.settle, "load": program.load, "begin": attempts.begin,
+        "settle": attempts.record_boot, "load": program.load, "begin": attempts.begin,
     }  # fmt: skip
     place = places[moment]
     module = program if moment == "load" else attempts

@@ -7,7 +7,7 @@ import pytest
 
 from kexec_initd.errors import Error
 from kexec_initd.history import attempts
-from kexec_initd.history.attempts import settle
+from kexec_initd.history.attempts import record_boot
 from kexec_initd.history.guard import Attempt, Boot, Guard, Last, Outcome, Record, judge
 from kexec_initd.history.running_boot import read_uptime, shows_kexec
 from kexec_initd.kexec import program, stamp
@@ -172,7 +172,7 @@ def test_a_boot_id_of_another_form_means_cold_and_is_told(ready: FakeHost, text:
     assert "which boot this is cannot be told" in decided.reason
     assert not program.is_loaded(ready.root)
     with pytest.raises(Error, match="which boot this is cannot be told"):
-        settle(gather(ready.root), 3)
+        record_boot(gather(ready.root), 3)
     status.as_text(status.gather_status(gather(ready.root), Settings(), []))
 
 

@@ -12,7 +12,7 @@ from kexec_initd.bootloader.firmware_record import keep
 from kexec_initd.bootloader.load_option import LoadOption, parse_load_option
 from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.bootloader.target import find_target, read_target
-from kexec_initd.history.attempts import format_record, read, settle
+from kexec_initd.history.attempts import format_record, read, record_boot
 from kexec_initd.history.guard import Attempt, Last, Outcome
 from kexec_initd.kexec.load import load_entry
 from kexec_initd.settings.reader import Settings
@@ -311,7 +311,7 @@ def test_without_a_number_only_the_last_attempts_own_id_shows_a_kexec(tmp_path: 
     def boot(serial: int, words: str) -> Evidence:
         write(tmp_path, {"proc/sys/kernel/random/boot_id": "{}\n".format(serial), "proc/cmdline": words + "\n"})
         keep(Tree(tmp_path))
-        settle(gather(tmp_path), 3)
+        record_boot(gather(tmp_path), 3)
         keep(Tree(tmp_path))
         found = read_record(tmp_path)
         assert found is not None

@@ -19,7 +19,7 @@ from kexec_initd.bootloader.evidence import Evidence, read_record
 from kexec_initd.cli import DONE, FAILED, REFUSED, fail, main, make_parser
 from kexec_initd.codes import Code, Decision
 from kexec_initd.decision.assess import is_attended
-from kexec_initd.errors import Error, tell
+from kexec_initd.errors import Error, describe_error
 from kexec_initd.history import attempts, last_cold
 from kexec_initd.history.attempts import format_record
 from kexec_initd.history.guard import Attempt, Guard, Last, Outcome, Record
@@ -33,7 +33,7 @@ from kexec_initd.install.manifest import (
 )
 from kexec_initd.kexec import stamp, watchdog
 from kexec_initd.settings.reader import Settings
-from kexec_initd.stages.shutdown import attend, preload, prepare, settle
+from kexec_initd.stages.shutdown import attend, preload, prepare, record_boot
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import Damaged, Lasting, StateFile, Volatile
 from kexec_initd.system.files import is_directory
@@ -280,7 +280,7 @@ class Site:
     def go_off(self) -> int:
         """Settle how another boot came as it goes off."""
         self.boot(2, "0\n", "")
-        return told(lambda: settle(gather(self.root), Settings()))
+        return told(lambda: record_boot(gather(self.root), Settings()))
 
     def call(self, *words: str) -> int:
         """Run a verb; those for the running host alone have no --root, and take it from here."""
@@ -297,7 +297,7 @@ def told(run: Callable[[], object]) -> int:
     try:
         run()
     except (Error, OSError) as error:
-        return fail(tell(error), error.exit_code if isinstance(error, Error) else FAILED)
+        return fail(describe_error(error), error.exit_code if isinstance(error, Error) else FAILED)
     return DONE
 
 

@@ -72,7 +72,7 @@ def test_a_record_of_an_older_version_keeps_guard_and_trial(
     put(fake.root, Lasting.ATTEMPTS, resealed(data))
     assert attempts.read(fake.root) == expected
     fake.write("proc/sys/kernel/random/boot_id", "boot-2\n")
-    attempts.settle(gather(fake.root), 3)
+    attempts.record_boot(gather(fake.root), 3)
     assert len(store.place_of(fake.root, Lasting.ATTEMPTS).read_bytes().splitlines()) == len(lines), "written anew"
 
 

@@ -60,7 +60,7 @@ def test_a_device_is_set_stopped_again_and_named_for_the_last_step_and_the_next_
     assert make_ready(watched) == [300]
     assert read(watched, "dev/watchdog0") == "V", "it must not run before the jump"
     assert (read(watched, READY), read(watched, MODULE)) == ("watchdog0 watchdog0\n", "i6300esb i6300esb\n")
-    assert watchdog.tell(watched.root, 300) == "watchdog0 will watch the jump and the boot after it, 300 s"
+    assert watchdog.describe_watch(watched.root, 300) == "watchdog0 will watch the jump and the boot after it, 300 s"
 
 
 def soft_only(fake: FakeHost) -> None:
@@ -122,7 +122,7 @@ def test_what_cannot_be_promised_is_kept_off_and_told(watched: FakeHost, spoil: 
     assert reason in str(caught.value)
     assert read(watched, "dev/watchdog0") == "", "opening it would have started it"
     assert not (watched.root / READY).exists(), "what was made ready before stayed"
-    assert watchdog.tell(watched.root, 300) == "the jump will not be watched: " + str(caught.value)
+    assert watchdog.describe_watch(watched.root, 300) == "the jump will not be watched: " + str(caught.value)
 
 
 def test_hardware_is_taken_where_there_is_software_too(watched: FakeHost) -> None:
@@ -164,7 +164,7 @@ def test_a_driver_that_is_built_in_is_always_there(watched: FakeHost) -> None:
 def test_nothing_is_touched_where_it_is_not_wanted(watched: FakeHost) -> None:
     assert make_ready(watched, 0) == []
     assert read(watched, "dev/watchdog0") == ""
-    assert watchdog.tell(watched.root, 0) is None
+    assert watchdog.describe_watch(watched.root, 0) is None
 
 
 def test_the_new_boot_stops_it_once(watched: FakeHost) -> None:

@@ -91,7 +91,7 @@ undo_in_place () {
 		if [ -e "$1" ] && ! is_as_written "$1" && ! cmp -s "$1" "$original"; then
 			step "save a copy of the edited $1 in $backups" save "$1" || return 1
 		fi
-		step "put $original back as $1" restore "$original" "$1" || return 1
+		step "restore $1 from $original" restore "$original" "$1" || return 1
 	elif is_foreign "$1"; then
 		drop_kept "$1" "$original" || return 1
 	elif is_missed "$1" "$2"; then
