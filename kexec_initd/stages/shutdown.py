@@ -143,7 +143,7 @@ def _prepare(host: Host, settings: Settings) -> Tuple[Decision, Tuple[LoaderWrit
     writeback.consume(host.root, found.changes)
     try:
         attempts.begin(host.root)
-    except Error:
+    except (Error, OSError):
         writeback.restore(host.root, found.changes)
         raise
     return found.decision, found.changes

@@ -19,6 +19,7 @@ from kexec_initd.bootloader.installed_kernels import entry_for
 from kexec_initd.bootloader.target import Target, read_target
 from kexec_initd.decision.selection import Selected, find_next
 from kexec_initd.errors import Error, Refused
+from kexec_initd.history import attempts
 from kexec_initd.kexec import load, program, stamp
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import shutdown
@@ -318,6 +319,22 @@ def test_an_attempt_that_cannot_be_written_brings_the_wish_back(ready: FakeHost)
     block = (ready.root / ENVIRONMENT).read_bytes()
     ready.write("var/lib/kexec-initd", "in the way")
     assert "cannot write the record of attempts" in shutdown.prepare(gather(ready.root), Settings()).reason
+    assert (ready.root / ENVIRONMENT).read_bytes() == block
+
+
+@pytest.mark.parametrize("error", [Error("no"), OSError(errno.ENOSPC, "No space left on device")])
+def test_an_attempt_that_cannot_begin_brings_the_wish_back(
+    ready: FakeHost, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    wish(ready, "other")
+    block = (ready.root / ENVIRONMENT).read_bytes()
+
+    def begin(root: Path) -> None:
+        assert (ready.root / ENVIRONMENT).read_bytes() != block
+        raise error
+
+    monkeypatch.setattr(attempts, "begin", begin)
+    assert shutdown.prepare(gather(ready.root), Settings()).code == "failed"
     assert (ready.root / ENVIRONMENT).read_bytes() == block
 
 

@@ -73,6 +73,12 @@ def test_the_whole_has_a_limit_too(ready: FakeHost) -> None:
     assert "kexec" not in ready.names()
 
 
+def test_when_the_time_of_the_whole_is_over_nothing_is_started(ready: FakeHost) -> None:
+    with pytest.raises(Error, match="the last step took more than 0 s"):
+        last_step.LastStep(ready.root, False, print, total=0.0).run()
+    assert ready.calls() == []
+
+
 def test_umount_that_fails_is_no_evidence(ready: FakeHost, capfd: "pytest.CaptureFixture[str]") -> None:
     ready.program("umount", UMOUNT.format(root=ready.root) + "\nexit 32")
     run(ready, capfd)
@@ -226,6 +232,15 @@ def test_what_a_dead_server_holds_up_is_detached_and_the_rest_tried_again(
         ["sync"], every, ["umount", "-l", "/mnt/f"], ["umount", "-l", "/mnt/a b"], ["losetup", "-D"], every, ["kexec", "-e"],
     ]  # fmt: skip
     assert "still writable" not in said
+
+
+def test_where_programs_come_from_is_never_detached(ready: FakeHost, capfd: "pytest.CaptureFixture[str]") -> None:
+    ready.write(
+        "proc/mounts",
+        "srv:/ / nfs rw 0 0\nsrv:/usr /usr nfs4 rw 0 0\nsrv:/x /usr/x nfs4 rw 0 0\n/dev/vdb /b ext4 rw 0 0\n",
+    )
+    run(ready, capfd)
+    assert [call[2:] for call in ready.calls() if call[:2] == ["umount", "-l"]] == [["/usr/x"]]
 
 
 def test_a_disk_that_stays_writable_is_never_detached(ready: FakeHost, capfd: "pytest.CaptureFixture[str]") -> None:
