@@ -71,6 +71,16 @@ def test_what_kexec_reads_is_what_was_checked(ready: FakeHost) -> None:
     assert ((root / "kernel").read_bytes(), (root / "initrd").read_bytes()) == (kernel, initrd)
 
 
+def test_a_command_line_has_as_many_bytes_as_the_kernel_takes_and_not_one_more(ready: FakeHost) -> None:
+    host = gather(ready.root)
+    room = 2047 - len(words.with_attempt("x", words.new_attempt(), 30)) + 1
+    longest = "\u00e9" + "x" * (room - 2)
+    load.load_entry(host, Settings(), running_entry(host)._replace(cmdline=longest))
+    with pytest.raises(Refused, match="has 2048 bytes, the kernel takes 2047"):
+        load.load_entry(host, Settings(), running_entry(host)._replace(cmdline=longest + "x"))
+    assert not program.is_loaded(ready.root)
+
+
 HOSTILE = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), max_size=200)
 
 
