@@ -127,6 +127,17 @@ def test_a_load_that_is_killed_is_ours_and_not_fit(pausing: FakeHost) -> None:
     assert last is not None and last.attempt.id == loaded.attempt
 
 
+def test_from_before_the_first_load_on_the_stamp_says_that_one_is_under_way(ready: FakeHost) -> None:
+    shutdown.preload(gather(ready.root), Settings())
+    ready.program(
+        "kexec", 'cat {0}/run/kexec-initd/stamp >>{0}/"seen$1"\n'.format(ready.root) + KEXEC.format(root=ready.root)
+    )
+    load.load_entry(gather(ready.root), Settings(), running_entry(gather(ready.root)))
+    assert {name: (ready.root / name).read_bytes() for name in ("seen-u", "seen-l")} == {
+        "seen-u": stamp.LOADING, "seen-l": stamp.LOADING,
+    }  # fmt: skip
+
+
 def test_what_was_chosen_before_is_no_choice_any_more_when_a_load_is_cut_short(ready: FakeHost) -> None:
     host = gather(ready.root)
     load.load_entry(host, Settings(), running_entry(host), chosen=stamp.Chosen.AS_FILE)
