@@ -28,7 +28,6 @@ LAST_BEFORE_CRC = (2, 6, 30)
 
 
 class _Header(NamedTuple):
-    setup_size: int
     size: int
     protocol: int
     release: str
@@ -66,7 +65,6 @@ def _parse_header(setup: bytes) -> _Header:
     (cmdline_size,) = struct.unpack_from("<I", setup, 0x238) if protocol >= WITH_CMDLINE_SIZE else (255,)
     payload = struct.unpack_from("<II", setup, 0x248) if protocol >= WITH_CRC else (0, 0)
     return _Header(
-        setup_size=len(setup),
         size=len(setup) + system_size * 16,
         protocol=protocol,
         release=release,

@@ -6,7 +6,7 @@ from typing import Callable, List
 import pytest
 
 from kexec_initd.errors import Error
-from kexec_initd.kexec import watchdog
+from kexec_initd.kexec import load, watchdog
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import last_step, shutdown
 from kexec_initd.system.host import gather
@@ -255,6 +255,14 @@ def test_a_load_sets_the_device_and_says_where_that_failed(watched: FakeHost) ->
     said = shutdown.preload(gather(watched.root), Settings(watchdog=300))
     assert read(watched, "dev/watchdog0").endswith("V"), "it was not opened"
     assert said.endswith("not be watched: watchdog0 (i6300ESB timer) has not been set to 300 s, which a load does")
+
+
+def test_what_is_unloaded_is_no_jump_to_watch(watched: FakeHost) -> None:
+    with_kernel(watched)
+    shutdown.preload(gather(watched.root), Settings())
+    make_ready(watched)
+    load.drop(watched.root)
+    assert watchdog.find_ready(watched.root) is None
 
 
 def test_preload_stops_the_one_of_the_jump_before(watched: FakeHost) -> None:
