@@ -127,6 +127,15 @@ def test_a_load_that_is_killed_is_ours_and_not_fit(pausing: FakeHost) -> None:
     assert last is not None and last.attempt.id == loaded.attempt
 
 
+def test_what_was_loaded_meanwhile_goes_when_the_shutdown_has_decided(ready: FakeHost) -> None:
+    host = gather(ready.root)
+    with pytest.raises(Refused, match="the machine is shutting down"):
+        with lock.lock_to_load(ready.root):
+            load.load_entry(host, Settings(), running_entry(host))
+            decide(ready, "kexec")
+    assert not program.is_loaded(ready.root)
+
+
 def test_from_before_the_first_load_on_the_stamp_says_that_one_is_under_way(ready: FakeHost) -> None:
     shutdown.preload(gather(ready.root), Settings())
     ready.program(
