@@ -5,10 +5,9 @@ from typing import Any, Callable, Mapping, NoReturn
 
 from kexec_initd import __version__
 from kexec_initd.errors import UsageError
-from kexec_initd.system.host import Host, InitSystem
+from kexec_initd.system.host import HOOKED, Host
 from kexec_initd.system.stdio import emit
 
-INITS = [InitSystem.SYSVINIT.value, InitSystem.UPSTART.value]
 EPILOG = "Exit status: 0 done, 1 failed, 2 usage, 3 refused: the host or a file is not fit, and nothing was changed."
 
 Run = Callable[[argparse.Namespace, Host], None]
@@ -47,10 +46,15 @@ def make_parser(runs: Mapping[str, Run]) -> Parser:
 
 
 def _add_installing(add: Add) -> None:
+    inits = [init.value for init in HOOKED]
     verb = add_root(add("render", "write what install would write for this host"))
     verb.add_argument("--out", metavar="DIR", help="write the files below DIR, not to standard output")
     verb.add_argument("--for", dest="target", metavar="FAMILY[:RELEASE]", help="for another machine, as ubuntu:12.04")
-    verb.add_argument("--init", choices=INITS, help="the init system there (default: what that release came with)")
+    verb.add_argument(
+        "--init",
+        choices=inits,
+        help="the init system there (default: what that release came with)",
+    )
     verb.add_argument("--standalone", action="store_true", help="plain shell with its own installer: no Python there")
     verb = add_dry_run(add_root(add("install", "hook the init system, so that reboot goes through kexec")))
     verb.add_argument("--force", action="store_true", help="also where the platform is known not to survive a kexec")

@@ -11,7 +11,7 @@ from typing import Iterator
 
 from kexec_initd.errors import Error, Refused, describe_error
 from kexec_initd.history import attempts, last_cold
-from kexec_initd.install.file_copy import make_directory, observe, remove, remove_directory, stage
+from kexec_initd.install.file_copy import content_of, make_directory, observe, remove, remove_directory, stage
 from kexec_initd.install.layout import CONFIG_DIR, ORIGINALS_DIR, STAGING_DIR, STATE_DIR
 from kexec_initd.install.manifest import PATH as MANIFEST
 from kexec_initd.install.manifest import InstallState, Manifest, find_unfinished, read_manifest, write_manifest
@@ -117,8 +117,7 @@ def _data(root: Path, path: str, expected: object) -> object:
     place = locate(root, path)
     if place.is_symlink():
         return expected  # a link of ours, which has no content
-    found = observe(root, path)
-    return None if found is None else found.data
+    return content_of(observe(root, path))
 
 
 def _make_directories(plan: Plan) -> None:

@@ -11,7 +11,7 @@ from kexec_initd.errors import Error, Refused
 from kexec_initd.history.running_boot import find_id, read_uptime
 from kexec_initd.state import store
 from kexec_initd.state.store import Lasting, Volatile
-from kexec_initd.system.host import Host, InitSystem
+from kexec_initd.system.host import HOOKED, Host
 
 # A boot may still be under way: its last script waits for whatever it likes to.
 PATIENCE = 600.0
@@ -28,7 +28,7 @@ def was_preload_called(host: Host) -> bool:
 
 def find_missed_preload(host: Host) -> Optional[str]:
     """Say that the preload was not called in this boot although it should have been, and where to look; else None."""
-    if host.init not in (InitSystem.SYSVINIT, InitSystem.UPSTART) or was_preload_called(host):
+    if host.init not in HOOKED or was_preload_called(host):
         return None
     uptime = read_uptime(host.root)
     try:

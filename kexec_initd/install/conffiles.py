@@ -45,6 +45,13 @@ def find_conffile(root: Path, path: str) -> Optional[Conffile]:
     return None
 
 
+def digest_of(data: bytes) -> str:
+    """Return the digest that dpkg keeps of a configuration file."""
+    import hashlib
+
+    return hashlib.new("md5", data).hexdigest()
+
+
 def find_digest(root: Path, path: str) -> Optional[str]:
     """Return the MD5 of the configuration file `path` as a package brought it last, be it dropped since; else None."""
     data = _read_status(root)

@@ -4,10 +4,9 @@ dpkg-maintscript-helper(1), rm_conffile, goes by the path and not by the diversi
 package and sets that aside, first as .dpkg-backup, at last as .dpkg-bak. What it was to remove is the kept original.
 """
 
-import hashlib
 from typing import List, Optional
 
-from kexec_initd.install.conffiles import find_conffile, find_digest
+from kexec_initd.install.conffiles import digest_of, find_conffile, find_digest
 from kexec_initd.install.file_copy import observe
 from kexec_initd.install.manifest import ChangeKind, ManifestEntry
 from kexec_initd.install.originals import is_ours, kept_path
@@ -38,5 +37,5 @@ def _remove_original(host: Host, path: str) -> List[Step]:
     kept = observe(host.root, target)
     if kept is None:
         return []
-    brought = find_digest(host.root, path) == hashlib.new("md5", kept.data).hexdigest()
+    brought = find_digest(host.root, path) == digest_of(kept.data)
     return [*([] if brought else [save_edited(target, kept)]), Unlink(target)]

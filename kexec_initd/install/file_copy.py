@@ -52,6 +52,11 @@ def observe(root: Path, path: str) -> Optional[Observed]:
         os.close(fd)
 
 
+def content_of(found: Optional[Observed]) -> Optional[bytes]:
+    """Return the content of a file; None where there is none."""
+    return None if found is None else found.data
+
+
 def _read(fd: int, place: Path) -> Observed:
     found = os.fstat(fd)
     if not stat.S_ISREG(found.st_mode):

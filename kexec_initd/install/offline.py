@@ -12,7 +12,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 from kexec_initd.errors import Refused, UsageError
 from kexec_initd.install.layout import DEBIAN_SYSVINIT, RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC, Integration
 from kexec_initd.install.render import HINTS, RenderedFile, fill_script, find_blocks, render_block, write_tree
-from kexec_initd.system.host import FAMILIES, Family, Host, InitSystem
+from kexec_initd.system.host import FAMILIES, HOOKED, Family, Host, InitSystem
 from kexec_initd.system.sysroot import Tree
 from kexec_initd.system.virt import OLD_STATE_DIR, STATE_DIR
 
@@ -126,7 +126,7 @@ def _imagine(target: str, init: Optional[str]) -> Host:
 
 
 def _find_record(host: Host) -> Integration:
-    if host.init not in (InitSystem.SYSVINIT, InitSystem.UPSTART):
+    if host.init not in HOOKED:
         what = "{} {} with the init system {}".format(host.distribution, host.release, host.init.value)
         raise Refused("there are no files for {}".format(what), HINTS.get(host.init, ""))
     if host.family is Family.DEBIAN:

@@ -5,13 +5,12 @@ by evidence only: its digest in the manifest, or that of dpkg, which writes an u
 has no say: it brings none of these files, and its database must not be asked from the scripts of a package.
 """
 
-import hashlib
 import os
 from pathlib import Path
 from typing import List, NamedTuple, Optional
 
 from kexec_initd.errors import Refused
-from kexec_initd.install.conffiles import Conffile, find_conffile, has_records, is_diverted
+from kexec_initd.install.conffiles import Conffile, digest_of, find_conffile, has_records, is_diverted
 from kexec_initd.install.file_copy import Observed, observe
 from kexec_initd.install.layout import INTEGRATIONS, MARK, NAME, ORIGINALS_DIR, Presence
 from kexec_initd.install.manifest import ManifestEntry
@@ -64,7 +63,7 @@ def find_damage(root: Path, entry: ManifestEntry, kept: Optional[Observed]) -> O
     brought = find_conffile(root, entry.path)
     if brought is None and entry.original is None:
         return None  # nothing tells
-    if brought is not None and brought.md5 == hashlib.new("md5", kept.data).hexdigest():
+    if brought is not None and brought.md5 == digest_of(kept.data):
         return None
     return "is not what was kept" + ("" if brought is None else ", and not what {} brings".format(brought.package))
 

@@ -13,7 +13,7 @@ from kexec_initd.errors import Refused
 from kexec_initd.install import dpkg
 from kexec_initd.install.deviations import is_linked, is_ordered
 from kexec_initd.install.dropped import plan_dropped
-from kexec_initd.install.file_copy import Observed, label_of, missing_directories, observe, own
+from kexec_initd.install.file_copy import Observed, content_of, label_of, missing_directories, observe, own
 from kexec_initd.install.layout import ORIGINALS_DIR, STATE_DIR, Block, Integration, OwnScript, Presence
 from kexec_initd.install.managed_block import read_block
 from kexec_initd.install.manifest import (
@@ -140,7 +140,7 @@ def _plan_created(rendered: RenderedFile, seen: Optional[Observed], known: Optio
     if seen is not None and known is None and not is_ours(seen):
         raise Refused("{} exists and is not ours".format(rendered.path), "move it away first")
     entry = ManifestEntry(rendered.path, ChangeKind.CREATED, None, _digests(rendered.content, known))
-    return PathChange(entry, _data(seen), rendered.content, tuple(_write(rendered, seen, known)))
+    return PathChange(entry, content_of(seen), rendered.content, tuple(_write(rendered, seen, known)))
 
 
 def _plan_replaced(
@@ -163,7 +163,7 @@ def _plan_replaced(
         entry = known._replace(ours=entry.ours, diverted=entry.diverted)  # what it has to be is still known
     else:
         entry = _with_original(entry, seen if keeps else kept)
-    return PathChange(entry, _data(seen), rendered.content, tuple(steps))
+    return PathChange(entry, content_of(seen), rendered.content, tuple(steps))
 
 
 def _find_losses(root: Path, changes: Sequence[PathChange]) -> List[str]:
@@ -222,7 +222,7 @@ def _plan_block(site: Site, block: Block) -> Tuple[List[PathChange], List[str]]:
     if seen is None or seen.data != wanted.after:
         content = own(wanted.after, wanted.mode, ()) if seen is None else seen._replace(data=wanted.after, mtime_ns=0)
         steps.append(WriteFile(path, content))
-    return [PathChange(entry, _data(seen), wanted.after, tuple(steps))], []
+    return [PathChange(entry, content_of(seen), wanted.after, tuple(steps))], []
 
 
 def _plan_links(site: Site, record: Integration) -> List[PathChange]:
@@ -267,7 +267,3 @@ def _with_original(entry: ManifestEntry, found: Optional[Observed]) -> ManifestE
     return entry._replace(
         original=digest(found.data), mode=found.mode, uid=found.uid, gid=found.gid, mtime_ns=found.mtime_ns
     )
-
-
-def _data(found: Optional[Observed]) -> Optional[bytes]:
-    return None if found is None else found.data

@@ -10,7 +10,7 @@ from typing import List, Optional, Tuple
 
 from kexec_initd.errors import Refused
 from kexec_initd.install import dpkg, rc_local
-from kexec_initd.install.file_copy import Observed, observe
+from kexec_initd.install.file_copy import Observed, content_of, observe
 from kexec_initd.install.layout import INTEGRATIONS, ORIGINALS_DIR, STATE_DIR, Block, Integration, Presence
 from kexec_initd.install.managed_block import read_block, remove_block
 from kexec_initd.install.manifest import (
@@ -90,7 +90,7 @@ def _plan_entry(root: Path, entry: ManifestEntry) -> PathChange:
         return _plan_block(entry, seen)
     if entry.kind is ChangeKind.CREATED:
         steps = _unlink(entry, seen)
-        return PathChange(entry, None if seen is None else seen.data, None, tuple(steps))
+        return PathChange(entry, content_of(seen), None, tuple(steps))
     return _plan_replaced(root, entry, seen)
 
 
@@ -120,8 +120,7 @@ def _plan_replaced(root: Path, entry: ManifestEntry, seen: Optional[Observed]) -
         after = None
     if diverted:
         steps.append(Undivert(entry.path))
-    data = [None if found is None else found.data for found in (seen, after)]
-    return PathChange(entry, data[0], data[1], tuple(steps))
+    return PathChange(entry, content_of(seen), content_of(after), tuple(steps))
 
 
 def _restore(entry: ManifestEntry, seen: Optional[Observed], kept: Observed) -> List[Step]:
@@ -160,8 +159,7 @@ def _plan_block(entry: ManifestEntry, seen: Optional[Observed]) -> PathChange:
     """Take the block out; the file goes if it was made for the block and holds nothing else."""
     block = None if seen is None else read_block(seen.data)
     if seen is None or block is None:
-        data = None if seen is None else seen.data
-        return PathChange(entry, data, data, ())
+        return PathChange(entry, content_of(seen), content_of(seen), ())
     steps = [save_edited(entry.path, seen)] if digest(block) not in entry.ours else []
     rest = remove_block(seen.data)
     if entry.original is None and rest == rc_local.EMPTY:

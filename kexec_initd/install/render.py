@@ -38,7 +38,7 @@ from kexec_initd.install.rhel_halt import require_integration
 from kexec_initd.settings.reader import path_for
 from kexec_initd.system import filesystems
 from kexec_initd.system.files import read_text, write_atomic
-from kexec_initd.system.host import Family, Host, InitSystem
+from kexec_initd.system.host import HOOKED, Family, Host, InitSystem
 from kexec_initd.system.safe_path import locate
 
 SCRIPT_MODE = 0o755
@@ -62,7 +62,7 @@ class RenderedFile(NamedTuple):
 
 def find_integration(host: Host) -> Integration:
     """Return the record for this host. Raises Refused for a family, an init system or a halt that has none."""
-    if host.init in (InitSystem.SYSVINIT, InitSystem.UPSTART):
+    if host.init in HOOKED:
         if host.family is Family.DEBIAN:
             return DEBIAN_SYSVINIT
         if host.family is Family.RHEL:

@@ -205,7 +205,7 @@ def _stop(root: Path, device: Device) -> None:
 @contextlib.contextmanager
 def _running(root: Path, name: str) -> Iterator[int]:
     """Hold a watchdog open, whose timer runs inside the `with` and is stopped at its end."""
-    fd = _open(root, name)
+    fd = os.open(str(root / "dev" / name), os.O_WRONLY | os.O_CLOEXEC)
     try:
         yield fd
     finally:
@@ -213,7 +213,3 @@ def _running(root: Path, name: str) -> Iterator[int]:
             os.write(fd, MAGIC_CLOSE)
         finally:
             os.close(fd)
-
-
-def _open(root: Path, name: str) -> int:
-    return os.open(str(root / "dev" / name), os.O_WRONLY | os.O_CLOEXEC)

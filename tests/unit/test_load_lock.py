@@ -127,12 +127,15 @@ def test_a_load_that_is_killed_is_ours_and_not_fit(pausing: FakeHost) -> None:
     assert last is not None and last.attempt.id == loaded.attempt
 
 
+def load_beside_a_decision(fake: FakeHost) -> None:
+    with lock.lock_to_load(fake.root):
+        load.load_entry(gather(fake.root), Settings(), running_entry(gather(fake.root)))
+        decide(fake, "kexec")
+
+
 def test_what_was_loaded_meanwhile_goes_when_the_shutdown_has_decided(ready: FakeHost) -> None:
-    host = gather(ready.root)
     with pytest.raises(Refused, match="the machine is shutting down"):
-        with lock.lock_to_load(ready.root):
-            load.load_entry(host, Settings(), running_entry(host))
-            decide(ready, "kexec")
+        load_beside_a_decision(ready)
     assert not program.is_loaded(ready.root)
 
 
@@ -229,14 +232,14 @@ def test_a_shutdown_that_was_called_off_is_none(ready: FakeHost) -> None:
 
 
 @pytest.mark.parametrize("record", [Record("before", total=7), None])
-@pytest.mark.parametrize("moment", ["settle", "load", "begin"])
+@pytest.mark.parametrize("moment", ["record_boot", "load", "begin"])
 def test_a_package_that_marks_a_change_in_the_midst_of_the_early_step_is_never_jumped_over(
     ready: FakeHost, monkeypatch: pytest.MonkeyPatch, moment: str, record: "Record | None"
 ) -> None:
     if record is not None:
         store.write(ready.root, Lasting.ATTEMPTS, attempts.format_record(record))
     places: "dict[str, Callable[..., object]]" = {
-        "settle": attempts.record_boot, "load": program.load, "begin": attempts.begin,
+        "record_boot": attempts.record_boot, "load": program.load, "begin": attempts.begin,
     }  # fmt: skip
     place = places[moment]
     module = program if moment == "load" else attempts
