@@ -1,5 +1,8 @@
 """The watchdog over the jump: which device, when it is kept off, what is left for the last step and for the next boot."""
 
+import contextlib
+import errno
+import os
 from pathlib import Path
 from typing import Callable, List
 
@@ -214,6 +217,24 @@ def test_a_device_that_is_anothers_or_cannot_be_stopped_any_more_is_not_opened(
     else:
         watchdog.take_over(watched.root)
     assert read(watched, "dev/watchdog0") == ""
+    assert (watched.root / MODULE).exists() is is_left
+
+
+@pytest.mark.parametrize("number, is_left", [(errno.EBUSY, False), (errno.EIO, True)])
+def test_a_device_that_a_program_takes_meanwhile_is_in_good_hands(
+    watched: FakeHost, monkeypatch: pytest.MonkeyPatch, number: int, is_left: bool
+) -> None:
+    make_ready(watched)
+    opened = os.open
+
+    def fail(path: str, *args: int) -> int:
+        if str(path).endswith("dev/watchdog0"):
+            raise OSError(number, os.strerror(number))
+        return opened(path, *args)
+
+    monkeypatch.setattr(os, "open", fail)
+    with contextlib.suppress(Error):  # what failed is to be tried again
+        watchdog.take_over(watched.root)
     assert (watched.root / MODULE).exists() is is_left
 
 
