@@ -106,6 +106,14 @@ def test_an_arrival_that_fails_its_checks_closes_the_guard_and_is_no_proof_of_an
     assert judge(record, "2", None, LIMIT).guard == Guard(1, A, "no default route")
 
 
+@pytest.mark.parametrize("outcome", [Outcome.ARRIVED, Outcome.LOST, Outcome.FAILED, Outcome.REPLACED])
+def test_an_attempt_that_has_ended_arrives_no_more(outcome: Outcome) -> None:
+    """Its id may have been copied into the loader's configuration: that boot came through firmware."""
+    record = Record("1", 1, 1, 5, Last(outcome, A), None)
+    judged = guard.judge(record, Boot("2", "aaaa", 9), LIMIT, "no default route")
+    assert judged == Record("2", 0, 1, 9, Last(outcome, A), None)
+
+
 def test_a_failure_is_no_subject_of_a_boot_without_an_arrival() -> None:
     assert judge(under_way(A), "1", None, LIMIT, "no default route").guard == Guard(0, A)
     assert judge(Record(), "1", "aaaa", LIMIT, "no default route").guard is None
