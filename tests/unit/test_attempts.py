@@ -134,6 +134,19 @@ def test_a_clock_that_was_set_later_counts_from_the_first_boot_that_it_tells_of(
     assert guard.judge(under_way(A, record), Boot("2", "aaaa", 8), LIMIT).firmware == 8
 
 
+@pytest.mark.parametrize("before", [None, Record("0", total=7)])
+def test_an_attempt_that_is_withdrawn_leaves_the_record_as_it_was(fake: FakeHost, before: Optional[Record]) -> None:
+    store.write(fake.root, store.Volatile.BEFORE, attempts.format_record(Record("0", total=1)))  # of an earlier one
+    if before is not None:
+        store.write(fake.root, Lasting.ATTEMPTS, attempts.format_record(before))
+    store.write(fake.root, store.Volatile.ATTEMPT, attempts.format_record(under_way(A)))
+    attempts.begin(fake.root)
+    last = attempts.read(fake.root).last
+    assert last is not None and last.attempt.id == A.id
+    attempts.withdraw(fake.root)
+    assert attempts.read(fake.root) == (before or Record())
+
+
 NOW = PLAUSIBLE + 100 * DAY
 
 
