@@ -70,8 +70,21 @@ def assess(host: Host, settings: Settings, named: Optional[Selection] = None) ->
     record, problem = _read_record(host, settings)
     if problem is None and isinstance(selection, Selected):
         problem = guard.obstacle(record, attempts.target_key(host, selection.entry), settings.guard_boots)
+    decision = decide(_gather_facts(host, settings, selection, present, record, problem))
+    to_load, changes = None, ()  # type: Optional[Selected], Tuple[LoaderWrite, ...]
+    if isinstance(selection, Selected) and decision.code is Code.TARGET:
+        changes = selection.changes
+        if present is not Present.FRESH:
+            to_load = selection._replace(config=selection.config + _lines_of_decision(host.root, settings, record))
+    return Assessment(decision, present, to_load, changes, problem, record)
+
+
+def _gather_facts(
+    host: Host, settings: Settings, selection: Selection, present: Present, record: guard.Record, closed: Optional[str]
+) -> Facts:
+    """Return what the decision depends on; `closed` says why the guard is."""
     uptime = read_uptime(host.root)
-    facts = Facts(
+    return Facts(
         incomplete=deviations.find_obstacle(host.root),
         cold_once=is_there(host.root / COLD_ONCE),
         switched_off=None if settings.kexec else "KEXEC=no in the settings",
@@ -84,19 +97,12 @@ def assess(host: Host, settings: Settings, named: Optional[Selection] = None) ->
         loaded_by_hand=present is Present.BY_HAND,
         no_target=(selection.code, selection.problem) if isinstance(selection, NoTarget) else None,
         target=selection.name if isinstance(selection, Selected) else "",
-        guard=problem,
+        guard=closed,
         limit_kexecs=guard.kexecs_reached(record, settings.max_kexecs),
         limit_days=guard.days_reached(guard.days_since_firmware(record, time.time(), uptime), settings.max_days),
         trial=None if is_attended(host.root, uptime) else guard.trial_left(record, settings.trial),
         init=find_unhooked(host),
     )
-    decision = decide(facts)
-    to_load, changes = None, ()  # type: Optional[Selected], Tuple[LoaderWrite, ...]
-    if isinstance(selection, Selected) and decision.code is Code.TARGET:
-        changes = selection.changes
-        if present is not Present.FRESH:
-            to_load = selection._replace(config=selection.config + _lines_of_decision(host.root, settings, record))
-    return Assessment(decision, present, to_load, changes, problem, record)
 
 
 def _find_present(host: Host, settings: Settings, selection: Selection, is_loaded: bool, is_ours: bool) -> Present:

@@ -112,8 +112,13 @@ def drop(root: Path) -> None:
     """Unload what we have loaded, and forget it; a kernel that the admin loaded by hand stays."""
     if stamp.exists(root):
         program.unload(root)
-        stamp.remove(root)
-        watchdog.forget(root)
+        forget(root)
+
+
+def forget(root: Path) -> None:
+    """Forget what we had loaded: there is no jump into it, and none to be watched."""
+    stamp.remove(root)
+    watchdog.forget(root)
 
 
 def watched(host: Host, entry: BootEntry) -> List[Path]:

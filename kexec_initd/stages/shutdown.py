@@ -179,4 +179,4 @@ def _unload(root: Path) -> None:
     """Leave nothing loaded that a later script could execute; the decision stands even when that fails."""
     with contextlib.suppress(Error, OSError):
         program.unload(root)
-        stamp.remove(root)
+        load.forget(root)

@@ -77,7 +77,7 @@ def run_unload(args: argparse.Namespace, host: Host) -> None:
     with lock.lock(host.root):
         was_loaded = program.is_loaded(host.root)
         program.unload(host.root)
-        stamp.remove(host.root)
+        load.forget(host.root)
     emit("unloaded" if was_loaded else "nothing was loaded")
 
 

@@ -1,5 +1,6 @@
 """The watchdog over the jump: which device, when it is kept off, what is left for the last step and for the next boot."""
 
+import argparse
 import contextlib
 import errno
 import os
@@ -13,6 +14,7 @@ from kexec_initd.kexec import load, watchdog
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import last_step, shutdown
 from kexec_initd.system.host import gather
+from kexec_initd.verbs.load import run_unload
 from tests.unit.fake_host import FakeHost, with_kernel
 
 HARDWARE = "i6300ESB timer"
@@ -278,11 +280,24 @@ def test_a_load_sets_the_device_and_says_where_that_failed(watched: FakeHost) ->
     assert said.endswith("not be watched: watchdog0 (i6300ESB timer) has not been set to 300 s, which a load does")
 
 
-def test_what_is_unloaded_is_no_jump_to_watch(watched: FakeHost) -> None:
+def drop(fake: FakeHost) -> None:
+    load.drop(fake.root)
+
+
+def unload_by_hand(fake: FakeHost) -> None:
+    run_unload(argparse.Namespace(), gather(fake.root))
+
+
+def decide_for_cold(fake: FakeHost) -> None:
+    shutdown.prepare(gather(fake.root), Settings(kexec=False))
+
+
+@pytest.mark.parametrize("unload", [drop, unload_by_hand, decide_for_cold])
+def test_what_is_unloaded_is_no_jump_to_watch(watched: FakeHost, unload: Spoil) -> None:
     with_kernel(watched)
     shutdown.preload(gather(watched.root), Settings())
     make_ready(watched)
-    load.drop(watched.root)
+    unload(watched)
     assert watchdog.find_ready(watched.root) is None
 
 
