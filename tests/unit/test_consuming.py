@@ -1,5 +1,6 @@
 """What the boot loader would write is written in its place: exactly that, or nothing."""
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -219,6 +220,21 @@ def test_an_immutable_variable_is_deleted_or_immutable_again(
         else:
             writeback.consume(fake.root, [change])
     assert (path.exists(), flags.flags) == ((True, 0x80010) if refuses else (False, 0x80000))
+
+
+@pytest.mark.parametrize("number", [errno.ENOTTY, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EIO])
+def test_a_file_system_without_flags_has_none_that_protect(
+    fake: FakeHost, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    path = fake.write("sys/firmware/one", "value")
+
+    def ioctl(fd: int, request: int, data: bytearray) -> int:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch, contextlib.suppress(Error):
+        patch.setattr(fcntl, "ioctl", ioctl)
+        writeback.consume(fake.root, [LoaderWrite(Path("/sys/firmware/one"), b"value", None, "")])
+    assert path.exists() is (number == errno.EIO)
 
 
 CONFIG = """load_env
