@@ -8,16 +8,15 @@ or for systemd-boot (efi_update_info_t of its plugins/uefi-capsule; the status i
 from typing import Iterator, Optional
 
 from kexec_initd.bootloader import fwupd
-from kexec_initd.bootloader.efivars import ATTRIBUTES, DIRECTORY, LIMIT
+from kexec_initd.bootloader.efivars import ATTRIBUTES, DIRECTORY, GLOBAL, LIMIT
 from kexec_initd.system.sysroot import Tree
 
-GLOBAL = "-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 SHIM = "-605dab50-e046-4300-abb6-3dd810dd8b23"
 FWUPD = "-0abba7dc-e516-4167-bbf5-4d9d1c739416"
 FWUPD_STATUS = ATTRIBUTES + 4 + 16 + 4 + 8 + 16
 FWUPD_WAITS = 1
-BOOT_NEXT = DIRECTORY + "BootNext" + GLOBAL
-INDICATIONS = DIRECTORY + "OsIndications" + GLOBAL
+BOOT_NEXT = DIRECTORY + "BootNext-" + GLOBAL
+INDICATIONS = DIRECTORY + "OsIndications-" + GLOBAL
 # Bits of OsIndications that ask for something; the others are left by the firmware, or reserved.
 WISHES = {0x1: "its setup", 0x4: "a capsule from the disk", 0x40: "a recovery", 0x80: "a recovery of its platform"}
 KEY_REQUESTS = ("New", "SB", "PW", "Auth", "Del", "DB", "XNew", "XDel", "XAuth")

@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 from typing import FrozenSet, List, NamedTuple, Optional, Sequence
 
+from kexec_initd.bootloader.efivars import DIRECTORY, GLOBAL
 from kexec_initd.errors import Error
 from kexec_initd.kexec.method import (
     Rules,
@@ -31,7 +32,7 @@ CONFIG_LIMIT = 1 << 20
 GZIP = 16 + zlib.MAX_WBITS
 BUSY_TRIES = 5
 BUSY_PAUSE = 1.0
-SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+SECURE_BOOT = (DIRECTORY + "SecureBoot-" + GLOBAL).lstrip("/")
 
 
 class Image(NamedTuple):

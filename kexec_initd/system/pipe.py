@@ -69,9 +69,9 @@ class _Pump:
                     raise subprocess.TimeoutExpired(self._process.args, left)
                 for key, _ in ready:
                     if key.fd in selector.get_map():
-                        yield from self._serve(selector, key)
+                        yield from self._move_block(selector, key)
 
-    def _serve(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> Iterator[bytes]:
+    def _move_block(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> Iterator[bytes]:
         """Move one block over one pipe, and yield it if it is standard output."""
         if key.fileobj is self._process.stdin:
             if not self._feed(key.fd):

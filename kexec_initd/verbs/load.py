@@ -29,14 +29,14 @@ def run_load(args: argparse.Namespace, host: Host) -> None:
     entry = selected.entry
     if args.dry_run:
         with load.checked(host, entry) as files:
-            emit("would load {}".format(_tell_entry(files.release, entry)))
+            emit("would load {}".format(_describe_entry(files.release, entry)))
         warn_of_cold(host, found, selected)
         return
     with lock.lock_to_load(host.root):
         # A load by the admin is no decision: the early step shall ask for one, not take the stamp for it.
         config = (*selected.config, stamp.UNSEEN)
         loaded = load.load_entry(host, found, entry, selected.chosen, config)
-    emit("loaded {}".format(_tell_entry(loaded.release, entry)))
+    emit("loaded {}".format(_describe_entry(loaded.release, entry)))
     warn_of_cold(host, found, None)
 
 
@@ -56,7 +56,7 @@ def run_reboot_into(args: argparse.Namespace, host: Host) -> None:
     found = read_settings(host)
     plan = reboot_into.plan(host, found, args.name)
     with load.checked(host, plan.selected.entry) as files:
-        what = _tell_entry(files.release, plan.selected.entry)
+        what = _describe_entry(files.release, plan.selected.entry)
     if args.dry_run:
         emit("would reboot into {}".format(what))
         return
@@ -64,7 +64,7 @@ def run_reboot_into(args: argparse.Namespace, host: Host) -> None:
     reboot_into.execute(host, found, plan)
 
 
-def _tell_entry(release: str, entry: BootEntry) -> str:
+def _describe_entry(release: str, entry: BootEntry) -> str:
     """Return what an entry starts, and its title."""
     initrds = "with " + ", ".join(str(path) for path in entry.initrds) if entry.initrds else "without an initrd"
     name = "" if entry.running else ': the entry "{}"'.format(entry.title)
