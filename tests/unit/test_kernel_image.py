@@ -74,6 +74,15 @@ def test_one_flipped_bit_is_found(check: Check, position: int) -> None:
         check(bytes(image))
 
 
+@pytest.mark.parametrize("release, protocol", [("2.6.26", 0x0208), ("2.6.29", 0x0209), ("2.6.32", 0x020A)])
+def test_the_crc_counts_from_the_first_protocol_that_has_it(check: Check, release: str, protocol: int) -> None:
+    image = bytearray(images.bzimage(release, protocol, magic=None))
+    assert check(bytes(image)).proof == "crc"
+    image[-1] ^= 1
+    with pytest.raises(InvalidImage, match="damaged: its CRC-32"):
+        check(bytes(image))
+
+
 def test_a_cut_signature_is_refused(check: Check) -> None:
     with pytest.raises(InvalidImage, match="signature is not there"):
         check(images.sign(images.bzimage())[:-1])
