@@ -24,7 +24,7 @@ def select(menu: Menu, name: str) -> Optional[BootEntry]:
     return None
 
 
-def find_same(menu: Menu, title: str, kernel: str, initrds: Sequence[str], cmdline: str) -> BootEntry:
+def require_same(menu: Menu, title: str, kernel: str, initrds: Sequence[str], cmdline: str) -> BootEntry:
     """Return the entry that was chosen before, from the menu as it is now. Raises Refused where it is not there."""
     wanted = (title, kernel, list(initrds), cmdline)
     for entry in [offered.entry for offered in menu.offered if offered.entry is not None]:

@@ -6,7 +6,7 @@ from typing import List, NamedTuple, Optional, Tuple, Union
 
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import LoaderWrite
-from kexec_initd.bootloader.find_entry import HINT, find_same, select
+from kexec_initd.bootloader.find_entry import HINT, require_same, select
 from kexec_initd.bootloader.installed_kernels import entry_for
 from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.bootloader.target import LoaderReading, read_target
@@ -105,7 +105,7 @@ def find_again(host: Host, settings: Settings, loaded: stamp.Loaded) -> Selectio
     reading, config = _read(host)
     if reading is None:
         return NoTarget(CHANGING)
-    entry = find_same(reading.menu, loaded.chosen.title, loaded.kernel, loaded.initrds, loaded.chosen.cmdline)
+    entry = require_same(reading.menu, loaded.chosen.title, loaded.kernel, loaded.initrds, loaded.chosen.cmdline)
     return _unless_pending(_chosen(entry, settings, config), reading)
 
 

@@ -18,7 +18,7 @@ from kexec_initd.boot_entry import BootEntry
 from kexec_initd.cmdline.words import without_own_words
 from kexec_initd.errors import Error, Refused, one_line
 from kexec_initd.history.guard import NOTHING, Attempt, Guard, Last, Outcome, Record, find_arriving, judge
-from kexec_initd.history.running_boot import find_boot, shows_kexec
+from kexec_initd.history.running_boot import read_boot, shows_kexec
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import LASTING, Damaged, Lasting, Newer, Volatile
 from kexec_initd.system.files import identity
@@ -54,7 +54,7 @@ def prepared(host: Host, record: Record, entry: BootEntry, attempt: str, release
     under_way = Last(
         Outcome.UNDER_WAY, Attempt(attempt, 0, target_key(host, entry), _printable(release, RELEASE_LENGTH))
     )
-    return format_record(record._replace(boot=find_boot(host, None).id, last=under_way))
+    return format_record(record._replace(boot=read_boot(host, None).id, last=under_way))
 
 
 def _printable(text: str, length: int) -> str:
@@ -135,7 +135,7 @@ def came_by_kexec(host: Host) -> bool:
 def is_arrival(host: Host) -> bool:
     """Tell whether the running boot is an arrival that nobody has confirmed. Raises Damaged, Error."""
     record = read_from(host.tree)
-    return record.last is not None and find_arriving(record, find_boot(host, record.last)) is not None
+    return record.last is not None and find_arriving(record, read_boot(host, record.last)) is not None
 
 
 def trust(host: Host, limit: int) -> str:
@@ -280,4 +280,4 @@ def _write(root: Path, data: bytes) -> None:
 def _judge_boot(host: Host, record: Record, limit: int, failure: Optional[str] = None) -> Record:
     if record == Record() and host.cmdline is None:  # a tree that is not running
         return record
-    return judge(record, find_boot(host, record.last), limit, failure and _printable(failure, WHY_LENGTH))
+    return judge(record, read_boot(host, record.last), limit, failure and _printable(failure, WHY_LENGTH))

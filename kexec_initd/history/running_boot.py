@@ -27,7 +27,7 @@ BOOT_ID = re.compile(r"[!-~]{1,64}\Z")
 UPTIME = re.compile(r"([0-9]{1,10}(\.[0-9]{1,9})?)( |\Z)")
 
 
-def find_boot(host: Host, last: Optional[Last]) -> Boot:
+def read_boot(host: Host, last: Optional[Last]) -> Boot:
     """Return the running boot, `last` being the last attempt; random(4) has its id since before SysV init had dependencies.
 
     Raises Error.

@@ -55,7 +55,7 @@ def check_gzip(image: ImageFile, start: bytes, machine: str) -> KernelInfo:
 def check_zboot(image: ImageFile, start: bytes, machine: str) -> KernelInfo:
     """Return what the Image in an EFI program is; raise InvalidImage unless both are whole."""
     place = _pe_header(start)
-    require(_find_architecture(pe.machine(start, place)), machine)
+    require(_require_architecture(pe.machine(start, place)), machine)
     pe.prove(image, start, place)
     offset, length = struct.unpack_from("<II", start, 8)
     end = offset + length
@@ -69,7 +69,7 @@ def check_zboot(image: ImageFile, start: bytes, machine: str) -> KernelInfo:
     return KernelInfo(content.release, ARM64.cmdline_size, pe.sections_end(start, place), "payload")
 
 
-def _find_architecture(number: int) -> Architecture:
+def _require_architecture(number: int) -> Architecture:
     """Return the architecture that a PE header names."""
     for known in ALL:
         if number in known.pe:

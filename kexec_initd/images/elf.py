@@ -43,7 +43,7 @@ _ORDERS = {1: "<", 2: ">"}
 
 def check_elf(image: ImageFile, start: bytes, machine: str) -> KernelInfo:
     """Return what the ELF kernel `image`, which begins with `start`, is; raise InvalidImage unless it is whole."""
-    layout = _find_layout(start)
+    layout = _require_layout(start)
     if len(start) < struct.calcsize(layout.header):
         raise InvalidImage("it is cut: the file has {} bytes".format(image.size))
     kind, number, *rest = struct.unpack_from(layout.header, start)
@@ -64,7 +64,7 @@ def check_elf(image: ImageFile, start: bytes, machine: str) -> KernelInfo:
     return KernelInfo(survey(image.blocks(0, image.size)).release, found.cmdline_size, image.size, "size")
 
 
-def _find_layout(start: bytes) -> _Layout:
+def _require_layout(start: bytes) -> _Layout:
     """Return the layout that the first bytes name, with its byte order."""
     layout, order = _CLASSES.get(start[4] if len(start) > 5 else 0), _ORDERS.get(start[5] if len(start) > 5 else 0)
     if layout is None or order is None:

@@ -77,7 +77,7 @@ def render_for(target: str, init: Optional[str], standalone: bool) -> Rendition:
     Raises UsageError for a name that is not known, Refused where nothing can be hooked.
     """
     host = _imagine(target, init)
-    record = _find_record(host)
+    record = _require_record(host)
     files = [
         fill_script(host, script, script.default_header.rstrip("\n"), record if standalone else None)
         for script in record.scripts
@@ -125,7 +125,7 @@ def _imagine(target: str, init: Optional[str]) -> Host:
     )
 
 
-def _find_record(host: Host) -> Integration:
+def _require_record(host: Host) -> Integration:
     if host.init not in HOOKED:
         what = "{} {} with the init system {}".format(host.distribution, host.release, host.init.value)
         raise Refused("there are no files for {}".format(what), HINTS.get(host.init, ""))

@@ -7,7 +7,7 @@ import pytest
 
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import Menu, Offered, Source
-from kexec_initd.bootloader.find_entry import find_same, select
+from kexec_initd.bootloader.find_entry import require_same, select
 from kexec_initd.errors import Error, Refused, UsageError
 
 SOURCE = Source(Path("/boot/grub/grub.cfg"), 1)
@@ -87,11 +87,11 @@ def test_an_entry_is_found_again_wherever_it_stands_now() -> None:
     assert entry is not None
     wanted = (entry.title, str(entry.kernel), [str(path) for path in entry.initrds], entry.cmdline)
     moved = DEBIAN._replace(offered=tuple(reversed(DEBIAN.offered)))
-    assert find_same(moved, *wanted) == entry
+    assert require_same(moved, *wanted) == entry
     with pytest.raises(Refused, match="that was chosen is gone from the boot loader's menu"):
-        find_same(DEBIAN._replace(offered=DEBIAN.offered[:3]), *wanted)
+        require_same(DEBIAN._replace(offered=DEBIAN.offered[:3]), *wanted)
     other = offer("1>2", entry.title, "old", "5.10.0-9-amd64", "ro")
     with pytest.raises(Refused, match="that was chosen has changed since"):
-        find_same(DEBIAN._replace(offered=(*DEBIAN.offered[:3], other)), *wanted)
+        require_same(DEBIAN._replace(offered=(*DEBIAN.offered[:3], other)), *wanted)
     with pytest.raises(Refused, match="has changed since"):
-        find_same(DEBIAN, wanted[0], wanted[1], [], wanted[3])
+        require_same(DEBIAN, wanted[0], wanted[1], [], wanted[3])
