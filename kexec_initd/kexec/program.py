@@ -143,11 +143,17 @@ def load(root: Path, image: Image) -> bool:
         with contextlib.suppress(process.CommandError):
             _load_by(root, unpacked, load_options(Way.CLASSIC, options, checks=False), deadline - LOAD_TIMEOUT / 2)
             return True
+    _load_packed(root, image, rules, options, deadline)
+    return False
+
+
+def _load_packed(root: Path, image: Image, rules: Rules, options: str, deadline: float) -> None:
+    """Load `image` in the first way that goes. Raises Error."""
     failures = []  # type: List[str]
     for way in find_ways(rules, options):
         try:
             _load_by(root, image, load_options(way, options, image.checks), deadline)
-            return False
+            return
         except process.CommandError as error:
             if error.code is None:
                 raise
