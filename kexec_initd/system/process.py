@@ -9,10 +9,12 @@ It forks, and reads what a command writes in threads. None of them is left behin
 those of a process that could not be killed.
 """
 
+import contextlib
 import io
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Dict, Optional, Sequence
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     import sh
 
 OUTPUT_LIMIT = 1 << 20
+ENDING = 0.1  # seconds for a thread that has nothing more to do
 
 
 def find(root: Path, name: str) -> Optional[Path]:
@@ -172,6 +175,7 @@ class _Waiter:
         self._thread.join(timeout)
         if not self._thread.is_alive():
             _join_timers()
+            _await_ends()
         return self._code
 
     def kill(self) -> None:
@@ -188,3 +192,11 @@ def _join_timers() -> None:
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer) and thread.finished.is_set():
             thread.join()
+
+
+def _await_ends() -> None:
+    """Give threads that have ended for Python a moment to end for the kernel, which is what fork(2) looks at."""
+    end = time.monotonic() + ENDING
+    with contextlib.suppress(OSError):  # without /proc nobody counts them
+        while len(os.listdir("/proc/self/task")) > threading.active_count() and time.monotonic() < end:
+            time.sleep(0.0005)
