@@ -77,8 +77,11 @@ def test_a_package_in_the_midst_of_the_early_step_is_seen_before_it_ends(early: 
     assert not (early.root / RECORD).exists()
 
 
-def test_a_load_in_the_midst_of_the_early_step_is_seen_before_it_ends(early: Jail) -> None:
-    early.fake("sync", "printf 'a load is under way' >/{}/stamp".format(STATE))
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_a_load_in_the_midst_of_the_early_step_is_seen_before_it_ends(early: Jail, has_ended: bool) -> None:
+    paths = [Path("/boot/vmlinuz-2"), stamp.mark_file(early.root)]
+    early.write("other", stamp.text_for(early.root, paths) if has_ended else "a load is under way")
+    early.fake("sync", "cp /other /{}/stamp".format(STATE))
     early.run("kexec-initd", "stop")
     assert decision(early).startswith("cold ")
     assert early.calls()[-1] == "kexec -u"

@@ -404,6 +404,15 @@ def test_the_value_of_a_variable_shows_to_python_alone(ready: FakeHost) -> None:
     assert "its setup" in shutdown.prepare(gather(ready.root), Settings()).reason
 
 
+@pytest.mark.parametrize("mark", [False, True])
+def test_a_package_is_seen_where_the_stamp_says_nothing_of_it(ready: FakeHost, mark: bool) -> None:
+    if mark:
+        ready.write("run/kexec-initd/changed", ".")
+    assert stamp.is_overtaken(ready.root) is mark
+    store.write(ready.root, Volatile.STAMP, stamp.text_for(ready.root, [Path("/boot/vmlinuz-6.1.0-test")]).encode())
+    assert stamp.is_overtaken(ready.root) is mark
+
+
 def test_a_configuration_that_is_only_touched_loads_nothing_again(ready: FakeHost) -> None:
     grub(ready, "6.1.0-test")
     shutdown.preload(gather(ready.root), Settings())
