@@ -114,6 +114,13 @@ def test_the_shell_alone_detaches_what_a_dead_server_holds_up_and_tries_again(ja
     assert jail.calls() == ["sync", EVERY, *detached, "losetup -D", EVERY, "kexec -e", "reboot -d -f -i"]
 
 
+def test_the_shell_alone_never_detaches_where_programs_come_from(jail: Jail) -> None:
+    rows = ("srv:/ / nfs rw 0 0", "srv:/usr /usr nfs4 rw 0 0", "srv:/x /usr/x nfs4 rw 0 0", "/dev/vdb /b ext4 rw 0 0")
+    jail.write("proc/mounts", "".join(row + "\n" for row in rows))
+    jail.run("reboot", "stop")
+    assert [call for call in jail.calls() if call.startswith("umount -l")] == ["umount -l /usr/x"]
+
+
 def test_the_shell_alone_never_detaches_a_disk(jail: Jail) -> None:
     jail.write("proc/mounts", DEAD)
     assert "/dev/vdb on /mnt/b is still writable" in jail.run("reboot", "stop").said
