@@ -428,9 +428,15 @@ def linked(path: Path) -> None:
     path.symlink_to("elsewhere")
 
 
+def shared(path: Path) -> None:
+    os.chown(str(path), os.geteuid(), NOBODY)
+    path.chmod(0o770)
+
+
 PARENTS: Dict[str, Callable[[Path], None]] = {
     "writable for all": lambda path: path.chmod(0o777),
     "of another owner": lambda path: os.chown(str(path), NOBODY, NOBODY),
+    "writable for a group": shared,
     "below one that is writable for all": lambda path: path.parent.chmod(0o777),
     "a link": linked,
 }
