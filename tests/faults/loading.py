@@ -165,7 +165,7 @@ FAULTS = (
                 "chroot /root/c kexec-initd load",
             ),
             "last-step-outside-of-a-shutdown": Scenario(
-                "true", REFUSED, "the runlevel is 2, not 6", "preloaded", "python3 -I -m kexec_initd.runtime"
+                "true", REFUSED, "the runlevel is 2, not 6", "preloaded", "python3 -I -m kexec_initd.stages.last_step"
             ),
         },
         tests("unit/test_host.py", "container_marks", "chroot")

@@ -1,6 +1,8 @@
 """The table of faults is true: it is whole, and what it names is there. What came of each fault is no subject here."""
 
 import ast
+import importlib.util
+import re
 from pathlib import Path
 from typing import Dict, Set
 
@@ -55,6 +57,16 @@ def test_no_name_of_a_scenario_is_taken_twice() -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_cold_reboot_has_a_reason(name: str) -> None:
     assert SCENARIOS[name].reason or SCENARIOS[name].expect != COLD
+
+
+def test_what_a_scenario_calls_or_changes_of_ours_is_there() -> None:
+    """A sed(1) that fits nothing, or a module that is none, does no harm at all, and its row would say so as well."""
+    words = "\n".join("{} {}".format(scenario.harm, scenario.command) for scenario in SCENARIOS.values())
+    modules = set(re.findall(r"-m (kexec_initd[a-z_.]*)", words))
+    assert modules and all(importlib.util.find_spec(name) for name in modules)
+    early = "".join((CHECKOUT / "templates/common" / name).read_text() for name in ("early.sh", "jump.sh"))
+    changed = set(re.findall(r"s/\^([a-z_]+ \(\) \{)", words))
+    assert changed and all("\n{}\n".format(line) in early for line in changed)
 
 
 def test_a_few_scenarios_are_in_every_run() -> None:
