@@ -8,17 +8,20 @@ from typing import List
 import pytest
 
 from kexec_initd.boot_entry import BootEntry
+from kexec_initd.bootloader.target import LoaderReading, read_target
 from kexec_initd.cli import make_parser
 from kexec_initd.cmdline.words import without_own_words
 from kexec_initd.codes import Code, Decision
+from kexec_initd.decision import selection
 from kexec_initd.decision.assess import Present, assess
-from kexec_initd.decision.selection import Selected, find_named, find_next
+from kexec_initd.decision.selection import NoTarget, Selected, find_named, find_next
 from kexec_initd.errors import Error, Refused, UsageError
 from kexec_initd.install.manifest import InstallState, Manifest, format_manifest
 from kexec_initd.kexec import load, stamp
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import reboot_into, shutdown
 from kexec_initd.system.host import gather
+from kexec_initd.system.sysroot import Tree
 from kexec_initd.verbs.load import run_reboot_into
 from tests.unit.fake_host import FakeHost, with_kernel
 from tests.unit.test_consuming import ENVIRONMENT, wish
@@ -54,6 +57,31 @@ def ready(bare: FakeHost) -> FakeHost:
     installed = format_manifest(Manifest(InstallState.INSTALLED, (), ()))
     bare.write("var/lib/kexec-initd/manifest.json", installed.decode()).chmod(0o600)
     return bare
+
+
+def test_a_configuration_that_is_being_changed_has_no_target_yet(
+    ready: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load_named(ready, "other")
+    host, readings = gather(ready.root), []
+
+    def read_while_it_changes(tree: Tree, since: int) -> LoaderReading:
+        readings.append(read_target(tree, since))
+        ready.write("boot/grub/grub.cfg", CONFIG.replace("quiet", "quiet reading={}".format(len(readings))))
+        return readings[-1]
+
+    monkeypatch.setattr(selection, "read_target", read_while_it_changes)
+    for found in (find_next(host, Settings()), selection.find_again(host, Settings(), loaded)):
+        assert isinstance(found, NoTarget) and found.problem == selection.CHANGING
+    with pytest.raises(Error, match="is being changed just now"):
+        find_named(host, Settings(), "other")
+    assert len(readings) == 6
+
+
+def load_named(fake: FakeHost, name: str) -> stamp.Loaded:
+    found = find_named(gather(fake.root), Settings(), name)
+    assert isinstance(found, Selected)
+    return load.load_entry(gather(fake.root), Settings(), found.entry, found.chosen, found.config)
 
 
 def selected_entry(fake: FakeHost) -> BootEntry:
