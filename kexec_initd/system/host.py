@@ -238,7 +238,8 @@ def _find_installed(root: Path) -> InitSystem:
         return InitSystem.UNKNOWN
     if program == "systemd":
         return InitSystem.SYSTEMD
-    if has("etc/init/rc-sysinit.conf") or has("etc/init/rcS.conf"):
+    # Ubuntu's, RHEL 6's, and that of Ubuntu before 9.10.
+    if has("etc/init/rc-sysinit.conf") or has("etc/init/rcS.conf") or has("etc/event.d/rc-default"):
         return InitSystem.UPSTART
     if has("sbin/openrc"):
         return InitSystem.OPENRC

@@ -9,6 +9,8 @@
 
 {% include "standalone/installer/common.sh" %}
 
+{% include "standalone/installer/host.sh" %}
+
 {% include "standalone/installer/checks.sh" %}
 
 {% include "standalone/installer/blocks.sh" %}
@@ -60,6 +62,13 @@ put_everything () {
 	make_directories && take_in && data=$home/incoming && drop_obsolete && put_all && settle
 }
 
+# At its shutdown RHEL's rc stops what was started only, and the next boot would be too late for the first reboot.
+start_service () {
+	if [ -d /var/lock/subsys ] && [ -x /etc/rc.d/init.d/kexec-initd ]; then
+		/etc/rc.d/init.d/kexec-initd start
+	fi
+}
+
 main () {
 	start "$@"
 	here=$(cd "$(dirname "$0")" && pwd -P) || refuse "the directory of this script is not there"
@@ -83,8 +92,10 @@ main () {
 	if write_state installing && put_everything; then
 		data=$home/standalone
 		rm -f "$(sed -n 's/^state //p' "$data/list")/removed"
+		start_service
 		leave_lock
-		say "installed; it works from the next boot on. To undo it: sh $home/standalone/uninstall.sh"
+		say "installed; the next reboot goes through kexec already. For once through firmware: touch /no-kexec-reboot"
+		say "to restore every file: sh $home/standalone/uninstall.sh"
 		exit 0
 	fi
 	say "$problem" >&2

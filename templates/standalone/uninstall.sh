@@ -9,6 +9,8 @@
 
 {% include "standalone/installer/common.sh" %}
 
+{% include "standalone/installer/host.sh" %}
+
 {% include "standalone/installer/checks.sh" %}
 
 {% include "standalone/installer/blocks.sh" %}
@@ -69,6 +71,7 @@ main () {
 	close_loads
 	if write_state removing && undo_everything; then
 		unload
+		rm -f /var/lock/subsys/kexec-initd
 		leave_lock
 		say "uninstalled"
 		exit 0

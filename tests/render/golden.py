@@ -10,6 +10,7 @@ from typing import Dict, Tuple
 
 from kexec_initd.cli import main
 from kexec_initd.install.render import render_all, write_tree
+from kexec_initd.install.standalone import SCRIPTS
 from kexec_initd.system.host import gather
 from tests.render.kept import FILES, keep, read
 
@@ -34,9 +35,12 @@ def generate(target: str, kind: str, out: Path) -> Path:
 
 
 def read_files(directory: Path) -> Files:
+    """Return what differs between hosts below a directory."""
     found = {}
     for path in sorted(directory.rglob("*")):
         name = str(path.relative_to(directory))
+        if name in ("README", *SCRIPTS):
+            continue
         if path.is_symlink():
             found[name] = ("link", os.readlink(str(path)).encode())
         elif path.is_file():

@@ -1,12 +1,15 @@
 """The distinct files that rendering gives, as they are kept: whole, or as a diff without context from one that is.
 
-`python3 -m tests.render.kept DIRECTORY` writes each script that is kept as a diff there, whole.
+`python3 -m tests.render.kept DIRECTORY` writes each script that is kept as a diff there, whole, and
+the two that are the same for every host, which are not kept at all.
 """
 
 import sys
 from pathlib import Path
 from typing import Dict
 
+from kexec_initd.install.render import render_plain
+from kexec_initd.install.standalone import SCRIPTS
 from tests import diffs
 
 FILES = Path(__file__).resolve().parent / "files"
@@ -36,10 +39,11 @@ def keep(name: str, content: bytes) -> str:
 def scripts() -> Dict[str, bytes]:
     """Return each distinct script that is rendered somewhere; inittab and a list are none."""
     found = {path.name: read(path.name) for path in sorted(FILES.iterdir())}
+    found.update((name, render_plain("standalone/" + name)) for name in SCRIPTS)
     return {name: content for name, content in found.items() if content.startswith(b"#!")}
 
 
 if __name__ == "__main__":
     for script, text in scripts().items():
-        if script.endswith(DIFF):
-            Path(sys.argv[1], script[: -len(DIFF)]).write_bytes(text)
+        if script.endswith(DIFF) or script in SCRIPTS:
+            Path(sys.argv[1], script.replace(DIFF, "")).write_bytes(text)

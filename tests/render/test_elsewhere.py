@@ -11,10 +11,11 @@ from typing import List
 import pytest
 
 from kexec_initd.cli import main
+from kexec_initd.install.render import render_plain
+from kexec_initd.install.standalone import SCRIPTS
 from tests.render.golden import KINDS, TABLE, TARGETS, expected, generate, read_files
 from tests.render.kept import FILES, read, scripts
 
-INSTALLERS = ("install.sh", "uninstall.sh")
 SHELLS = [["dash"], ["bash"], ["busybox", "sh"]]
 
 
@@ -24,7 +25,8 @@ def test_generated_files_are_as_expected(target: str, kind: str, tmp_path: Path)
     found = generate(target, kind, tmp_path / "out")
     assert read_files(found) == expected("{} {}".format(target, kind)) != {}
     if kind == "standalone":
-        for name in INSTALLERS:
+        for name in SCRIPTS:
+            assert (found / name).read_bytes() == render_plain("standalone/" + name)
             assert (found / name).stat().st_mode & 0o777 == 0o755
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from kexec_initd.system.host import Family, InitSystem, find_family, find_init, gather
 from kexec_initd.system.virt import find_container, find_runlevel, is_chroot
+from tests.trees import put
 from tests.unit.fake_host import FakeHost
 
 
@@ -98,7 +99,11 @@ def test_init_by_what_runs_and_by_what_is_installed(tmp_path: Path) -> None:
     assert find_init(tmp_path) is InitSystem.SYSVINIT
     (tmp_path / "sbin/openrc").write_text("")
     assert find_init(tmp_path) is InitSystem.OPENRC
-    (tmp_path / "etc/init/rc-sysinit.conf").write_text("")
+    for jobs in ("etc/event.d/rc-default", "etc/init/rc-sysinit.conf"):
+        put(tmp_path / jobs, b"")
+        assert find_init(tmp_path) is InitSystem.UPSTART
+        (tmp_path / jobs).unlink()
+    put(tmp_path / "etc/init/rcS.conf", b"")
     assert find_init(tmp_path) is InitSystem.UPSTART
     (tmp_path / "sbin/init").unlink()
     (tmp_path / "sbin/init").symlink_to("/lib/systemd/systemd")

@@ -27,17 +27,6 @@ check_list () {
 	done <"$data/list"
 }
 
-is_init () {
-	if [ -d /run/systemd/system ] || [ "$(readlink /sbin/init | sed 's,.*/,,')" = systemd ] || [ -d /run/openrc ] ||
-		[ -e /sbin/openrc-init ]; then
-		return 1
-	elif [ -e /etc/init/rc-sysinit.conf ] || [ -e /etc/init/rcS.conf ]; then
-		[ "$1" = upstart ]
-	else
-		[ "$1" = sysvinit ] && [ -e /etc/inittab ]
-	fi
-}
-
 check_host () {
 	if [ -e "$home/manifest.json" ]; then
 		refuse "kexec-initd with Python is installed here: remove it first"
@@ -58,10 +47,6 @@ END
 		;;
 	plain) ! does_halt_execute || refuse "these files are for $name, but the host's halt executes a loaded kernel itself" ;;
 	esac
-}
-
-does_halt_execute () {
-	grep -q -E '^[^#]*kexec[^[:space:]]*[[:space:]][^#]*-e([^[:alnum:]_]|$)' /etc/rc.d/init.d/halt
 }
 
 # why_unfit PATH: say why a file cannot be replaced and restored; nothing for one that can be, or that is not there.
