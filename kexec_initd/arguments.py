@@ -56,6 +56,8 @@ def _add_installing(add: Add) -> None:
         help="the init system there (default: what that release came with)",
     )
     verb.add_argument("--standalone", action="store_true", help="plain shell with its own installer: no Python there")
+    verb.add_argument("--deb", metavar="FILE", help="with --standalone, a package for all hosts of that family")
+    verb.add_argument("--rpm", metavar="FILE", help="the same for RHEL and its kin")
     verb = add_dry_run(add_root(add("install", "hook the init system, so that reboot goes through kexec")))
     verb.add_argument("--force", action="store_true", help="also where the platform is known not to survive a kexec")
     verb.add_argument(

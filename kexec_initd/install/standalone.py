@@ -38,6 +38,12 @@ def write_standalone(rendition: Rendition, out: Path) -> None:
     write_atomic(out / "list", format_list(rendition), 0o644)
 
 
+def write_directory(rendition: Rendition, out: Path) -> None:
+    """Write the same for somebody who copies it to the host: with a README."""
+    write_standalone(rendition, out)
+    write_atomic(out / "README", render_plain("standalone/README"), 0o644)
+
+
 def format_list(rendition: Rendition) -> bytes:
     """Return the list: what host it is for, then what belongs where, in the order of installing, and the size of each file."""
     host, record = rendition.host, rendition.record

@@ -14,7 +14,7 @@ from kexec_initd.install.manifest import is_standalone
 from kexec_initd.kexec import lock
 from kexec_initd.state import store
 from kexec_initd.system import quirks
-from kexec_initd.system.host import Host
+from kexec_initd.system.host import Family, Host
 from kexec_initd.system.process import CommandError
 from kexec_initd.system.stdio import emit, warn
 from kexec_initd.system.virt import confinement
@@ -22,6 +22,8 @@ from kexec_initd.verbs.common import read_settings, require_root
 
 if TYPE_CHECKING:
     from kexec_initd.install.steps import Plan
+
+OTHER = {"--deb": "--rpm", "--rpm": "--deb"}
 
 
 def run_render(args: argparse.Namespace, host: Host) -> None:
@@ -31,8 +33,8 @@ def run_render(args: argparse.Namespace, host: Host) -> None:
     if args.target is not None:
         render_for(args)
         return
-    if args.init is not None or args.standalone:
-        raise UsageError("--init and --standalone go with --for only")
+    if args.init is not None or args.standalone or args.deb is not None or args.rpm is not None:
+        raise UsageError("--init, --standalone, --deb and --rpm go with --for only")
     files = render.render_all(host)
     if args.out is not None:
         render.write_tree(files, Path(args.out))
@@ -41,14 +43,33 @@ def run_render(args: argparse.Namespace, host: Host) -> None:
 
 
 def render_for(args: argparse.Namespace) -> None:
-    """Write the files for another machine below a directory."""
+    """Write the files for another machine below a directory, or pack them."""
     from kexec_initd.install import offline, standalone
 
-    if args.out is None or args.root != "/":
-        raise UsageError("--for needs --out DIR, and takes no --root")
+    if [args.out, args.deb, args.rpm].count(None) != 2 or args.root != "/":
+        raise UsageError("--for needs one of --out DIR, --deb FILE and --rpm FILE, and takes no --root")
     rendition = offline.render_for(args.target, args.init, args.standalone)
-    write = standalone.write_standalone if args.standalone else offline.write_rendition
-    write(rendition, Path(args.out))
+    if args.out is None:
+        pack(args, rendition.host.family)
+    elif args.standalone:
+        standalone.write_directory(rendition, Path(args.out))
+        emit("copy {} to the host, and run there as root, in it: sh install.sh".format(args.out))
+    else:
+        offline.write_rendition(rendition, Path(args.out))
+
+
+def pack(args: argparse.Namespace, family: Family) -> None:
+    """Write a package for all hosts of a family that have no Python."""
+    from kexec_initd.install import legacy_package
+
+    option, wanted = ("--deb", Family.DEBIAN) if args.deb is not None else ("--rpm", Family.RHEL)
+    if not args.standalone or args.init is not None:
+        raise UsageError("{} goes with --standalone, and takes no --init".format(option))
+    if family is not wanted:
+        raise UsageError("{} is not for {}".format(option, args.target), "take " + OTHER[option])
+    package = Path(args.rpm if args.deb is None else args.deb)
+    legacy_package.write_package(family, package)
+    emit(legacy_package.describe_install(family, package))
 
 
 def refuse_stranger(args: argparse.Namespace, host: Host) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Callable, Dict, List
 
 import pytest
 
@@ -14,26 +15,29 @@ from tests.trees import snapshot
 from tests.vm.packages import build_deb
 
 KILLS = 200
-VERBS = ("install", "uninstall")
+VERBS = {"install": ["kexec-initd", "install"], "uninstall": ["kexec-initd", "uninstall"]}
 
 
 class Kills:
-    """Runs and kills install and uninstall in one tree."""
+    """Runs and kills commands in one tree; the last of them uninstalls. With `alone` some are killed without their children."""
 
-    def __init__(self, chroot: Chroot) -> None:
-        self.chroot = chroot
+    def __init__(
+        self, chroot: Chroot, verbs: Dict[str, List[str]], look: Callable[[Chroot], Dict[str, str]], alone: bool
+    ) -> None:
+        self.chroot, self.verbs, self.look, self.alone = chroot, verbs, look, alone
         self.script = chroot.tree / "etc/init.d/reboot"
         self.whole = {"uninstall": self.script.read_bytes()}
-        self.etc = {"uninstall": snapshot(chroot.tree / "etc", times=False)}
-        begun = time.monotonic()
-        chroot.must("kexec-initd", "install")
-        self.duration = time.monotonic() - begun
-        self.whole["install"] = self.script.read_bytes()
-        self.etc["install"] = snapshot(chroot.tree / "etc", times=False)
+        self.etc = {"uninstall": look(chroot)}
+        for verb in verbs:
+            begun = time.monotonic()
+            chroot.must(*verbs[verb])
+            self.duration = time.monotonic() - begun
+            self.whole[verb] = self.script.read_bytes()
+            assert self.etc.setdefault(verb, look(chroot)) == look(chroot)
 
     def kill(self, verb: str, delay: float, everything: bool) -> bool:
         """Start `verb` and kill it after `delay` seconds, with all that it started or alone; say whether it still ran."""
-        command = self.chroot.command("kexec-initd", verb)
+        command = self.chroot.command(*self.verbs[verb])
         if not everything:
             command = command[command.index("chroot") :]
         with subprocess.Popen(
@@ -51,29 +55,35 @@ class Kills:
     def finish(self, verb: str) -> None:
         """Run `verb` to its end, which has to leave what it always leaves."""
         begun = time.monotonic()
-        self.chroot.must("kexec-initd", verb)
+        self.chroot.must(*self.verbs[verb])
         self.duration = 0.8 * self.duration + 0.2 * (time.monotonic() - begun)  # the machine may have other work
         assert self.script.read_bytes() == self.whole[verb]
-        assert snapshot(self.chroot.tree / "etc", times=False) == self.etc[verb]
+        assert self.look(self.chroot) == self.etc[verb]
+
+    def try_all(self, chance: random.Random, wanted: int) -> None:
+        """Kill runs at random moments until so many were under way then, each finished by a run of any of the commands."""
+        hits = ours = runs = 0
+        now = "uninstall"
+        while hits < wanted:
+            runs += 1
+            assert runs < 8 * wanted, "too few runs were still under way when they were killed"
+            verb = chance.choice([verb for verb in self.verbs if verb != now])
+            hits += self.kill(verb, chance.uniform(0.2, 0.9) * self.duration, not self.alone or chance.random() < 0.5)
+            self.check_whole()
+            ours += self.script.read_bytes() != self.whole["uninstall"]
+            now = chance.choice(list(self.verbs))
+            self.finish(now)
+        print("{} of {} runs were killed under way; {} times the script was ours then".format(hits, runs, ours))
+        self.finish("uninstall")
+
+
+def look(chroot: Chroot) -> Dict[str, str]:
+    return snapshot(chroot.tree / "etc", times=False)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_random_moments(tmp_path: Path, seed: int) -> None:
-    chance = random.Random(seed)
     chroot = copy_base(tmp_path)
     chroot.dpkg("--unpack", str(build_deb()))
-    kills = Kills(chroot)
-    hits = ours = runs = 0
-    installed = True
-    while hits < KILLS // 2:
-        runs += 1
-        assert runs < 4 * KILLS, "too few runs were still under way when they were killed"
-        verb, then = VERBS[installed], chance.choice(VERBS)
-        hits += kills.kill(verb, chance.uniform(0.2, 0.9) * kills.duration, chance.random() < 0.5)
-        kills.check_whole()
-        ours += kills.script.read_bytes() == kills.whole["install"]
-        kills.finish(then)
-        installed = then == "install"
-    print("{} of {} runs were killed under way; {} times the script was ours then".format(hits, runs, ours))
-    kills.finish("uninstall")
+    Kills(chroot, VERBS, look, alone=True).try_all(random.Random(seed), KILLS // 2)
     assert chroot.verify() == []

@@ -60,7 +60,16 @@ def test_nothing_of_this_machine_enters(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "argv, code, words",
     [
-        (["--for", "ubuntu:12.04"], 2, "--for needs --out DIR"),
+        (["--for", "ubuntu:12.04"], 2, "--for needs one of --out DIR, --deb FILE and --rpm FILE"),
+        (["--for", "ubuntu", "--standalone", "--deb", "{}/a", "--rpm", "{}/b"], 2, "--for needs one of"),
+        (["--for", "ubuntu", "--standalone", "--deb", "{}/a", "--out", "{}/b"], 2, "--for needs one of"),
+        (["--for", "ubuntu", "--deb", "{}/new"], 2, "--deb goes with --standalone"),
+        (["--for", "rhel", "--rpm", "{}/new", "--standalone", "--init", "upstart"], 2, "takes no --init"),
+        (["--for", "rhel", "--standalone", "--deb", "{}/new"], 2, "--deb is not for rhel; take --rpm"),
+        (["--for", "devuan:1", "--standalone", "--rpm", "{}/new"], 2, "--rpm is not for devuan:1; take --deb"),
+        (["--for", "debian", "--standalone", "--deb", "{}/none/new"], 1, "none"),
+        (["--for", "debian", "--standalone", "--deb", "{}"], 1, "Is a directory"),
+        (["--rpm", "{}/new"], 2, "go with --for only"),
         (["--for", "ubuntu:12.04", "--out", "{}/new", "--root", "{}"], 2, "takes no --root"),
         (["--for", "beos", "--out", "{}/new"], 2, "known are: amazon, centos, debian"),
         (["--for", "rhel:six", "--out", "{}/new"], 2, "must be a number"),
@@ -93,3 +102,21 @@ def test_no_function_takes_the_place_of_another() -> None:
     for name, script in scripts().items():
         functions = re.findall(rb"^([a-z_0-9]+) \(\)", script, re.MULTILINE)
         assert sorted({found for found in functions if functions.count(found) > 1}) == [], name
+
+
+@pytest.mark.parametrize("words", [["debian", "--deb"], ["rhel", "--rpm"]])
+def test_a_tool_that_is_missing_is_said_in_one_line(
+    words: List[str], tmp_path: Path, capsys: "pytest.CaptureFixture[str]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kexec_initd.system.process.SEARCH", ())
+    assert main(["render", "--standalone", "--for", *words, str(tmp_path / "new")]) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n"), os.listdir(str(tmp_path))) == ("", 1, [])
+    assert " is missing; install it: the package " in said.err
+
+
+def test_what_comes_next_is_said_in_one_line(tmp_path: Path, capsys: "pytest.CaptureFixture[str]") -> None:
+    generate("rhel:6", "standalone", tmp_path / "new")
+    said = "copy {} to the host, and run there as root, in it: sh install.sh\n".format(tmp_path / "new")
+    assert capsys.readouterr().out == said
+    assert "sh install.sh " in (tmp_path / "new/README").read_text()

@@ -38,7 +38,7 @@ def find_deb() -> Path:
 
 def find_rpm() -> Path:
     """Return our .rpm."""
-    return find("kexec-initd-*.noarch.rpm", "KEXEC_INITD_RPM", "build-rpm")
+    return find("kexec-initd-[0-9]*.noarch.rpm", "KEXEC_INITD_RPM", "build-rpm")
 
 
 def build_newer_rpm(rpm: Path) -> Path:

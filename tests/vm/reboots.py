@@ -58,3 +58,14 @@ def read_late(said: str) -> List[str]:
         elif ENDED.search(line):
             late.clear()
     return late
+
+
+def reboot_quietly_cold(machine: Machine) -> None:
+    """Type `reboot`, see that it goes through firmware and comes back, and that nothing of ours is there to say why."""
+    before, old = gather(machine), len(machine.log_text())
+    machine.send("reboot")
+    assert machine.wait_end() is EndReason.RESET
+    assert "kexec-initd" not in machine.log_text()[old:]
+    machine.restart()
+    machine.wait_login()
+    assert_came_cold(before, gather(machine))

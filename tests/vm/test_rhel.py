@@ -9,9 +9,9 @@ import pytest
 from tests.vm import rhel
 from tests.vm.conftest import StartMachine
 from tests.vm.deaf import STOPS, UNHEARD_LIMIT, assert_reboots_unheard
-from tests.vm.evidence import Boot, assert_came_cold, assert_clean, gather
+from tests.vm.evidence import Boot, assert_clean, gather
 from tests.vm.qemu import EndReason, Machine
-from tests.vm.reboots import assert_goes_cold, reboot_by_kexec, reboot_cold
+from tests.vm.reboots import assert_goes_cold, reboot_by_kexec, reboot_cold, reboot_quietly_cold
 from tests.vm.snapshot import Snapshot, take, write_payload
 
 STATE = "/dev/.kexec-initd"
@@ -45,17 +45,6 @@ def reboot_with_token_first(machine: Machine) -> Boot:
     boot = reboot_by_kexec(machine)
     assert boot.cmdline.startswith("kexec_initd.attempt=")
     return boot
-
-
-def reboot_quietly_cold(machine: Machine) -> None:
-    """Type `reboot`, see that it goes through firmware and comes back, and that nothing of ours is there to say why."""
-    before, old = gather(machine), len(machine.log_text())
-    machine.send("reboot")
-    assert machine.wait_end() is EndReason.RESET
-    assert "kexec-initd" not in machine.log_text()[old:]
-    machine.restart()
-    machine.wait_login()
-    assert_came_cold(before, gather(machine))
 
 
 def wait_for_preload(machine: Machine) -> None:

@@ -1,105 +1,150 @@
-"""The standalone files on a Debian without any Python: generated here, carried in, installed by `sh install.sh`."""
+"""The packages for hosts without Python on guests that have none: in the shape of Ubuntu 12.04 and 10.04, and of RHEL 4 to 6."""
 
-import tarfile
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from kexec_initd.install.offline import render_for
-from kexec_initd.install.standalone import write_standalone
+import kexec_initd
+from kexec_initd.cli import main
+from tests.vm import rhel
 from tests.vm.conftest import StartMachine
-from tests.vm.evidence import assert_came_cold, gather
 from tests.vm.image import PACKAGES, Recipe, build
 from tests.vm.qemu import EndReason, Machine
-from tests.vm.reboots import assert_goes_cold, reboot_by_kexec, reboot_cold
-from tests.vm.snapshot import Snapshot, take
+from tests.vm.reboots import assert_goes_cold, reboot_by_kexec, reboot_cold, reboot_quietly_cold
+from tests.vm.snapshot import Snapshot, take, write_payload
 
 RECIPE = Recipe(packages=" ".join(name for name in PACKAGES.split() if not name.startswith("python3")))
-STATE = "/run/kexec-initd"
+RUN, DEV = "/run/kexec-initd", "/dev/.kexec-initd"
 # rc.local's block does this at the end of a boot, in the background.
-WAIT_LOADED = f"(for i in $(seq 120); do grep -q '^end ' {STATE}/stamp && exit 0; sleep 1; done; cat {STATE}/preload.log; exit 1)"
-UNINSTALL = "sh /var/lib/kexec-initd/standalone/uninstall.sh"
+WAIT_LOADED = """(for i in $(seq 120); do grep -q '^end ' {0}/stamp && exit 0; sleep 1; done; cat {0}/preload.log; exit 1)"""
+# Debian's scripts in the order that Ubuntu gives them: by their numbers, without insserv and startpar; kexec-tools' own,
+# which out of the box loads a kernel at each reboot, switched off.
+STATIC = r"""
+rm -f /etc/init.d/.depend.* /sbin/insserv /lib/startpar/startpar /sbin/startpar
+for place in S20sendsigs S30urandom S31umountnfs.sh S35networking S40umountfs S60umountroot S85kexec S90reboot; do
+    for link in /etc/rc6.d/K[0-9][0-9]"${place#S[0-9][0-9]}"; do
+        [ ! -L "$link" ] || mv "$link" "/etc/rc6.d/$place"
+    done
+done
+echo LOAD_KEXEC=false >/etc/default/kexec"""
+# /run came to Ubuntu with 11.10: before that /var/run is a directory, and what early boot keeps lies in /dev and /lib/init/rw.
+OLDER = "rm /var/run && mkdir -p /var/run /lib/init/rw"
 # Every file with mode, owner and digest, and with its time; not the records that insserv and dpkg write anew on each
-# call, nor what each boot and shutdown writes.
+# call, rpm's database, nor what each boot and shutdown writes.
 LIST = r"""
 list () {
-    find /etc /usr /boot /var/lib \( -name '.depend.*' -o -name 'diversions*' -o -name random-seed -o -name adjtime \) -prune \
+    find /etc /usr /boot /var/lib \( -name '.depend.*' -o -name 'diversions*' -o -name random-seed -o -name adjtime \
+        -o -path /var/lib/rpm \) -prune \
         -o -path '/etc/rc?.d/*' -printf '%p %y %U %G %l\n' -o -type d -printf '%p %m %U %G\n' \
         -o -printf '%p %y %m %U %G %s %T@ %l\n'
-    find /etc /usr/sbin /boot /var/lib \( -name '*-old' -o -name random-seed -o -name adjtime \) -prune \
+    find /etc /usr/sbin /boot /var/lib \( -name '*-old' -o -path /var/lib/rpm -o -name random-seed -o -name adjtime \) -prune \
         -o -type f -exec sha256sum {} +
-    dpkg-divert --list
+    ! command -v dpkg-divert >/dev/null || dpkg-divert --list
 }
 list | LC_ALL=C sort"""
+
+
+class Kind(NamedTuple):
+    """How a package is made and handled."""
+
+    family: str
+    install: str
+    upgrade: str
+    remove: str
+    left: str
+
+
+KINDS = {
+    "deb": Kind("debian", "dpkg -i", "dpkg -i", "dpkg -r kexec-initd-legacy; dpkg -P kexec-initd-legacy", "dpkg -V initscripts"),
+    "rpm": Kind("rhel", "rpm -i", "rpm -U", "rpm -e kexec-initd-legacy", "rpm -V initscripts"),
+}
 
 
 @pytest.fixture(scope="session")
 def bare() -> Snapshot:
     """Return the guest without Python at its prompt."""
-    return take(build(RECIPE))
+    return take(build(RECIPE), prepare=(STATIC,))
+
+
+def pack(kind: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a tar of the package of that kind, and of a later version of it."""
+    packages = []
+    for name, version in (("legacy", kexec_initd.__version__), ("later", "99.0")):
+        packages.append(directory / f"{name}.{kind}")
+        monkeypatch.setattr("kexec_initd.__version__", version)
+        assert main(["render", "--for", KINDS[kind].family, "--standalone", f"--{kind}", str(packages[-1])]) == 0
+    return write_payload(directory / "payload.tar", packages)
 
 
 @pytest.fixture
-def kit(tmp_path: Path) -> Path:
-    """Return a tar of the standalone directory for the guest's release."""
-    write_standalone(render_for("debian:12", None, True), tmp_path / "kit")
-    with tarfile.open(tmp_path / "kit.tar", "w") as tar:
-        tar.add(tmp_path / "kit", "kit")
-    return tmp_path / "kit.tar"
+def debs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a tar of the .debs."""
+    return pack("deb", tmp_path, monkeypatch)
 
 
-def install(machine: Machine) -> None:
-    """Run install.sh in the guest, which has no Python."""
+def install(machine: Machine, kind: str = "deb") -> None:
+    """Install the package in the guest, which has no Python."""
     assert machine.run("find / -xdev -type f -name 'python*' -perm /111 | grep .").status != 0
     machine.unpack("/root")
-    machine.check("sh /root/kit/install.sh", limit=300)
+    assert "next reboot goes through kexec already" in machine.check(f"{KINDS[kind].install} /root/legacy.{kind}", limit=300)
 
 
-def wait_for_preload(machine: Machine) -> None:
+def wait_for_preload(machine: Machine, state: str = RUN) -> None:
     """Wait until this boot has loaded the next kernel, which nobody but rc.local asked for."""
-    machine.check(WAIT_LOADED, limit=200)
+    machine.check(WAIT_LOADED.format(state), limit=200)
     assert machine.check("cat /sys/kernel/kexec_loaded") == "1"
 
 
-def test_installed_rebooted_and_uninstalled(bare: Snapshot, kit: Path, start: StartMachine) -> None:
-    machine = start(bare.setup(kit))
-    # Out of the box kexec-tools' own script loads a kernel at each reboot.
-    machine.check("echo LOAD_KEXEC=false >/etc/default/kexec")
-    # What insserv works out anew, whoever calls it next, differs from what it made while the packages came one by one.
-    machine.check("insserv")
+def assert_lives(machine: Machine, kind: str, state: str) -> None:
+    """Install, reboot, upgrade, reboot, cold once, remove: each as it has to be, and every file as before."""
+    # Where insserv works, it works out anew, whoever calls it next, what differs from when the packages came one by one.
     machine.check(LIST + " >/root/before", limit=300)
-    install(machine)
-    assert "nothing to do" in machine.check("sh /root/kit/install.sh", limit=300)
-
+    install(machine, kind)
     # Nothing is loaded yet: the early step does it. From the next boot on rc.local does.
     reboot_by_kexec(machine)
-    wait_for_preload(machine)
+    wait_for_preload(machine, state)
+    machine.check(f"{KINDS[kind].upgrade} /root/later.{kind}", limit=300)
     reboot_by_kexec(machine)
-    wait_for_preload(machine)
+    wait_for_preload(machine, state)
     machine.check("touch /no-kexec-reboot")
     reboot_cold(machine, "asked for by /no-kexec-reboot")
-
-    wait_for_preload(machine)
-    machine.check(UNINSTALL, limit=300)
+    wait_for_preload(machine, state)
+    machine.check(KINDS[kind].remove, limit=300)
     assert machine.check("cat /sys/kernel/kexec_loaded") == "0"
+    assert machine.run(f"{KINDS[kind].left} | grep -v ' /usr/share/'").output == ""
     machine.check(LIST + " >/root/after", limit=300)
     assert machine.run("diff /root/before /root/after").output == ""
-    before, old = gather(machine), len(machine.log_text())
-    machine.send("reboot")
-    assert machine.wait_end() is EndReason.RESET
-    assert "kexec-initd" not in machine.log_text()[old:]
-    machine.restart()
-    machine.wait_login()
-    assert_came_cold(before, gather(machine))
+    reboot_quietly_cold(machine)
+
+
+def test_installed_rebooted_and_uninstalled(bare: Snapshot, debs: Path, start: StartMachine) -> None:
+    assert_lives(start(bare.setup(debs)), "deb", RUN)
+
+
+@pytest.mark.full
+def test_like_ubuntu_10_04(bare: Snapshot, debs: Path, start: StartMachine) -> None:
+    machine = start(bare.setup(debs))
+    machine.check(OLDER)
+    assert_lives(machine, "deb", DEV)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("release", rhel.SHAPES)
+def test_like_rhel(
+    start: StartMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, release: int
+) -> None:
+    machine = start(take(rhel.build(rhel.SHAPES[release])).setup(pack("rpm", tmp_path, monkeypatch)))
+    machine.check("find / -xdev -type f -name 'python*' -perm /111 -exec rm {} +")
+    assert_lives(machine, "rpm", DEV)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("command, end", [("poweroff", EndReason.POWEROFF), ("halt", EndReason.HALTED)])
 def test_off_is_off_with_a_kernel_loaded(
-    bare: Snapshot, kit: Path, start: StartMachine, command: str, end: EndReason
+    bare: Snapshot, debs: Path, start: StartMachine, command: str, end: EndReason
 ) -> None:
-    machine = start(bare.setup(kit))
+    machine = start(bare.setup(debs))
     install(machine)
     machine.check("echo HALT=halt >>/etc/default/halt")
     machine.check("/etc/init.d/kexec-initd load", limit=300)
@@ -128,8 +173,8 @@ FAULTS = {
 
 @pytest.mark.full
 @pytest.mark.parametrize("name", FAULTS)
-def test_with_a_fault_it_comes_back(bare: Snapshot, kit: Path, start: StartMachine, name: str) -> None:
-    machine = start(bare.setup(kit))
+def test_with_a_fault_it_comes_back(bare: Snapshot, debs: Path, start: StartMachine, name: str) -> None:
+    machine = start(bare.setup(debs))
     install(machine)
     machine.check("/etc/init.d/kexec-initd load", limit=300)
     machine.check(FAULTS[name].harm)
@@ -137,8 +182,8 @@ def test_with_a_fault_it_comes_back(bare: Snapshot, kit: Path, start: StartMachi
 
 
 @pytest.mark.full
-def test_where_loading_is_disabled_it_goes_cold(bare: Snapshot, kit: Path, start: StartMachine) -> None:
-    machine = start(bare.setup(kit))
+def test_where_loading_is_disabled_it_goes_cold(bare: Snapshot, debs: Path, start: StartMachine) -> None:
+    machine = start(bare.setup(debs))
     install(machine)
     machine.check("sysctl -w kernel.kexec_load_disabled=1")
     reboot_cold(machine, "loading is disabled")
