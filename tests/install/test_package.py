@@ -81,6 +81,7 @@ def test_install_reinstall_upgrade_remove_purge(chroot: Chroot, deb: Path, tmp_p
     purge(chroot, before)
 
 
+@pytest.mark.full
 def test_installed_again_after_removal(chroot: Chroot, deb: Path) -> None:
     before = etc(chroot)
     for _ in range(2):
