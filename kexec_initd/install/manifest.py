@@ -7,7 +7,7 @@ import enum
 import os
 import stat
 from pathlib import Path
-from typing import Any, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from kexec_initd.errors import Refused, Unreachable
 from kexec_initd.install.file_copy import observe
@@ -47,7 +47,8 @@ class ManifestEntry(NamedTuple):
     """One changed path. `original` is the SHA-256 of what was there, None where nothing was.
 
     `ours` are the digests (for a symbolic link: the target) of what we put there, the newest first; the older one
-    only matters while a run is under way. mtime_ns is that of the original file.
+    only matters while a run is under way. mtime_ns is that of the original file. `recipe` tells what ours was made of; an
+    earlier version has left none.
     """
 
     path: str
@@ -59,6 +60,7 @@ class ManifestEntry(NamedTuple):
     gid: int = 0
     mtime_ns: int = 0
     diverted: bool = False
+    recipe: str = ""
 
 
 class Manifest(NamedTuple):
@@ -71,6 +73,11 @@ class Manifest(NamedTuple):
     def find(self, path: str) -> Optional[ManifestEntry]:
         """Return the entry of `path`, or None."""
         return next((entry for entry in self.entries if entry.path == path), None)
+
+    @property
+    def recipes(self) -> Dict[str, str]:
+        """What each path was made of."""
+        return {entry.path: entry.recipe for entry in self.entries}
 
 
 def is_installed(root: Path) -> bool:
@@ -156,6 +163,7 @@ def _parse_entry(fields: Any) -> ManifestEntry:
         gid=_number(fields["gid"]),
         mtime_ns=_number(fields["mtime_ns"]),
         diverted=fields["diverted"] is True,
+        recipe=_text(fields.get("recipe", "")),
     )
 
 

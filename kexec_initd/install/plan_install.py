@@ -31,7 +31,6 @@ from kexec_initd.install.render import (
     find_integration,
     find_obstacle,
     observe_block,
-    render_block,
     render_script,
 )
 from kexec_initd.install.run_lock import planning
@@ -55,33 +54,38 @@ OLDER_DIGESTS = 4
 
 
 class Site(NamedTuple):
-    """The facts that every rule needs: the host, the manifest that was found, dpkg-divert where dpkg has a say."""
+    """What every rule needs: the host, the manifest that was found, dpkg-divert where dpkg has a say.
+
+    `by_recipe`: what an earlier run has made by the same recipe is not made again.
+    """
 
     host: Host
     found: Optional[Manifest]
     dpkg_divert: Optional[Path]
+    by_recipe: bool
 
     def known(self, path: str) -> Optional[ManifestEntry]:
         """Return what an earlier run wrote down about `path`."""
         return None if self.found is None else self.found.find(path)
 
 
-def plan_install(host: Host, over_standalone: bool = False) -> Plan:
+def plan_install(host: Host, over_standalone: bool = False, by_recipe: bool = False) -> Plan:
     """Return what install changes on this host. Raises Refused where the host or one of its files is not fit; Error as
     `planning` does.
 
-    `over_standalone`: what install.sh has put there is judged as if it was ours, whose manifest is lost.
+    `over_standalone`: what install.sh has put there is judged as if it was ours, whose manifest is lost. `by_recipe` is for a
+    look at what would be done: what an install makes, it renders.
     """
     if not over_standalone:
         refuse_standalone(host.root)
     with planning(host.root) as found:
-        return _plan_all(host, found)
+        return _plan_all(host, found, by_recipe)
 
 
-def _plan_all(host: Host, known: Optional[Manifest]) -> Plan:
+def _plan_all(host: Host, known: Optional[Manifest], by_recipe: bool) -> Plan:
     record = find_integration(host)
     tool = dpkg.find_tool(host.root) if record.debian_tools else None
-    site = Site(host, known, tool)
+    site = Site(host, known, tool, by_recipe)
     dropped = _plan_dropped(host, record)
     gone = {change.entry.path for change in dropped}
     scripts = [script for script in record.scripts if script.path not in gone]
@@ -94,10 +98,17 @@ def _plan_all(host: Host, known: Optional[Manifest]) -> Plan:
     changes.extend(_plan_links(site, record))
     warnings.extend(_find_losses(host.root, changes))
     changes.extend(_carry_over(site, gone.union(change.entry.path for change in changes)))
-    pending = site.found is None or site.found.state is not InstallState.INSTALLED or bool(find_unfinished(host.root))
     entries = tuple(change.entry for change in changes)
     wanted = Manifest(InstallState.INSTALLING, entries, _new_directories(site, entries))
-    return Plan(host.root, (*changes, *dropped), tuple(warnings), site.found, wanted, pending)
+    return Plan(host.root, (*changes, *dropped), tuple(warnings), site.found, wanted, _is_pending(site, wanted))
+
+
+def _is_pending(site: Site, wanted: Manifest) -> bool:
+    """Tell whether the manifest is to be written even where no file is: a run was killed, or it has other recipes."""
+    found = site.found
+    if found is None or found.state is not InstallState.INSTALLED or find_unfinished(site.host.root):
+        return True
+    return found.recipes != wanted.recipes
 
 
 def _plan_dropped(host: Host, record: Integration) -> List[PathChange]:
@@ -115,7 +126,7 @@ def _carry_over(site: Site, planned: Set[str]) -> List[PathChange]:
 def _plan_script(site: Site, script: OwnScript) -> Optional[PathChange]:
     """Plan one init script; None where the host has none to replace, but what was replaced stays written down."""
     known = site.known(script.path)
-    rendered = render_script(site.host, script)
+    rendered = render_script(site.host, script, known if site.by_recipe else None)
     if rendered is None:
         return None if known is None else PathChange(known, None, None, ())
     seen = observe(site.host.root, script.path)
@@ -139,7 +150,9 @@ def _require_original(root: Path, script: OwnScript, seen: Optional[Observed], k
 def _plan_created(rendered: RenderedFile, seen: Optional[Observed], known: Optional[ManifestEntry]) -> PathChange:
     if seen is not None and known is None and not is_ours(seen):
         raise Refused("{} exists and is not ours".format(rendered.path), "move it away first")
-    entry = ManifestEntry(rendered.path, ChangeKind.CREATED, None, _digests(rendered.content, known))
+    entry = ManifestEntry(
+        rendered.path, ChangeKind.CREATED, None, _digests(rendered.content, known), recipe=rendered.recipe
+    )
     return PathChange(entry, content_of(seen), rendered.content, tuple(_write(rendered, seen, known)))
 
 
@@ -158,9 +171,12 @@ def _plan_replaced(
     if tool is not None and not diverted:
         steps.append(Divert(path, target))
     steps.extend(_write(rendered, seen if is_ours(seen) else None, known, label=seen))
-    entry = ManifestEntry(path, ChangeKind.REPLACED, None, _digests(rendered.content, known), diverted=tool is not None)
+    digests = _digests(rendered.content, known)
+    entry = ManifestEntry(path, ChangeKind.REPLACED, None, digests, diverted=tool is not None, recipe=rendered.recipe)
     if not keeps and known is not None and find_damage(site.host.root, known, kept) is not None:
-        entry = known._replace(ours=entry.ours, diverted=entry.diverted)  # what it has to be is still known
+        entry = known._replace(
+            ours=entry.ours, diverted=entry.diverted, recipe=entry.recipe
+        )  # what it has to be is still known
     else:
         entry = _with_original(entry, seen if keeps else kept)
     return PathChange(entry, content_of(seen), rendered.content, tuple(steps))
@@ -205,17 +221,17 @@ def _write(
 def _plan_block(site: Site, block: Block) -> Tuple[List[PathChange], List[str]]:
     """Plan a block in a script of the host; one that is not fit for an optional block is left alone with a warning."""
     path, known = block.path, site.known(block.path)
-    wanted = observe_block(site.host, block)
+    wanted = observe_block(site.host, block, known if site.by_recipe else None)
     if wanted is None:
         changes = [] if known is None else [PathChange(known, None, None, ())]
         return changes, ["{}: {}".format(block.loss, find_obstacle(site.host, block))]
     seen = observe(site.host.root, path)
-    lines = render_block(block)
     old = None if seen is None else read_block(seen.data)
+    digests = _digests(wanted.block, known)
     if old is not None and known is not None:
-        entry = known._replace(ours=_digests(lines, known))
+        entry = known._replace(ours=digests, recipe=wanted.recipe)
     else:
-        entry = _with_original(ManifestEntry(path, ChangeKind.BLOCK, None, _digests(lines, known)), seen)
+        entry = _with_original(ManifestEntry(path, ChangeKind.BLOCK, None, digests, recipe=wanted.recipe), seen)
     steps = []
     if seen is not None and old is not None and known is not None and digest(old) not in entry.ours:
         steps.append(save_edited(path, seen))

@@ -1,17 +1,13 @@
-"""From templates to the files of one host.
+"""From templates to the files of one host: which templates, filled with what, and where their lines belong.
 
-Templates are valid shell with few placeholders. What comes from outside reaches them in two forms only: quoted by
-the filter `sh`, or as an LSB header of which every line is a comment.
+What comes from outside reaches the templates in two forms only: quoted by the filter `sh`, or as an LSB header of which
+every line is a comment.
 """
 
-import functools
 import re
-import shlex
 import sys
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Union
-
-import jinja2
+from typing import List, NamedTuple, Optional, Sequence
 
 import kexec_initd
 from kexec_initd.bootloader.installed_kernels import INITRD_NAMES
@@ -32,12 +28,14 @@ from kexec_initd.install.layout import (
     Presence,
     Purpose,
 )
-from kexec_initd.install.managed_block import add_block
+from kexec_initd.install.managed_block import add_block, read_block
+from kexec_initd.install.manifest import ChangeKind, ManifestEntry
 from kexec_initd.install.originals import find_original, kept_path
 from kexec_initd.install.rhel_halt import require_integration
+from kexec_initd.install.templates import Values, fill, recipe_of
 from kexec_initd.settings.reader import path_for
 from kexec_initd.system import filesystems
-from kexec_initd.system.files import read_text, write_atomic
+from kexec_initd.system.files import digest, read_text, write_atomic
 from kexec_initd.system.host import HOOKED, Family, Host, InitSystem
 from kexec_initd.system.safe_path import locate
 
@@ -49,15 +47,15 @@ HINTS = {
     InitSystem.SYSTEMD: "under systemd nothing is hooked yet; `kexec-initd load`, then `systemctl kexec`, starts a kernel",
     InitSystem.OPENRC: "under OpenRC nothing is hooked yet",
 }
-Value = Union[str, List[str]]
 
 
 class RenderedFile(NamedTuple):
-    """One whole file as install would write it. `path` is absolute, as the host sees it."""
+    """One whole file as install would write it, and the recipe of it. `path` is absolute, as the host sees it."""
 
     path: str
     mode: int
     content: bytes
+    recipe: str = ""
 
 
 def find_integration(host: Host) -> Integration:
@@ -110,10 +108,11 @@ def write_tree(files: Sequence[RenderedFile], out: Path) -> None:
         write_atomic(place, file.content, file.mode)
 
 
-def render_script(host: Host, script: OwnScript) -> Optional[RenderedFile]:
+def render_script(host: Host, script: OwnScript, known: Optional[ManifestEntry] = None) -> Optional[RenderedFile]:
     """Return our script for one record; None where the host has none that it would replace, or none that would call it.
 
-    Raises Refused where a script that every such host has is missing.
+    What is `known` of it may spare the rendering, see `_find_made`. Raises Refused where a script that every such host has is
+    missing.
     """
     if script.caller and not _is_called(host, script):
         return None
@@ -126,7 +125,7 @@ def render_script(host: Host, script: OwnScript) -> Optional[RenderedFile]:
             return None
         headers = [parse_header(source.data) for source in sources if source is not None]
         header = next((found for found in headers if found), script.default_header.rstrip("\n"))
-    return fill_script(host, script, header)
+    return fill_script(host, script, header, known=known)
 
 
 def _is_called(host: Host, script: OwnScript) -> bool:
@@ -134,12 +133,31 @@ def _is_called(host: Host, script: OwnScript) -> bool:
     return script.path.rsplit("/", 1)[0] + "/" in caller
 
 
-def fill_script(host: Host, script: OwnScript, header: str, standalone: Optional[Integration] = None) -> RenderedFile:
+def fill_script(
+    host: Host,
+    script: OwnScript,
+    header: str,
+    standalone: Optional[Integration] = None,
+    known: Optional[ManifestEntry] = None,
+) -> RenderedFile:
     """Return our script with `header`; one of a `standalone` installation needs no Python on its host."""
-    text = _render(script.template, dict(_values(host, standalone), lsb_header=header, kept=kept_path(script.path)))
+    values = dict(_values(host, standalone), lsb_header=header, kept=kept_path(script.path))
+    recipe = recipe_of(script.template, values)
+    text = _find_made(host.root, known, recipe) or fill(script.template, values)
     if MARK not in text:
         raise Error("the template {} lacks the line that marks our scripts".format(script.template))
-    return RenderedFile(script.path, SCRIPT_MODE, text)
+    return RenderedFile(script.path, SCRIPT_MODE, text, recipe)
+
+
+def _find_made(root: Path, known: Optional[ManifestEntry], recipe: str) -> Optional[bytes]:
+    """Return what an install has made by the same recipe, from where it has put it; None where it is not there as it was."""
+    if known is None or known.recipe != recipe:
+        return None
+    seen = observe(root, known.path)
+    if seen is None:
+        return None
+    text = read_block(seen.data) if known.kind is ChangeKind.BLOCK else seen.data
+    return text if text is not None and digest(text) == known.ours[0] else None
 
 
 def render_block(block: Block) -> bytes:
@@ -149,31 +167,34 @@ def render_block(block: Block) -> bytes:
 
 def render_plain(template: str) -> bytes:
     """Return a template that is the same for every host."""
-    return _render(template, {})
+    return fill(template, {})
 
 
 class Edited(NamedTuple):
-    """A file before and with our block; `before` is None where there is no file, and `mode` that of the new one."""
+    """A file before and with our `block`; `before` is None where there is no file, and `mode` that of the new one."""
 
     before: Optional[bytes]
     after: bytes
     mode: int
+    block: bytes
+    recipe: str
 
 
-def observe_block(host: Host, block: Block) -> Optional[Edited]:
+def observe_block(host: Host, block: Block, known: Optional[ManifestEntry] = None) -> Optional[Edited]:
     """Return the file as it would become, or None where an optional block stays out; `find_obstacle` says why.
 
-    Raises Refused for a damaged block.
+    What is `known` of the block may spare its rendering, see `_find_made`. Raises Refused for a damaged block.
     """
     if find_obstacle(host, block) is not None:
         return None
     found = observe(host.root, block.path)
-    lines = render_block(block)
+    recipe = recipe_of(block.template, {})
+    lines = _find_made(host.root, known, recipe) or render_block(block)
     if found is None:
-        return Edited(None, add_block(rc_local.EMPTY, lines), SCRIPT_MODE)
+        return Edited(None, add_block(rc_local.EMPTY, lines), SCRIPT_MODE, lines, recipe)
     last = FINAL_EXEC if block.purpose is Purpose.JUMP else None
     before = inittab.AWAITED if block.purpose is Purpose.DEAD_MAN else None
-    return Edited(found.data, add_block(found.data, lines, last, before), found.mode)
+    return Edited(found.data, add_block(found.data, lines, last, before), found.mode, lines, recipe)
 
 
 def find_obstacle(host: Host, block: Block) -> Optional[str]:
@@ -229,14 +250,7 @@ def find_program(host: Host) -> List[str]:
     return [find_python(host.root), "-I", "-m", "kexec_initd"]
 
 
-def find_templates() -> Path:
-    """Return the directory of the templates: package data when installed, beside the package in a checkout."""
-    package = Path(kexec_initd.__file__).resolve().parent
-    installed = package / "templates"
-    return installed if installed.is_dir() else package.parent / "templates"
-
-
-def _values(host: Host, standalone: Optional[Integration]) -> Dict[str, Value]:
+def _values(host: Host, standalone: Optional[Integration]) -> Values:
     """Return what the templates of init scripts are filled with."""
     by_shell = standalone is not None or host.family is Family.RHEL
     return {
@@ -264,34 +278,3 @@ def _last_steps(record: Integration) -> List[str]:
 
 def _paths(record: Integration, presence: Presence) -> List[str]:
     return [script.path for script in record.scripts if script.presence is presence]
-
-
-def _words(values: Sequence[str]) -> str:
-    """Return words of a command, each quoted for the shell."""
-    return " ".join(shlex.quote(value) for value in values)
-
-
-@functools.lru_cache(maxsize=None)
-def _environment(directory: str) -> jinja2.Environment:
-    """Return what compiles each template of a directory once. `{#` is no comment, since `${#name}` is shell."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(directory),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        autoescape=False,
-        comment_start_string="{##",
-        comment_end_string="##}",
-    )
-    environment.filters.update(sh=shlex.quote, words=_words)
-    return environment
-
-
-def _render(template: str, values: Dict[str, Value]) -> bytes:
-    """Fill a template."""
-    environment = _environment(str(find_templates()))
-    try:
-        text = environment.get_template(template).render(values)
-    except jinja2.TemplateError as error:
-        raise Error("cannot render the template {}: {}".format(template, error))
-    return text.encode("utf-8", "surrogateescape")

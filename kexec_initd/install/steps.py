@@ -230,7 +230,9 @@ def _nothing(plan: Plan) -> str:
         return "nothing to do: {} is not installed".format(NAME)
     if not plan.pending:
         return "nothing to do: {} is installed".format(NAME)
-    if plan.found is not None and (plan.found.state is not InstallState.INSTALLED or not plan.is_removal):
+    is_whole = plan.found is None or plan.found.state is InstallState.INSTALLED
+    is_same = plan.found is not None and plan.found.recipes == plan.wanted.recipes
+    if not is_whole or (is_same and not plan.is_removal):
         return "an interrupted run is brought to its end; every file is as it should be"
     return "every file is as it should be; only the record of it is {}".format(
         "removed" if plan.is_removal else "made anew"

@@ -118,11 +118,11 @@ def _tell_missed(host: Host, installed: bool) -> List[str]:
 
 def _describe_all(host: Host, deviations: List[Deviation]) -> List[str]:
     """Return the deviations, and what else `install` would do, as far as that can be planned at all."""
-    from kexec_initd.install import plan_install  # jinja2 takes longer to load than the rest
+    from kexec_initd.install import plan_install
 
     texts = [deviation.text for deviation in deviations]
     try:
-        planned = plan_install.plan_install(host)
+        planned = plan_install.plan_install(host, by_recipe=True)
     except Error as error:
         return [*texts, *(text for text in [str(error)] if text not in texts)]
     told = {deviation.path for deviation in deviations}

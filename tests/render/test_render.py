@@ -11,7 +11,8 @@ from typing import Tuple
 
 import pytest
 
-from kexec_initd.install.render import find_templates, render_all, write_tree
+from kexec_initd.install.render import render_all, write_tree
+from kexec_initd.install.templates import find_templates
 from kexec_initd.system.host import gather
 from tests.render.golden import HOSTS, TABLE, expected, read_files
 from tests.render.kept import read

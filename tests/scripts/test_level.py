@@ -7,7 +7,7 @@ from typing import Dict
 
 import pytest
 
-from kexec_initd.install.render import find_templates
+from kexec_initd.install.templates import find_templates
 
 ASK = """find_level
 printf '%s ' "$level"

@@ -15,11 +15,14 @@ from kexec_initd.decision.assess import assess
 from kexec_initd.install.apply import execute
 from kexec_initd.install.conffiles import is_diverted
 from kexec_initd.install.deviations import find_deviations, find_obstacle, is_ordered, watched
+from kexec_initd.install.manifest import ManifestEntry, read_manifest, write_manifest
 from kexec_initd.install.plan_install import plan_install
 from kexec_initd.install.plan_uninstall import plan_uninstall
+from kexec_initd.install.steps import describe
 from kexec_initd.kexec import stamp
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import shutdown
+from kexec_initd.system.files import digest
 from kexec_initd.system.host import gather
 from tests.trees import RC_LOCAL, REBOOT, dpkg_status, make_tree, put
 from tests.unit.fake_host import FakeHost, with_kernel
@@ -157,6 +160,39 @@ def test_status_sees_what_install_would_do(host: FakeHost, capsys: "pytest.Captu
     assert "with the init system systemd" in ask(host.root, capsys)[1]
 
 
+def test_status_sees_what_another_version_would_write(host: FakeHost, capsys: "pytest.CaptureFixture[str]") -> None:
+    """Ours is as it was installed, by the manifest, but by other templates than these."""
+    (host.root / OURS).write_bytes((host.root / OURS).read_bytes() + b"# older\n")
+    rewrite(
+        host.root, lambda entry: entry._replace(ours=(digest((host.root / entry.path[1:]).read_bytes()),)), "/" + OURS
+    )
+    assert ask(host.root, capsys)[0]["deviations"] == [], "by this recipe that would be made"
+    rewrite(host.root, lambda entry: entry._replace(recipe="another"), "/" + OURS)
+    assert ask(host.root, capsys)[0]["deviations"] == ["/{} is not as this version would write it".format(OURS)]
+    assert plan_install(gather(host.root)).steps != []
+
+
+def test_where_an_earlier_version_has_left_no_recipes_they_are_kept_by_the_next_install(
+    host: FakeHost, capsys: "pytest.CaptureFixture[str]"
+) -> None:
+    before = read_manifest(host.root)
+    rewrite(host.root, lambda entry: entry._replace(recipe=""))
+    assert ask(host.root, capsys)[0]["deviations"] == []
+    plan = plan_install(gather(host.root))
+    assert (plan.steps, describe(plan)) == ([], "every file is as it should be; only the record of it is made anew")
+    execute(plan)
+    assert read_manifest(host.root) == before
+    assert plan_install(gather(host.root)).is_empty
+
+
+def rewrite(root: Path, change: Callable[[ManifestEntry], ManifestEntry], path: str = "") -> None:
+    """Change the entries of the manifest, or the one of `path`."""
+    found = read_manifest(root)
+    assert found is not None
+    entries = [change(entry) if path in ("", entry.path) else entry for entry in found.entries]
+    write_manifest(root, found._replace(entries=tuple(entries)))
+
+
 @pytest.mark.parametrize("case", ["copied back", "gone", "original emptied"])
 def test_a_change_after_the_load_has_the_shutdown_ask_again(host: FakeHost, case: str) -> None:
     shutdown.preload(gather(host.root), Settings())
@@ -174,14 +210,7 @@ def test_a_change_after_the_load_has_the_shutdown_ask_again(host: FakeHost, case
 
 
 def test_a_lost_diversion_is_told(host: FakeHost) -> None:
-    path = host.root / "var/lib/kexec-initd/manifest.json"
-    from kexec_initd.install.manifest import read_manifest, write_manifest
-
-    found = read_manifest(host.root)
-    assert found is not None
-    entries = tuple(e._replace(diverted=e.path == "/etc/init.d/reboot") for e in found.entries)
-    write_manifest(host.root, found._replace(entries=entries))
-    assert path.exists()
+    rewrite(host.root, lambda entry: entry._replace(diverted=entry.path == "/etc/init.d/reboot"))
     target = "/etc/kexec-initd/originals/reboot"
     for text, lost in (
         ("/etc/x\n/etc/y\nz\n/etc/init.d/reboot\n{}\nkexec-initd\n".format(target), False),
