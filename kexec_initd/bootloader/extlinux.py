@@ -63,7 +63,7 @@ class DefaultLabel(NamedTuple):
 
 def read_menu(tree: Tree) -> Optional[Menu]:
     """Return the menu of the host; None where it has no such configuration. Raises Refused."""
-    configs = find_configs(tree)
+    configs = tree.once(find_configs)
     if len(configs) > 1:
         problem = "there are both {} and {}".format(configs[0].path, configs[1].path)
         return Menu("syslinux", (), problem)

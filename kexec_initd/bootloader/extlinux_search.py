@@ -37,6 +37,11 @@ def find_configs(tree: Tree) -> List[ConfigFile]:
     return sorted(once.values())
 
 
+def is_configured(tree: Tree) -> bool:
+    """Tell whether there is a configuration."""
+    return bool(tree.once(find_configs))
+
+
 def is_installed(tree: Tree) -> bool:
     """Tell whether SYSLINUX itself, not only a file that it or U-Boot may read, is on the host."""
     return bool(_on_efi(tree)) or any(is_program_in(tree, place) for place in _places(tree))

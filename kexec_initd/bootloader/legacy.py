@@ -11,11 +11,11 @@ from typing import Iterator, List, NamedTuple, Optional, Set, Tuple, Union
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import Menu, Offered, Source
 from kexec_initd.bootloader.legacy_partition import Claim, find_obstacles, find_root
+from kexec_initd.bootloader.legacy_search import CONFIGS
 from kexec_initd.errors import Refused
 from kexec_initd.system.sysroot import Tree, not_linux
 
 LOADER = "grub-legacy"
-CONFIGS = ("/boot/grub/grub.conf", "/boot/grub/menu.lst", "/boot/efi/EFI/redhat/grub.conf")
 OWN_PARTITION = re.compile(r"^# *groot=(\S+)", re.MULTILINE)
 COMMAND = re.compile(r"([^ =]*)[ =]*(.*)", re.DOTALL)
 KERNEL_OPTION = re.compile(r"(--type=(?P<type>\S*)|--no-mem-option)\S* *")

@@ -12,19 +12,19 @@ nothing else shows that there is a loader, the names of the installed kernels ar
 only where that is what the loader sees, too.
 """
 
+import importlib
 from typing import Callable, List, NamedTuple, Optional, Tuple
 
 from kexec_initd.bootloader import (
     Menu,
     boot_partition,
-    extlinux,
     extlinux_search,
-    grub2,
     installed_kernels,
-    legacy,
+    legacy_search,
     signs,
-    systemd_boot,
+    systemd_boot_search,
 )
+from kexec_initd.bootloader.grub2 import start
 from kexec_initd.bootloader.starter import Starter, find_starter
 from kexec_initd.errors import Error
 from kexec_initd.system.sysroot import Tree
@@ -35,11 +35,12 @@ NOTHING = "there is no boot loader's configuration and no kernel"
 
 
 class Loader(NamedTuple):
-    """A kind of boot loader: its reader, and whether its program is on the host."""
+    """A kind of boot loader: is its configuration on the host, which module reads that, and is its program on the host?"""
 
     name: str
-    read: Callable[[Tree], Optional[Menu]]
-    installed: Callable[[Tree], bool]
+    is_configured: Callable[[Tree], bool]
+    reader: str
+    is_installed: Callable[[Tree], bool]
 
 
 class Candidate(NamedTuple):
@@ -56,7 +57,7 @@ def find_menu(tree: Tree) -> Menu:
     Without any configuration and any kernel the menu is empty. Raises Error only for what cannot be read at all.
     """
     starter = tree.once(find_starter)
-    candidates = [found for found in (_read(loader, tree) for loader in loaders()) if found is not None]
+    candidates = [found for found in (_read(loader, tree) for loader in LOADERS) if found is not None]
     menu = (
         _find_booting(candidates, starter, tree)
         or installed_kernels.read_menu(tree)
@@ -84,16 +85,6 @@ def _find_booting(candidates: List[Candidate], starter: Starter, tree: Tree) -> 
     return Menu("unknown", (), "several boot loaders are configured: " + ", ".join(one.menu.loader for one in left))
 
 
-def loaders() -> List[Loader]:
-    """Return the loaders that can be read."""
-    return [
-        Loader("grub2", grub2.read_menu, has_grub2),
-        Loader("systemd-boot", systemd_boot.read_menu, systemd_boot.is_installed),
-        Loader("syslinux", extlinux.read_menu, extlinux_search.is_installed),
-        Loader("grub-legacy", legacy.read_menu, lambda tree: _any_file(tree, "/boot/grub/", ("stage2", "stage1"))),
-    ]
-
-
 def has_grub2(tree: Tree) -> bool:
     """Tell whether GRUB 2 itself is on the host: its core image or modules, or its EFI program."""
     for directory in ("/boot/grub/", "/boot/grub2/"):
@@ -112,10 +103,16 @@ def _any_file(tree: Tree, directory: str, names: Tuple[str, ...]) -> bool:
 def _read(loader: Loader, tree: Tree) -> Optional[Candidate]:
     """Read one loader's menu; one that cannot be read is a menu with that problem, if it turns out to be this host's."""
     try:
-        menu = loader.read(tree)
+        menu = read_menu(loader, tree) if loader.is_configured(tree) else None
     except Error as error:
         menu = Menu(loader.name, (), str(error))
-    return None if menu is None else Candidate(loader.name, menu, loader.installed(tree))
+    return None if menu is None else Candidate(loader.name, menu, loader.is_installed(tree))
+
+
+def read_menu(loader: Loader, tree: Tree) -> Optional[Menu]:
+    """Return the menu that a loader's reader finds, which is imported now: most hosts need one of them."""
+    found: Optional[Menu] = importlib.import_module("kexec_initd.bootloader." + loader.reader).read_menu(tree)
+    return found
 
 
 def narrow(candidates: List[Candidate]) -> List[Candidate]:
@@ -127,3 +124,11 @@ def narrow(candidates: List[Candidate]) -> List[Candidate]:
 def keep(candidates: List[Candidate], fits: Callable[[Candidate], bool]) -> List[Candidate]:
     """Return the candidates that fit, or all where none does."""
     return [candidate for candidate in candidates if fits(candidate)] or candidates
+
+
+LOADERS = (
+    Loader("grub2", start.is_configured, "grub2.menu", has_grub2),
+    Loader("systemd-boot", systemd_boot_search.is_configured, "systemd_boot", systemd_boot_search.is_installed),
+    Loader("syslinux", extlinux_search.is_configured, "extlinux", extlinux_search.is_installed),
+    Loader("grub-legacy", legacy_search.is_configured, "legacy", legacy_search.is_installed),
+)

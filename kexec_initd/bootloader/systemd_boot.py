@@ -22,15 +22,13 @@ from kexec_initd.bootloader.systemd_boot_default import (
     read_wishes,
     unquoted,
 )
+from kexec_initd.bootloader.systemd_boot_search import ENTRIES, IMAGES, LOADER, find_places, find_programs
 from kexec_initd.bootloader.versions import uapi_key
 from kexec_initd.system.sysroot import Tree
 
 SMBIOS = "/sys/firmware/dmi/entries"
 EXTRA = b".kernel-cmdline-extra="
 MORE_ENTRIES = b"io.systemd.boot.entries-extra:"
-LOADER = "systemd-boot"
-PLACES = ("/efi", "/boot/efi", "/boot")
-PROGRAM = re.compile(r"systemd-boot(\w+)\.efi$", re.IGNORECASE)
 SORT_KEY_SINCE = 251  # the release of systemd that sorts by it
 PATHS_AS_GIVEN_SINCE = 253  # until then a path without a leading slash gets one
 KINDS = ("linux", "efi", "uki", "uki-url")
@@ -103,29 +101,11 @@ def extended(tree: Tree) -> Optional[str]:
     return None
 
 
-def is_installed(tree: Tree) -> bool:
-    """Tell whether the loader itself, not only entries that GRUB may read as well, is on the host."""
-    if (read_string(tree, "LoaderInfo") or "").startswith(LOADER):
-        return True
-    return any(
-        tree.is_file(place + "/loader/loader.conf") or any(map(PROGRAM.match, tree.names(place + "/EFI/systemd")))
-        for place in find_places(tree)
-    )
-
-
-def find_places(tree: Tree) -> List[str]:
-    """Return where the EFI system partition and the boot partition may be mounted, each once."""
-    places = {tree.resolve(place): place for place in reversed(PLACES) if tree.is_mount_point(place) is not False}
-    return [place for place in PLACES if place in places.values() and tree.is_directory(place)]
-
-
 def read_place(tree: Tree, place: str, release: Optional[int]) -> List[ListedEntry]:
     """Return the type 1 entries of one partition that the loader would not pass over."""
-    architectures = {
-        found.group(1).lower() for found in map(PROGRAM.match, tree.names(place + "/EFI/systemd")) if found
-    }
+    architectures = [program.group(1).lower() for program in find_programs(tree, place)]
     entries = []
-    for found in read_entries(tree, place + "/loader/entries"):
+    for found in read_entries(tree, place + ENTRIES):
         architecture = last(found.fields, "architecture")
         foreign = architecture and architectures and architecture.lower() not in architectures
         if not foreign and any(kind in found.fields for kind in KINDS):
@@ -179,8 +159,8 @@ def find_release(tree: Tree) -> Optional[int]:
 def read_images(tree: Tree, place: str) -> List[ListedEntry]:
     """Return the unified kernel images of one partition."""
     entries = []
-    for name in tree.names(place + "/EFI/Linux"):
-        path = place + "/EFI/Linux/" + name
+    for name in tree.names(place + IMAGES):
+        path = place + IMAGES + "/" + name
         if name.lower().endswith(".efi") and not name.lower().startswith((".", "auto-")) and tree.is_file(path):
             lower = name.lower()
             offered = Offered(lower, lower, "", OBSTACLES["uki"], Source(Path(path), 0))

@@ -9,7 +9,7 @@ from typing import Dict
 
 import pytest
 
-from kexec_initd.bootloader.grub2 import GrubReading, read
+from kexec_initd.bootloader.grub2.menu import GrubReading, read
 from kexec_initd.bootloader.output import as_json
 from kexec_initd.system.sysroot import Tree
 from tests.bootloader.hosts import check_expected, names, root_of

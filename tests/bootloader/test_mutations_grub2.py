@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kexec_initd.bootloader import Menu
-from kexec_initd.bootloader.grub2 import read_menu
 from kexec_initd.bootloader.grub2.lexer import Lexer
+from kexec_initd.bootloader.grub2.menu import read_menu
 from kexec_initd.bootloader.grub2.parser import parse
 from kexec_initd.errors import Error
 from kexec_initd.system.sysroot import Tree

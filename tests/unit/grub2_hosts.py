@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Dict, Optional, Tuple
 
 from kexec_initd.bootloader import Menu
-from kexec_initd.bootloader.grub2 import read_menu
+from kexec_initd.bootloader.grub2.menu import read_menu
 from kexec_initd.system.sysroot import Tree
 from tests.bootloader.hosts import root_of
 

@@ -7,7 +7,7 @@ import pytest
 
 from kexec_initd.bootloader import Menu
 from kexec_initd.bootloader.devices import Partition, find_luks, on_same_disk, parse_device
-from kexec_initd.bootloader.grub2 import read, read_menu
+from kexec_initd.bootloader.grub2.menu import read, read_menu
 from kexec_initd.bootloader.target import read_target
 from kexec_initd.system.sysroot import Tree
 

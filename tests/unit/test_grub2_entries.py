@@ -6,9 +6,10 @@ from typing import List, Optional, Sequence
 import pytest
 
 from kexec_initd.bootloader import Menu
-from kexec_initd.bootloader.grub2 import Write, read, read_menu
 from kexec_initd.bootloader.grub2.interpreter import Interpreter
 from kexec_initd.bootloader.grub2.lexer import Word
+from kexec_initd.bootloader.grub2.menu import read, read_menu
+from kexec_initd.bootloader.grub2.saving import Write
 from kexec_initd.errors import Refused
 from kexec_initd.system.sysroot import Tree
 from tests.unit.grub2_hosts import cmdline_of, menu_of, two_entries

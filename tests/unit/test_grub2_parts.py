@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kexec_initd.bootloader.grub2 import read, read_menu
 from kexec_initd.bootloader.grub2.blscfg import parse as parse_fragment
 from kexec_initd.bootloader.grub2.blsuki import parse as parse_upstream
 from kexec_initd.bootloader.grub2.defaults import Level, MenuLine, find_default
 from kexec_initd.bootloader.grub2.fragments import expand
 from kexec_initd.bootloader.grub2.grubenv import SIGNATURE, SIZE, parse, with_changes
 from kexec_initd.bootloader.grub2.images import command_line
+from kexec_initd.bootloader.grub2.menu import read, read_menu
 from kexec_initd.bootloader.grub2.values import Undecidable, is_unknown
 from kexec_initd.bootloader.grub2.volumes import Volumes
 from kexec_initd.errors import Refused

@@ -51,7 +51,7 @@ def read_menu(tree: Tree) -> Optional[Menu]:
 def read(tree: Tree) -> Optional[GrubReading]:
     """Return the menu, and what GRUB would write to its environment block; see read_menu."""
     try:
-        config = start.find_config(tree)
+        config = tree.once(start.find_config)
     except Undecidable as error:
         return GrubReading(Menu(LOADER, (), str(error)), ())
     if config is None:

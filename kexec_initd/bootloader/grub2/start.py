@@ -57,6 +57,14 @@ def find_config(tree: Tree) -> Optional[str]:
     return installed[0] if installed else None
 
 
+def is_configured(tree: Tree) -> bool:
+    """Tell whether there is a configuration, be it one of several."""
+    try:
+        return tree.once(find_config) is not None
+    except Undecidable:
+        return True
+
+
 def _on_system_partition(tree: Tree) -> List[str]:
     """Return every grub.cfg beside a loader, that of the fallback loader (EFI/BOOT) only where it is alone."""
     found: Dict[str, str] = {}
