@@ -11,7 +11,7 @@ from typing import Dict, List, Optional, Set, Tuple
 from kexec_initd.bootloader.grub2.disk import Disk
 from kexec_initd.bootloader.grub2.values import Undecidable, unknown
 from kexec_initd.bootloader.starter import find_starter
-from kexec_initd.system.host import read_os_release
+from kexec_initd.system.distribution import read_os_release
 from kexec_initd.system.sysroot import OS_RELEASES, Tree
 
 DIRECTORIES = ("/boot/grub", "/boot/grub2")
