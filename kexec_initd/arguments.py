@@ -26,11 +26,13 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message, "see {} --help".format(self.prog))
 
 
-def make_parser(runs: Mapping[str, Run]) -> Parser:
-    """Return the parser of the command line, which gives `run` the function of the verb."""
+def make_parser(groups: Mapping[str, Mapping[str, Run]]) -> Parser:
+    """Return the parser of the command line for some groups of verbs, which gives `run` the function of the verb."""
+    runs = {verb: run for group in groups.values() for verb, run in group.items()}
     parser = Parser(prog="kexec-initd", description="Make the plain `reboot` go through kexec.", epilog=EPILOG)
     parser.add_argument("--version", action="version", version="kexec-initd " + __version__)
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
+    # Without `prog` argparse asks how wide the terminal is, with modules for archives.
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser, prog=parser.prog)
     verbs.required = True
 
     def add(name: str, text: str) -> argparse.ArgumentParser:
@@ -38,10 +40,8 @@ def make_parser(runs: Mapping[str, Run]) -> Parser:
         verb.set_defaults(run=runs[name])
         return verb
 
-    _add_installing(add)
-    _add_loading(add)
-    _add_showing(add)
-    _add_called(add)
+    for group in groups:
+        GROUPS[group](add)
     return parser
 
 
@@ -104,3 +104,7 @@ def add_dry_run(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Give `verb` the option --dry-run."""
     verb.add_argument("--dry-run", action="store_true", help="only say what would be done")
     return verb
+
+
+# By the module of `verbs` that carries them out.
+GROUPS = {"install": _add_installing, "load": _add_loading, "show": _add_showing, "init": _add_called}

@@ -5,7 +5,6 @@ never changes (https://www.sqlite.org/uri.html, "immutable"): no lock is taken, 
 """
 
 from typing import Iterator, Optional
-from urllib.parse import quote
 
 from kexec_initd.system.sysroot import Tree
 
@@ -40,6 +39,8 @@ def find_pending(tree: Tree, since: int) -> Optional[str]:
 
 
 def _waiting(tree: Tree) -> Iterator[str]:
+    from urllib.parse import quote
+
     try:
         import sqlite3  # a Python may come without it
     except ImportError:

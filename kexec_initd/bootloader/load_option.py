@@ -5,7 +5,6 @@ that ends with a zero, the path. Of a path only what tells a file, its partition
 """
 
 import struct
-import uuid
 from typing import Iterator, NamedTuple, Optional, Tuple
 
 ACTIVE = 0x1
@@ -72,6 +71,8 @@ def _partition(body: bytes) -> Optional[str]:
         return None
     signature, kind = body[20:36], body[37]
     if kind == GPT:
+        import uuid  # which asks what machine this is
+
         return str(uuid.UUID(bytes_le=signature))
     if kind == MBR:
         return "{:08x}-{:02x}".format(*struct.unpack("<I", signature[:4]), struct.unpack("<I", body[:4])[0])

@@ -16,7 +16,8 @@ from kexec_initd.errors import Error
 from kexec_initd.history import attempts, guard
 from kexec_initd.history.running_boot import read_uptime
 from kexec_initd.install import deviations
-from kexec_initd.kexec import load, program, stamp
+from kexec_initd.kexec import program, stamp
+from kexec_initd.kexec.freshness import is_loaded_already
 from kexec_initd.settings.reader import Settings
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import Damaged, Volatile
@@ -108,7 +109,7 @@ def _gather_facts(
 def _find_present(host: Host, settings: Settings, selection: Selection, is_loaded: bool, is_ours: bool) -> Present:
     if not is_ours:
         return Present.BY_HAND if is_loaded else Present.NOTHING
-    wanted = isinstance(selection, Selected) and load.is_loaded_already(host, settings, selection.entry)
+    wanted = isinstance(selection, Selected) and is_loaded_already(host, settings, selection.entry)
     return Present.FRESH if wanted else Present.STALE
 
 
@@ -140,6 +141,8 @@ def with_files_read(host: Host, assessment: Assessment) -> Assessment:
     """Read the files that a reboot would still have to load, and decide for cold when they are not fit."""
     if assessment.to_load is None:
         return assessment
+    from kexec_initd.kexec import load
+
     try:
         with load.checked(host, assessment.to_load.entry):
             return assessment

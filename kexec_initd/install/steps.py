@@ -1,6 +1,5 @@
 """The parts of a plan: changes to paths, each with the few primitive steps that carry it out, and how it reads."""
 
-import difflib
 import os
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple, Union
@@ -241,6 +240,8 @@ def _nothing(plan: Plan) -> str:
 
 def _diff(change: PathChange) -> List[str]:
     """Return a unified diff; what is not printable is shown escaped."""
+    import difflib
+
     names = ["/dev/null" if data is None else change.entry.path for data in (change.before, change.after)]
     return list(difflib.unified_diff(_lines(change.before), _lines(change.after), names[0], names[1], lineterm=""))
 

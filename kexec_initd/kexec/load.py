@@ -7,7 +7,7 @@ import contextlib
 import os
 from functools import partial
 from pathlib import Path
-from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
+from typing import Callable, Iterator, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import firmware_record
@@ -21,8 +21,9 @@ from kexec_initd.images.initrd import check_initrd
 from kexec_initd.images.kernel import KernelInfo, check_kernel
 from kexec_initd.images.reader import Programs
 from kexec_initd.kexec import program, stamp, unpack, watchdog
+from kexec_initd.kexec.freshness import watched
 from kexec_initd.kexec.stamp import Chosen
-from kexec_initd.settings.reader import Settings, path_for
+from kexec_initd.settings.reader import Settings
 from kexec_initd.system.encoding import encode
 from kexec_initd.system.files import open_trusted
 from kexec_initd.system.host import Host
@@ -119,23 +120,6 @@ def forget(root: Path) -> None:
     """Forget what we had loaded: there is no jump into it, and none to be watched."""
     stamp.remove(root)
     watchdog.forget(root)
-
-
-def watched(host: Host, entry: BootEntry) -> List[Path]:
-    """Return the files whose change makes a load of `entry` stale."""
-    settings = Path("/") / path_for(host.root, host.family).relative_to(host.root)
-    return [entry.kernel, *entry.initrds, settings, stamp.mark_file(host.root), attempts.PATH]
-
-
-def is_loaded_already(host: Host, settings: Settings, entry: BootEntry) -> bool:
-    """Tell whether what we have loaded is `entry`, from files that have not changed since."""
-    loaded = stamp.read_loaded(host.root)
-    return (
-        loaded is not None
-        and (loaded.kernel, loaded.initrds) == (str(entry.kernel), [str(path) for path in entry.initrds])
-        and loaded.cmdline == words.with_attempt(entry.cmdline, loaded.attempt, settings.panic)
-        and stamp.is_fresh(host.root, watched(host, entry))
-    )
 
 
 def _load(

@@ -5,11 +5,14 @@ openat(2), rename(2) and fsync(2)). The last step of a reboot reads with this mo
 writing needs is imported there.
 """
 
+import contextlib
 import errno
+import functools
+import importlib
 import os
 import stat
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 from kexec_initd.errors import Refused
 from kexec_initd.system.encoding import name_of
@@ -143,6 +146,13 @@ def fsync_dir(path: Path) -> None:
 
 def digest(data: bytes) -> str:
     """Return the SHA-256 of `data` in hexadecimal."""
-    import hashlib
+    return str(_find_sha256()(data).hexdigest())
 
-    return hashlib.sha256(data).hexdigest()
+
+@functools.lru_cache(maxsize=None)
+def _find_sha256() -> Any:
+    """Return Python's own SHA-256, as `random` takes it: hashlib loads OpenSSL, which takes some milliseconds and megabytes."""
+    for name in ("_sha2", "_sha256"):  # from Python 3.12 on, and before
+        with contextlib.suppress(ImportError):
+            return importlib.import_module(name).sha256
+    return importlib.import_module("hashlib").sha256

@@ -4,7 +4,8 @@ A command is an argument list, never a shell line. It gets a fixed environment a
 standard input and a time limit, and it is reported once when it fails. `sh` is 1.14 in distributions and 2.x on
 PyPI: only what both understand is used. No terminal is asked for, since /dev/pts can be gone at shutdown.
 
-`sh` is imported when the first command runs: it takes longer than all else that `status` or an early step does without one.
+`sh` is imported when the first command runs: it takes longer than all else that `status` or an early step does without one;
+so are threads and signals.
 It forks, and reads what a command writes in threads. None of them is left behind, so that it never forks beside one; but for
 those of a process that could not be killed.
 """
@@ -12,8 +13,6 @@ those of a process that could not be killed.
 import contextlib
 import io
 import os
-import signal
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Dict, Optional, Sequence
@@ -156,6 +155,8 @@ class _Waiter:
     """Waits for a process in a thread: `sh` itself notices the end of a background process up to a second late."""
 
     def __init__(self, process: "sh.RunningCommand") -> None:
+        import threading
+
         self._process = process
         self._code = None  # type: Optional[int]
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -180,6 +181,8 @@ class _Waiter:
 
     def kill(self) -> None:
         """Kill the process and all that it started, and give it a moment to go."""
+        import signal
+
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -189,6 +192,8 @@ class _Waiter:
 
 def _join_timers() -> None:
     """Wait for the end of the timers that `sh` has called off: they need no time any more, but to be noticed."""
+    import threading
+
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer) and thread.finished.is_set():
             thread.join()
@@ -196,6 +201,8 @@ def _join_timers() -> None:
 
 def _await_ends() -> None:
     """Give threads that have ended for Python a moment to end for the kernel, which is what fork(2) looks at."""
+    import threading
+
     end = time.monotonic() + ENDING
     with contextlib.suppress(OSError):  # without /proc nobody counts them
         while len(os.listdir("/proc/self/task")) > threading.active_count() and time.monotonic() < end:

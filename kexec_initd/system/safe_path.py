@@ -43,15 +43,15 @@ def below(root: Path, path: str, follow: bool = True) -> Path:
 
     What is in a loop of links stays as it is: it can be opened under no name.
     """
-    plain = root / path.lstrip("/")
-    if root == Path("/"):
-        return plain
     top = _top(root)
+    plain = top + "/" + path.lstrip("/")
+    if not top:
+        return Path(plain)
     try:
         found = chase(top, path, follow=follow)
     except Refused:
-        return plain
-    return plain if found is None else Path(top + found)
+        found = None
+    return Path(plain if found is None else top + found)
 
 
 def real(root: Path, path: str) -> Path:

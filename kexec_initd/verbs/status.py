@@ -13,7 +13,7 @@ from kexec_initd.history import guard, last_cold
 from kexec_initd.history.running_boot import read_uptime
 from kexec_initd.install.boot_end import find_missed_preload, was_preload_called
 from kexec_initd.install.deviations import Deviation, find_deviations
-from kexec_initd.install.manifest import is_installed, read_manifest
+from kexec_initd.install.manifest import InstallState, Manifest, read_manifest
 from kexec_initd.kexec import stamp, watchdog
 from kexec_initd.settings.reader import Settings
 from kexec_initd.state import store
@@ -73,14 +73,14 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
     """Return the status of `host`; reads the kernel and the initrd when a reboot would still have to load them."""
     found = with_files_read(host, assess(host, settings))
     loaded = _read_loaded(host.root) if found.present.is_ours else None
-    deviations = find_deviations(host.root)
-    installed = is_installed(host.root) and not any(deviation.decides for deviation in deviations)
+    deviations, manifest = find_deviations(host.root), read_manifest(host.root)
+    installed = _is_whole(manifest) and not any(deviation.decides for deviation in deviations)
     known = installed or bool(deviations)
     record, last = found.record, found.record.last
     cold = last_cold.find(host.root, record)
     return Status(
         installed=installed,
-        deviations=_describe_all(host, deviations) if read_manifest(host.root) else [],
+        deviations=_describe_all(host, deviations) if manifest else [],
         init=host.init.value,
         distribution="{} {}".format(host.distribution, host.release).strip(),
         running_kernel=host.kernel_release,
@@ -109,6 +109,10 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         preload=_read_log(host.root),
         warnings=[*warnings, *hooks.list_left_out(host.root), *find_copied(host), *_tell_missed(host, installed)],
     )
+
+
+def _is_whole(manifest: Optional[Manifest]) -> bool:
+    return manifest is not None and manifest.state is InstallState.INSTALLED
 
 
 def _tell_missed(host: Host, installed: bool) -> List[str]:

@@ -25,6 +25,7 @@ from kexec_initd.history.guard import (
     when_began,
 )
 from kexec_initd.kexec import load, stamp
+from kexec_initd.kexec.freshness import watched
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import shutdown
 from kexec_initd.state import store
@@ -421,9 +422,9 @@ def test_trust_after_the_preload_is_seen_by_the_early_step(ready: FakeHost) -> N
     ready.write("proc/cmdline", "root=/dev/vda2\n")
     load.load_entry(gather(ready.root), Settings(), running_entry(gather(ready.root)))
     before = (ready.root / "run/kexec-initd/stamp").read_text()
-    assert before == stamp.text_for(ready.root, load.watched(gather(ready.root), running_entry(gather(ready.root))))
+    assert before == stamp.text_for(ready.root, watched(gather(ready.root), running_entry(gather(ready.root))))
     attempts.trust(gather(ready.root), LIMIT)
-    assert before != stamp.text_for(ready.root, load.watched(gather(ready.root), running_entry(gather(ready.root))))
+    assert before != stamp.text_for(ready.root, watched(gather(ready.root), running_entry(gather(ready.root))))
     assert reboot(ready) is not None
     assert attempts.read(ready.root).guard is None
 

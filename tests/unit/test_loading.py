@@ -13,6 +13,7 @@ from kexec_initd.cmdline import words
 from kexec_initd.decision.assess import Present, assess, with_files_read
 from kexec_initd.errors import Error, Refused
 from kexec_initd.kexec import load, program, stamp
+from kexec_initd.kexec.freshness import watched
 from kexec_initd.kexec.lock import lock
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import shutdown
@@ -109,7 +110,7 @@ def test_hostile_kernel_names(ready: FakeHost, name: str) -> None:
         assert not name.isprintable()
         return
     assert loaded.kernel == "/boot/vmlinuz-" + name
-    assert stamp.is_fresh(ready.root, load.watched(host, entry_for(host, Path(loaded.kernel))))
+    assert stamp.is_fresh(ready.root, watched(host, entry_for(host, Path(loaded.kernel))))
     assert not Path("canary").exists()
 
 

@@ -16,6 +16,7 @@ from kexec_initd.errors import Refused
 from kexec_initd.images.concat import as_one
 from kexec_initd.images.initrd import check_initrd
 from kexec_initd.kexec import load, stamp
+from kexec_initd.kexec.freshness import watched
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import shutdown
 from kexec_initd.state import checksum
@@ -215,11 +216,11 @@ def test_each_part_is_watched(ready: FakeHost) -> None:
     host, entry = gather(ready.root), entry_of(*PARTS)
     for name in PARTS:
         load.load_entry(host, Settings(), entry)
-        assert stamp.is_fresh(ready.root, load.watched(host, entry))
+        assert stamp.is_fresh(ready.root, watched(host, entry))
         path = ready.root / "boot" / name
         path.with_name("new").write_bytes(path.read_bytes())
         path.with_name("new").rename(path)
-        assert not stamp.is_fresh(ready.root, load.watched(host, entry))
+        assert not stamp.is_fresh(ready.root, watched(host, entry))
 
 
 @pytest.mark.parametrize(

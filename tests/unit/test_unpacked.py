@@ -16,6 +16,7 @@ from kexec_initd.images.in_memory import read_available
 from kexec_initd.images.initrd import Part, check_initrd
 from kexec_initd.images.unpacked import keep
 from kexec_initd.kexec import load, stamp
+from kexec_initd.kexec.freshness import is_loaded_already
 from kexec_initd.settings.reader import Settings
 from kexec_initd.state import checksum
 from kexec_initd.state.store import Volatile, place_of
@@ -186,7 +187,7 @@ def test_kexec_gets_what_the_initrd_unpacks_to(
         monkeypatch.delattr(os, "memfd_create", raising=False)
     assert loaded(ready, setting) == CONTENT_YES
     host = gather(ready.root)
-    assert load.is_loaded_already(host, Settings(unpack_initrd=setting), running_entry(host))
+    assert is_loaded_already(host, Settings(unpack_initrd=setting), running_entry(host))
     found = status.gather_status(host, Settings(), [])
     assert found.loaded_unpacked
     assert "loaded:     kernel 6.1.0-test, its initrd unpacked\n" in status.as_text(found)
@@ -278,7 +279,7 @@ def test_a_change_of_the_initrd_is_seen_as_ever(ready: FakeHost) -> None:
     path = ready.root / "boot/initrd.img-6.1.0-test"
     path.with_name("new").write_bytes(path.read_bytes())
     path.with_name("new").rename(path)
-    assert not load.is_loaded_already(host, Settings(unpack_initrd="yes"), entry)
+    assert not is_loaded_already(host, Settings(unpack_initrd="yes"), entry)
 
 
 def test_a_record_from_before_there_was_such_a_thing_is_read(ready: FakeHost) -> None:

@@ -5,7 +5,7 @@ A command that is not named here makes the choice undecidable, or the entry in w
 
 from typing import List
 
-from kexec_initd.bootloader.grub2 import blscfg, images, menuentry, sources, variables
+from kexec_initd.bootloader.grub2 import images, menuentry, sources, variables
 from kexec_initd.bootloader.grub2.interpreter import Actions, Interpreter, Status
 from kexec_initd.bootloader.grub2.statements import Command
 
@@ -83,6 +83,12 @@ def _insmod(run: Interpreter, arguments: List[str], node: Command) -> Status:
     return None
 
 
+def _blscfg(run: Interpreter, arguments: List[str], node: Command) -> Status:
+    from kexec_initd.bootloader.grub2 import blscfg  # which few hosts have
+
+    return blscfg.blscfg(run, arguments, node)
+
+
 _LANGUAGE: Actions = {
     "set": variables.set_variable,
     "unset": variables.unset_variable,
@@ -105,8 +111,8 @@ _LANGUAGE: Actions = {
     "menuentry": menuentry.define(submenu=False),
     "submenu": menuentry.define(submenu=True),
     "hiddenentry": menuentry.define(submenu=False, certain=False),
-    "blscfg": blscfg.blscfg,
-    "bls_import": blscfg.blscfg,
+    "blscfg": _blscfg,
+    "bls_import": _blscfg,
     "devicetree": images.devicetree,
     "fwsetup": images.firmware_setup,
     "cryptomount": images.decrypt,

@@ -75,8 +75,9 @@ class Lexer:
     """Takes scripts apart, each line and each word only once: most lines stand in every entry of a configuration."""
 
     def __init__(self, hexadecimal: Optional[bool] = False) -> None:
-        """Begin with no lines seen; `hexadecimal` as in parse_word."""
+        """Begin with no lines seen; `hexadecimal` as in parse_word. In `scripts` the parser keeps what whole ones are."""
         self.hexadecimal = hexadecimal
+        self.scripts: Dict[Tuple[str, bool], object] = {}
         self._seen: Dict[str, Token] = {}
         self._lines: Dict[str, Optional[List[Token]]] = {}
 

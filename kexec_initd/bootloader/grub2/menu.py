@@ -61,6 +61,11 @@ def read(tree: Tree) -> Optional[GrubReading]:
     return run.reading()
 
 
+def _make_lexer(tree: Tree) -> Lexer:
+    """Return what takes scripts apart, and remembers them: the next reading finds the same ones."""
+    return Lexer(start.keeps_hexadecimal(tree))
+
+
 class _Run:
     """One way through GRUB: the configuration, then its entries."""
 
@@ -68,7 +73,7 @@ class _Run:
         self._config = config
         self._fedora = start.is_fedora(tree)
         self._actions: Actions = actions()
-        self._machine = Machine(Disk(tree), Budget(STEPS), Lexer(start.keeps_hexadecimal(tree)))
+        self._machine = Machine(Disk(tree), Budget(STEPS), tree.for_good(_make_lexer))
         self._machine.variables.update(start.variables(self._machine.disk, config))
         self._machine.exported.update(self._machine.variables)
         self._offered: List[Offered] = []

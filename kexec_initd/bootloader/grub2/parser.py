@@ -47,10 +47,17 @@ class Place(NamedTuple):
 
 
 def parse(text: str, lexer: Lexer, recover: bool = True) -> Parsed:
-    """Return the statements of `text`; the lexer remembers the lines of all scripts that belong together.
+    """Return the statements of `text`; the lexer remembers it, and the lines of all scripts that belong together.
 
     Without `recover` they end at the first mistake, as those of `eval` and of the body of an entry do.
     """
+    found = lexer.scripts.get((text, recover))
+    if not isinstance(found, Parsed):
+        found = lexer.scripts[text, recover] = _parse(text, lexer, recover)
+    return found
+
+
+def _parse(text: str, lexer: Lexer, recover: bool) -> Parsed:
     statements: List[Node] = []
     first: Optional[Rejected] = None
     place: Optional[Place] = Place(0, 1)
