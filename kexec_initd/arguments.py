@@ -31,8 +31,7 @@ def make_parser(groups: Mapping[str, Mapping[str, Run]]) -> Parser:
     runs = {verb: run for group in groups.values() for verb, run in group.items()}
     parser = Parser(prog="kexec-initd", description="Make the plain `reboot` go through kexec.", epilog=EPILOG)
     parser.add_argument("--version", action="version", version="kexec-initd " + __version__)
-    # Without `prog` argparse asks how wide the terminal is, with modules for archives.
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser, prog=parser.prog)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     verbs.required = True
 
     def add(name: str, text: str) -> argparse.ArgumentParser:

@@ -6,7 +6,6 @@ from typing import List, NamedTuple, Optional, Tuple, Union
 
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import LoaderWrite
-from kexec_initd.bootloader.find_entry import HINT, require_same, select
 from kexec_initd.bootloader.installed_kernels import entry_for
 from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.bootloader.target import LoaderReading, read_target
@@ -80,6 +79,8 @@ def find_named(host: Host, settings: Settings, name: str, file: bool = False) ->
 
     Nothing of the loader's records is to be written: its own choice is still to come. Raises UsageError, Error.
     """
+    from kexec_initd.bootloader.find_entry import HINT, select
+
     if file and name.startswith(("/", ".")):
         return _find_file(host, settings, name)
     reading, config = _read(host)
@@ -105,6 +106,8 @@ def find_again(host: Host, settings: Settings, loaded: stamp.Loaded) -> Selectio
     reading, config = _read(host)
     if reading is None:
         return NoTarget(CHANGING)
+    from kexec_initd.bootloader.find_entry import require_same
+
     entry = require_same(reading.menu, loaded.chosen.title, loaded.kernel, loaded.initrds, loaded.chosen.cmdline)
     return _unless_pending(_chosen(entry, settings, config), reading)
 

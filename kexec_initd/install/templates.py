@@ -6,7 +6,6 @@ that `status` does.
 
 import functools
 import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, List, Mapping, Sequence, Union
 
@@ -58,7 +57,12 @@ def fill(template: str, values: Values) -> bytes:
 @functools.lru_cache(maxsize=None)
 def _environment(directory: str) -> "jinja2.Environment":
     """Return what compiles each template of a directory once. `{#` is no comment, since `${#name}` is shell."""
+    import shlex
+
     import jinja2
+
+    def words(values: Sequence[str]) -> str:
+        return " ".join(shlex.quote(value) for value in values)  # of a command, each quoted for the shell
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(directory),
@@ -69,10 +73,5 @@ def _environment(directory: str) -> "jinja2.Environment":
         comment_start_string="{##",
         comment_end_string="##}",
     )
-    environment.filters.update(sh=shlex.quote, words=_words)
+    environment.filters.update(sh=shlex.quote, words=words)
     return environment
-
-
-def _words(values: Sequence[str]) -> str:
-    """Return words of a command, each quoted for the shell."""
-    return " ".join(shlex.quote(value) for value in values)

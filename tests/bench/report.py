@@ -98,6 +98,14 @@ def row_for(way: Way, runs: Sequence[Run]) -> Row:
     )
 
 
+def table_of_gates(gates: Sequence[Gate]) -> str:
+    """Lay the gates out as a Markdown table."""
+    lines = ["| gate | is | at most | |", "|---|---|---|---|"]
+    for gate in gates:
+        lines.append(f"| {gate.label} | {gate.value:.2f} | {gate.limit:.2f} | {'PASS' if gate.passed else 'FAIL'} |")
+    return "\n".join(lines)
+
+
 def render(report: Report) -> str:
     """Return the report as text with Markdown tables."""
     titles = {way.name: way.title for way in WAYS}
@@ -108,9 +116,7 @@ def render(report: Report) -> str:
     for row in report.rows:
         times = " | ".join(f"{value:.2f}" for value in row[1:7])
         lines.append(f"| {titles[row.way]} | {times} | {row.wall:.0f} |")
-    lines += ["", "| gate | is | at most | |", "|---|---|---|---|"]
-    for gate in report.gates:
-        lines.append(f"| {gate.label} | {gate.value:.2f} | {gate.limit:.2f} | {'PASS' if gate.passed else 'FAIL'} |")
+    lines += ["", table_of_gates(report.gates)]
     if report.parts:
         lines += ["", "| what ours adds between `reboot` and the kernel's entry | s |", "|---|---|"]
         lines += [f"| {label} | {seconds:.3f} |" for label, seconds in report.parts.items()]

@@ -1,6 +1,6 @@
 """What is imported when: nothing that takes long in the last step, and nothing at all there from the first unmount on."""
 
-import importlib
+import importlib.util
 import json
 import subprocess
 import sys
@@ -12,6 +12,7 @@ import pytest
 from kexec_initd import cli
 from kexec_initd.stages import last_step
 from tests.unit.fake_host import FakeHost
+from tests.unit.loaded_host import make_loaded_host
 
 TOP = Path(__file__).resolve().parents[2]
 # All that the last step may import, beside what these import themselves and what Python starts with.
@@ -122,6 +123,52 @@ def test_a_look_at_the_host_imports_nothing_that_only_a_load_or_an_install_needs
     assert "kexec_initd.verbs.show" in loaded
     assert loaded & {"sh", "asyncio", "jinja2", "kexec_initd.install.render", "kexec_initd.stages.shutdown"} == set()
     assert verb == "status" or "kexec_initd.kexec.load" not in loaded
+
+
+# All that `status` imports of ours on a host as most are, by room; and of the standard library, beside what these import.
+STATUS_STANDARD = (
+    ["argparse", "contextlib", "enum", "errno", "fcntl", "functools", "gc", "importlib", "io", "json", "os", "pathlib"]
+    + ["re", "select", "shutil", "stat", "struct", "sys", "time", "typing", "zlib", "_sha2", "_sha256"]
+    + ["fnmatch", "gettext", "locale"]
+)
+STATUS = {
+    "": "arguments boot_entry cli codes errors",
+    "verbs": "show status",
+    "decision": "assess policy selection",
+    "install": """boot_end conffiles deviations dpkg dropped file_copy inittab layout managed_block manifest originals
+        plan_install rc_links rc_local render rhel_halt steps templates""",
+    "kexec": "freshness method program stamp watchdog",
+    "bootloader": """ab_slots boot_order boot_partition devices efivars evidence extlinux_search firmware fwupd
+        installed_kernels legacy_search load_option menu output signs starter system_partition systemd_boot_search target
+        versions""",
+    "bootloader.grub2": """commands conditions defaults disk grubenv images interpreter lexer machine menu menuentry modules
+        options parser saving script sources start statements values variables volumes""",
+    "history": "attempts guard last_cold running_boot",
+    "settings": "reader values",
+    "cmdline": "edit words",
+    "state": "checksum store",
+    "system": """distribution encoding files filesystems hook_places hooks host inode_flags machine mounts process quirks raw
+        safe_path spawn stdio sysroot virt""",
+}
+
+
+def names_of(rooms: Dict[str, str]) -> List[str]:
+    """Return the names of modules that are listed by room, those of the rooms included."""
+    paths = [["kexec_initd", room, name] for room, names in rooms.items() for name in ["", *names.split()]]
+    return sorted({".".join(part for part in path if part) for path in paths})
+
+
+def test_status_imports_no_more_than_it_needs(tmp_path: Path) -> None:
+    root = make_loaded_host(tmp_path / "root").root
+    code = (
+        "import sys; sys.path.append(sys.argv[1]); from kexec_initd import cli; "
+        "cli.main(['status', '--root', sys.argv[2]]); sys.stderr.write('\\n'.join(sys.modules))"
+    )
+    argv = [sys.executable, "-I", "-S", "-c", code, str(TOP), str(root)]
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
+    assert b"installed:  yes\n" in done.stdout and b"through kexec: Debian GNU/Linux (grub2)\n" in done.stdout
+    standard = imported_by(*(name for name in STATUS_STANDARD if importlib.util.find_spec(name) is not None))
+    assert sorted(set(done.stderr.decode().split()) - set(standard)) == names_of(STATUS)
 
 
 def test_every_verb_has_its_function() -> None:

@@ -37,6 +37,8 @@ class Disk:
         self.tree = tree
         self.volumes = Volumes(tree)
         self.commands: Dict[str, Optional[FrozenSet[str]]] = {}  # by the path of a command.lst
+        self._spots: Dict[Tuple[str, Optional[str], bool], Spot] = {}
+        self._names: Dict[str, List[str]] = {}
 
     def prefix(self, directory: str) -> Tuple[str, str]:
         """Return GRUB's device of a directory of the host, and "(device)/path" as GRUB would name it."""
@@ -46,7 +48,13 @@ class Disk:
         return device, "({}){}".format(device, volume.subvolume.rstrip("/") + _below(real, volume))
 
     def look(self, path: str, root: Optional[str], relative: bool = False) -> Spot:
-        """Find what GRUB would see at `path`, with the device `root` where the path names none."""
+        """Find what GRUB would see at `path`, with the device `root` where the path names none; the same each time."""
+        asked = path, root, relative
+        if asked not in self._spots:
+            self._spots[asked] = self._look(path, root, relative)
+        return self._spots[asked]
+
+    def _look(self, path: str, root: Optional[str], relative: bool) -> Spot:
         device, inside = split_path(path)
         if device is None:
             device = root or ""
@@ -77,7 +85,9 @@ class Disk:
 
     def names(self, spot: Spot) -> List[str]:
         """Return the sorted names in a directory."""
-        return self.tree.names(spot.path)
+        if spot.path not in self._names:
+            self._names[spot.path] = self.tree.names(spot.path)
+        return self._names[spot.path]
 
 
 def split_path(path: str) -> Tuple[Optional[str], str]:

@@ -4,7 +4,7 @@ Every loop, every call and every step is bounded. A condition with an unknown va
 """
 
 import re
-from typing import Callable, Dict, List, Optional, Sequence, Tuple, cast
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from kexec_initd.bootloader import Source
 from kexec_initd.bootloader.grub2 import lexer
@@ -220,14 +220,11 @@ class Interpreter:
     def expand(self, words: Sequence[lexer.Word]) -> List[str]:
         """Return the arguments that `words` are with the variables' values."""
         arguments: List[str] = []
-        if tuple not in map(type, words):
-            arguments = list(cast("Sequence[str]", words))
-        else:
-            for word in words:
-                if isinstance(word, str):
-                    arguments.append(word)
-                else:
-                    self._expand_word(word, arguments)
+        for word in words:
+            if isinstance(word, str):
+                arguments.append(word)
+            else:
+                self._expand_word(word, arguments)
         self.machine.budget.spend(len(words) // COPIED + sum(map(len, arguments)) // READ)
         return arguments
 

@@ -83,28 +83,30 @@ class Lexer:
 
     def tokenize(self, text: str, at: int = 0, line: int = 1) -> Tokens:
         """Return the tokens of `text` from the offset `at` on, where the line of that number begins."""
-        found = Tokens([], [])
-        while at <= len(text):
+        found, lines = [], []  # type: List[Token], List[int]
+        size = len(text)
+        while at <= size:
             end = text.find("\n", at)
-            end = len(text) if end < 0 else end
+            end = size if end < 0 else end
             known = tokens = self._tokens_of_line(text[at:end])
             if tokens is None:
                 end, tokens = self._tokens_over_lines(text, at)
-            found.tokens.extend(tokens)
-            found.lines.extend([line] * len(tokens))
-            if len(found.tokens) > MAX_TOKENS:
-                found.tokens[-1] = tokens[-1]._replace(bad="the end of what is read", limit=True)
-            if found.tokens[-1] is not END_OF_LINE:
+            found += tokens
+            lines += [line] * len(tokens)
+            if len(found) > MAX_TOKENS:
+                found[-1] = tokens[-1]._replace(bad="the end of what is read", limit=True)
+            if found[-1] is not END_OF_LINE:
                 break
             line += 1 if tokens is known else text.count("\n", at, end) + 1
             at = end + 1
-        return found
+        return Tokens(found, lines)
 
     def _tokens_of_line(self, line: str) -> Optional[List[Token]]:
         """Return the tokens of a line with its end, None for one that goes on in the next one, and for a very long one."""
-        if line not in self._lines:
-            self._lines[line] = self._split_line(line) if len(line) <= MAX_LINE else None
-        return self._lines[line]
+        tokens = self._lines.get(line)
+        if tokens is None and line not in self._lines:
+            tokens = self._lines[line] = self._split_line(line) if len(line) <= MAX_LINE else None
+        return tokens
 
     def _split_line(self, line: str) -> Optional[List[Token]]:
         seen = self._seen

@@ -195,10 +195,11 @@ class _Parser:
     def statement(self) -> Node:
         """Take a command; a function is none, and can only be defined outside of any block."""
         token = self._tokens[self._at]
-        rule = self._rules.get(token.text)
-        if token.word is None or (rule is None and token.text in self._reserved):
+        if token.word is not None and token.text not in self._reserved:
+            return self._command()
+        if token.word is None or token.text not in self._rules:
             raise self._rejected("a command")
-        return self._command() if rule is None else self._deeper(rule)
+        return self._deeper(self._rules[token.text])
 
     def _deeper(self, rule: Callable[[], Value]) -> Value:
         self._depth += 1
@@ -214,7 +215,8 @@ class _Parser:
         self.skip_lines()
         found = [self.statement()]
         while True:
-            self.delimiters(required=self._tokens[self._at].text != "}" or "}" not in ends)
+            if not self.skip_lines():
+                self.delimiters(required=self._tokens[self._at].text != "}" or "}" not in ends)
             if self._tokens[self._at].text in ends:
                 return tuple(found)
             if self.at_end():

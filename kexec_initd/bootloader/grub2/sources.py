@@ -105,7 +105,7 @@ def evaluate(run: Interpreter, arguments: List[str], node: Command) -> Status:
 
 def search(run: Interpreter, arguments: List[str], node: Command) -> Status:
     """`search --fs-uuid|--label|--file [--set[=NAME]] WHAT`, with Fedora's `--root-dev-only`."""
-    confining = ("root-dev-only", "-r") if is_fedora(run.machine.disk.tree) else ()
+    confining = ("root-dev-only", "-r") if run.machine.disk.tree.once(is_fedora) else ()
     flags = ("no-floppy", "-n", "efidisk-only", "cryptodisk-only", *_KINDS, *confining)
     # The name behind --set is only taken with an equals sign between them.
     options, rest = split_options([_SET.get(word, word) for word in arguments], (*_HINTS, "set"), flags)
@@ -131,8 +131,8 @@ def _search(run: Interpreter, kind: str, what: str, name: Optional[str], confine
         raise Undecidable("a search for {}".format(shown(what)))
     volumes = run.machine.disk.volumes
     volume = _with_file(run, what) if kind == "file" else volumes.by_id(kind, what)
-    root = volumes.by_device(run.machine.variables.get("root", ""))
-    if confined and volume and root and on_same_disk(volume.device, root.device) is False:
+    root = volumes.by_device(run.machine.variables.get("root", "")) if confined else None
+    if volume and root and on_same_disk(volume.device, root.device) is False:
         return False
     if name is not None:
         run.machine.set(name, volumes.device(volume) if volume else unknown("{}={}".format(kind, what)))

@@ -48,6 +48,7 @@ class Volumes:
         self._by_point = {volume.point: volume for volume in self.all}
         self._by_id = {one: volume for volume in reversed(self.all) for one in volume.ids}
         self._names: Dict[str, Volume] = {}
+        self._numbered: Dict[str, Optional[Volume]] = {}
         self._luks: Dict[str, FrozenSet[str]] = {}
         self._learn(tree.read_text("/proc/cmdline") or "")
         self._map = self._read_map()
@@ -98,7 +99,9 @@ class Volumes:
         if device.startswith(_CRYPTO):
             uuid = device[len(_CRYPTO) :]
             return next((volume for volume in self.all if self.is_on_luks(volume, uuid)), None)
-        return self._by_number(device)
+        if device not in self._numbered:
+            self._numbered[device] = self._by_number(device)
+        return self._numbered[device]
 
     def _by_source(self, source: str) -> Optional[Volume]:
         wanted = _canonical(self._tree, source)
