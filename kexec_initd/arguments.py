@@ -1,6 +1,7 @@
 """The arguments of the command; kexec-initd(8) documents them."""
 
 import argparse
+import functools
 from typing import Any, Callable, Mapping, NoReturn
 
 from kexec_initd import __version__
@@ -8,6 +9,7 @@ from kexec_initd.errors import UsageError
 from kexec_initd.system.host import HOOKED, Host
 from kexec_initd.system.stdio import emit
 
+WIDTH = 78  # for what argparse lays out but never shows
 EPILOG = "Exit status: 0 done, 1 failed, 2 usage, 3 refused: the host or a file is not fit, and nothing was changed."
 
 Run = Callable[[argparse.Namespace, Host], None]
@@ -15,7 +17,18 @@ Add = Callable[[str, str], argparse.ArgumentParser]
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports bad usage as every other error: one line; help that cannot be written is an error as any other."""
+    """Reports bad usage as every other error: one line; help that cannot be written is an error as any other.
+
+    It asks how wide the terminal is for help alone: that imports modules for archives.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=functools.partial(argparse.HelpFormatter, width=WIDTH), **options)
+
+    def format_help(self) -> str:
+        """Return the help, as wide as the terminal."""
+        self.formatter_class = argparse.HelpFormatter
+        return super().format_help()
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Print what help and version are; argparse itself does not say whether that succeeded."""

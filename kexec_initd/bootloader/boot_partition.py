@@ -13,7 +13,7 @@ SYSTEM_PARTITIONS = ("/boot/efi", "/efi")
 SYSTEMD_BOOT = "systemd-boot"
 IMAGE = re.compile(r'(?:\A|\s)"?BOOT_IMAGE=(?:\([^)\s]*\))?(/[^\s"]*/|/)([^/\s"]+)')
 VERSIONED = re.compile(r"([^-]+-)(?=.*[0-9])")
-NUMBERED = re.compile(r"vmlinuz-[0-9]")
+NUMBERED = r"vmlinuz-[0-9]"
 LAYERED = ("btrfs", "zfs", "bcachefs", "overlay", "aufs", "squashfs", "")  # on which a loader's paths are others
 
 
@@ -75,6 +75,6 @@ def _of_another_boot(tree: Tree) -> Optional[str]:
     """Say that no kernel on the partition at /boot is the running one, where their names tell their releases."""
     release = (tree.read_text("/proc/sys/kernel/osrelease") or "").strip()
     names = tree.names("/boot")
-    if not release or any(release in name for name in names) or not any(map(NUMBERED.match, names)):
+    if not release or any(release in name for name in names) or not any(re.match(NUMBERED, name) for name in names):
         return None
     return "the running kernel {} is not on the partition at /boot: the boot loader may read another".format(release)

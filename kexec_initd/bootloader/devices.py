@@ -12,10 +12,10 @@ MAPS = ("/boot/grub/device.map", "/boot/grub2/device.map")
 JOINED = ("/dev/mapper/", "/dev/dm-", "/dev/md")
 DEPTH = 8
 _LETTERS = re.compile(r"/dev/((?:[hsv]d|xvd)[a-z]+)(\d*)\Z")
-_NUMBERS = re.compile(r"/dev/(nvme\d+n\d+|mmcblk\d+|loop\d+)(?:p(\d+))?\Z")
+_NUMBERS = r"/dev/(nvme\d+n\d+|mmcblk\d+|loop\d+)(?:p(\d+))?\Z"
 _MAP = re.compile(r"^\s*\((hd\d{1,4})\)\s+(/\S+)\s*$", re.MULTILINE)
-_LUKS = re.compile(r"(?:dm-uuid-)?CRYPT-LUKS\d-([0-9a-f]{32})-")
-_CRYPTTAB = re.compile(r"^\s*([^\s#]\S*)\s+UUID=\"?([0-9A-Fa-f-]+)", re.MULTILINE)
+_LUKS = r"(?:dm-uuid-)?CRYPT-LUKS\d-([0-9a-f]{32})-"
+_CRYPTTAB = r"(?m)^\s*([^\s#]\S*)\s+UUID=\"?([0-9A-Fa-f-]+)"
 
 
 class Partition(NamedTuple):
@@ -27,7 +27,7 @@ class Partition(NamedTuple):
 
 def parse_device(device: str) -> Optional[Partition]:
     """Return a device of Linux as a partition; None for any other kind of device."""
-    match = _LETTERS.match(device) or _NUMBERS.match(device)
+    match = _LETTERS.match(device) or re.match(_NUMBERS, device)
     return Partition("/dev/" + match.group(1), int((match.group(2) or "0")[:9])) if match else None
 
 
@@ -52,10 +52,10 @@ def find_luks(tree: Tree, device: str) -> FrozenSet[str]:
     """Return the UUIDs, without dashes, of the LUKS volumes that a device lies on, itself or below LVM and the like."""
     found: Set[str] = set()
     for name in tree.names("/dev/disk/by-id"):
-        match = _LUKS.match(name)
+        match = re.match(_LUKS, name)
         if match and tree.resolve("/dev/disk/by-id/" + name) == device:
             found.add(match.group(1))
-    for name, uuid in _CRYPTTAB.findall(tree.read_text("/etc/crypttab") or ""):
+    for name, uuid in re.findall(_CRYPTTAB, tree.read_text("/etc/crypttab") or ""):
         if device == (tree.resolve("/dev/mapper/" + name) or "/dev/mapper/" + name):
             found.add(uuid.replace("-", "").lower())
     return frozenset(found | _find_mapped(tree, device))
@@ -71,7 +71,7 @@ def _find_mapped(tree: Tree, device: str) -> Set[str]:
     ]
     found: Set[str] = set()
     for _ in range(DEPTH):
-        matches = [_LUKS.match(tree.read_text(_dm(name, "dm/uuid")) or "") for name in here]
+        matches = [re.match(_LUKS, tree.read_text(_dm(name, "dm/uuid")) or "") for name in here]
         found.update(match.group(1) for match in matches if match)
         here = [slave for name in here for slave in tree.names(_dm(name, "slaves")) if slave in names]
     return found

@@ -6,11 +6,10 @@ distribution's own order of versions, that has its initrd; the command line is t
 
 import re
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Tuple, Union
+from typing import List, Optional, Tuple, Union
 
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import Menu, Offered, Source
-from kexec_initd.bootloader.versions import Key, debian_kernel_key, rpm_kernel_key
 from kexec_initd.errors import Refused
 from kexec_initd.system import safe_path
 from kexec_initd.system.files import exists, read_bytes
@@ -24,9 +23,8 @@ INITRD_NAMES = {
 PREFIX = "/boot/vmlinuz-"
 LOADER = "naming"
 ANY_INITRD = tuple(name for names in INITRD_NAMES.values() for name in names)
-ORDERS: Dict[Family, Callable[[str], Key]] = {Family.RHEL: rpm_kernel_key}
 # What package managers, editors and installers leave beside a kernel, and images for a rescue.
-NEVER = re.compile(
+NEVER = (
     r"(~|\.(old|bak|orig|save|tmp|new|signed|efi|sig|hmac|gz|dpkg-\w+|rpm(save|new|orig)|ucf-\w+))$|rescue|\bkdump\b"
 )
 # Of struct boot_params, Documentation/arch/x86/boot.rst.
@@ -75,11 +73,13 @@ def booted_without_initrd(root: Path) -> bool:
 def read_menu(tree: Tree) -> Optional[Menu]:
     """Return the installed kernels of the host, the newest first and as the default; None for none."""
     host = gather_from(tree.again())
-    names = [name for name in tree.names("/boot") if name.startswith("vmlinuz-") and not NEVER.search(name)]
+    names = [name for name in tree.names("/boot") if name.startswith("vmlinuz-") and not re.search(NEVER, name)]
     releases = [name[len("vmlinuz-") :] for name in names if tree.is_file("/boot/" + name)]
     if not releases:
         return None
-    releases.sort(key=ORDERS.get(host.family, debian_kernel_key), reverse=True)
+    from kexec_initd.bootloader.versions import debian_kernel_key, rpm_kernel_key
+
+    releases.sort(key=rpm_kernel_key if host.family is Family.RHEL else debian_kernel_key, reverse=True)
     bare = booted_without_initrd(tree.root)
     offered = tuple(_offer(host, tree, str(number), release, bare) for number, release in enumerate(releases))
     return Menu(LOADER, offered, _find_default(host, offered))

@@ -12,7 +12,7 @@ from kexec_initd.install.layout import NAME
 from kexec_initd.system import process
 
 TIMEOUT = 60.0
-LINE = re.compile(r"(?P<local>local )?diversion of (?P<path>.+) to (?P<target>.+?)(?: by (?P<package>\S+))?\n?")
+LINE = r"(?P<local>local )?diversion of (?P<path>.+) to (?P<target>.+?)(?: by (?P<package>\S+))?\n?"
 
 
 class Diversion(NamedTuple):
@@ -33,7 +33,7 @@ def find_diversion(tool: Path, path: str) -> Optional[Diversion]:
     """Return the diversion of `path`, or None."""
     said = process.run([str(tool), "--list", path], TIMEOUT)
     for line in said.splitlines():
-        match = LINE.fullmatch(line)
+        match = re.fullmatch(LINE, line)
         if match and match.group("path") == path:
             return Diversion(match.group("target"), match.group("package"))
     return None

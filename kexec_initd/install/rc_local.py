@@ -12,8 +12,8 @@ EMPTY = b"#!/bin/sh\nexit 0\n"
 SHELLS = (b"sh", b"ash", b"bash", b"dash", b"hush", b"ksh", b"ksh93", b"lksh", b"mksh", b"posh", b"yash", b"zsh")
 # None of these keeps a shell from reading the file and running what is in it.
 OPTIONS = re.compile(rb"(-|--|-[aefhluvx]+|--login|--norc|--noprofile|--posix)?")
-ASSIGNMENT = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*=.*")
-SPLIT = re.compile(rb"(?:-S|--split-string=)[ \t]*(.*)")
+ASSIGNMENT = rb"[A-Za-z_][A-Za-z0-9_]*=.*"
+SPLIT = rb"(?:-S|--split-string=)[ \t]*(.*)"
 
 
 def find_unfitness(text: bytes, mode: int) -> Optional[str]:
@@ -36,13 +36,13 @@ def _starts_shell(line: bytes) -> bool:
     argument = rest[0] if rest else b""
     if program.rsplit(b"/", 1)[-1] != b"env":
         return _is_shell([program, argument] if argument else [program])
-    split = SPLIT.fullmatch(argument)
+    split = re.fullmatch(SPLIT, argument)
     return _is_shell([argument] if split is None else _without_settings(split.group(1).split()))
 
 
 def _without_settings(words: List[bytes]) -> List[bytes]:
     """Return the command of env(1): what is left after its options and variables."""
-    while words and (words[0] in (b"-", b"-i", b"--ignore-environment") or ASSIGNMENT.fullmatch(words[0])):
+    while words and (words[0] in (b"-", b"-i", b"--ignore-environment") or re.fullmatch(ASSIGNMENT, words[0])):
         words = words[1:]
     return words
 

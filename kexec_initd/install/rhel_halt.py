@@ -13,8 +13,8 @@ from kexec_initd.install.managed_block import find_last_command, remove_block
 from kexec_initd.install.rc_local import find_unfitness
 from kexec_initd.system.host import Host
 
-EXECUTES = re.compile(rb"^[^#\n]*kexec\S*\s[^#\n]*-e\b", re.MULTILINE)
-CALLS_HALT_LOCAL = re.compile(rb"^[^#\n]*/sbin/halt\.local\b", re.MULTILINE)
+EXECUTES = rb"(?m)^[^#\n]*kexec\S*\s[^#\n]*-e\b"
+CALLS_HALT_LOCAL = rb"(?m)^[^#\n]*/sbin/halt\.local\b"
 HINT = "reinstall initscripts, or go on rebooting through firmware on this host"
 
 
@@ -27,8 +27,8 @@ def require_integration(host: Host) -> Integration:
     if unfit:
         raise Refused("{} {}".format(HALT, unfit), HINT)
     text = remove_block(found.data)
-    if EXECUTES.search(text):
-        if not CALLS_HALT_LOCAL.search(text):
+    if re.search(EXECUTES, text):
+        if not re.search(CALLS_HALT_LOCAL, text):
             raise Refused("{} executes a loaded kernel without asking /sbin/halt.local".format(HALT), HINT)
         return RHEL_HALT_EXECUTES
     if find_last_command(text, FINAL_EXEC) is None:

@@ -14,12 +14,12 @@ import enum
 import re
 from typing import FrozenSet, List, NamedTuple, Optional, Sequence
 
-NO_MEMORY = re.compile(
+NO_MEMORY = (
     r"Cannot allocate memory|Cannot assign requested address|Could not find a free area of memory|locate_hole failed"
 )
-BUSY = re.compile(r"Device or resource busy")
+BUSY = "Device or resource busy"
 # kexec-tools lists the segments after it has said what failed: what tells is not the last line, as it is elsewhere.
-TELLING = re.compile(r"fail|cannot|could not|error|not supported|denied|not permitted|invalid", re.IGNORECASE)
+TELLING = r"(?i)fail|cannot|could not|error|not supported|denied|not permitted|invalid"
 
 
 class Way(enum.Enum):
@@ -88,18 +88,18 @@ def load_options(way: Way, options: str, checks: bool) -> List[str]:
 
 def is_short_of_memory(said: str) -> bool:
     """Tell whether kexec failed since there was no memory, or none at a place that would do."""
-    return NO_MEMORY.search(said) is not None
+    return re.search(NO_MEMORY, said) is not None
 
 
 def is_busy(said: str) -> bool:
     """Tell whether kexec failed since another load is under way: the kernel does not wait for its lock (EBUSY)."""
-    return BUSY.search(said) is not None
+    return BUSY in said
 
 
 def telling_line(said: str) -> str:
     """Return the line of what kexec has written to standard error that tells what failed; "" where it wrote none."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return next((line for line in lines if TELLING.search(line)), lines[-1] if lines else "")
+    return next((line for line in lines if re.search(TELLING, line)), lines[-1] if lines else "")
 
 
 def explain(failures: Sequence[str], rules: Rules) -> str:

@@ -21,9 +21,9 @@ from tests.unit.loaded_host import make_loaded_host
 SIZES = (625, 1250, 2500, 5000)
 RUNS = 5
 STATUS_RUNS = 20
-# On a quiet machine, where Python starts in 0.015 s and the peer takes 0.26 s for 5000 entries: 0.15 s, and 0.7 s.
+# By what Python alone takes to start, which is 0.015 s on a quiet machine: 0.15 s for status, 0.7 s for 5000 entries there.
 STATUS_LIMIT = 10.0
-ENTRIES_LIMIT = 2.7
+ENTRIES_LIMIT = 47.0
 MEMORY_LIMIT = 26.0  # MiB, of status
 # What the kernel counts for a process that has ended holds that of its parent; this is of its own.
 PEAK = """
@@ -115,14 +115,11 @@ def main(sizes: Sequence[int]) -> int:
     with tempfile.TemporaryDirectory() as directory:
         root = make_loaded_host(Path(directory) / "root").root
         starts, memory = measure_status(root), peak(["status", "--root", str(root)])
+    alone = starts[1].seconds
     gates = [
-        Gate("kexec-initd status / Python that does nothing", starts[0].seconds / starts[1].seconds, STATUS_LIMIT),
+        Gate("kexec-initd status / Python that does nothing", starts[0].seconds / alone, STATUS_LIMIT),
         Gate("MiB of memory, peak of kexec-initd status", memory, MEMORY_LIMIT),
-        Gate(
-            "entries / grub-script-check, {} entries".format(rows[-1].entries),
-            rows[-1].ours / rows[-1].peer,
-            ENTRIES_LIMIT,
-        ),
+        Gate("{} entries / Python that does nothing".format(rows[-1].entries), rows[-1].ours / alone, ENTRIES_LIMIT),
     ]
     print("\n\n".join([table(rows), table_of_starts(starts), table_of_gates(gates)]))
     return 0 if all(gate.passed for gate in gates) else 1

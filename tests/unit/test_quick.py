@@ -128,7 +128,7 @@ def test_a_look_at_the_host_imports_nothing_that_only_a_load_or_an_install_needs
 # All that `status` imports of ours on a host as most are, by room; and of the standard library, beside what these import.
 STATUS_STANDARD = (
     ["argparse", "contextlib", "enum", "errno", "fcntl", "functools", "gc", "importlib", "io", "json", "os", "pathlib"]
-    + ["re", "select", "shutil", "stat", "struct", "sys", "time", "typing", "zlib", "_sha2", "_sha256"]
+    + ["re", "select", "stat", "struct", "sys", "time", "typing", "zlib", "_sha2", "_sha256"]
     + ["fnmatch", "gettext", "locale"]
 )
 STATUS = {
@@ -139,8 +139,7 @@ STATUS = {
         plan_install rc_links rc_local render rhel_halt steps templates""",
     "kexec": "freshness method program stamp watchdog",
     "bootloader": """ab_slots boot_order boot_partition devices efivars evidence extlinux_search firmware fwupd
-        installed_kernels legacy_search load_option menu output signs starter system_partition systemd_boot_search target
-        versions""",
+        installed_kernels legacy_search load_option menu output signs starter system_partition systemd_boot_search target""",
     "bootloader.grub2": """commands conditions defaults disk grubenv images interpreter lexer machine menu menuentry modules
         options parser saving script sources start statements values variables volumes""",
     "history": "attempts guard last_cold running_boot",

@@ -21,8 +21,8 @@ UNUSED = ("", "swap", "autofs")
 MAX_VOLUMES = 1000
 _GRUB_DEVICE = re.compile(r"(hd\d{1,4})(?:,(?:msdos|gpt)?(\d{1,9}))?\Z")
 _CRYPTO = "cryptouuid/"
-_GUID = re.compile(r"[0-9a-f]{13,16}\Z")
-_DECIMAL = re.compile(r"[0-9]{16,20}\Z")
+_GUID = r"[0-9a-f]{13,16}\Z"
+_DECIMAL = r"[0-9]{16,20}\Z"
 _BOOT_IMAGE = re.compile(r'(?:\A|\s)"?BOOT_IMAGE=\(([^)\s]+)\)(/[^\s"]+)')
 _ROOT_UUID = re.compile(r"(?:\A|\s)root=UUID=(\S+)")
 _BY = {"uuid": "/dev/disk/by-uuid", "label": "/dev/disk/by-label", "partuuid": "/dev/disk/by-partuuid"}
@@ -135,8 +135,8 @@ class Volumes:
         """Return the only pool of ZFS, if it can have that guid: nothing else here is known to be of that name."""
         pools = {volume.device: volume for volume in reversed(self.all) if volume.kind == "zfs"}
         names = self._tree.names(_BY["uuid"])
-        guids = {"{:016x}".format(int(name)) for name in names if _DECIMAL.match(name)}
-        if len(pools) != 1 or not _GUID.match(value) or value in [name.lower() for name in names]:
+        guids = {"{:016x}".format(int(name)) for name in names if re.match(_DECIMAL, name)}
+        if len(pools) != 1 or not re.match(_GUID, value) or value in [name.lower() for name in names]:
             return None
         return next(iter(pools.values())) if not guids or guids == {value.zfill(16)} else None
 
@@ -212,7 +212,7 @@ def _dataset(line: TableRow, links: Dict[str, Dict[str, str]]) -> Volume:
     """Return a dataset of ZFS; the pool is its device, and udev may know the pool's guid, as a decimal number."""
     pool, _, dataset = line.source.partition("/")
     member = links["label"].get(pool)
-    guids = [name for name, target in links["uuid"].items() if target == member and _DECIMAL.match(name)]
+    guids = [name for name, target in links["uuid"].items() if target == member and re.match(_DECIMAL, name)]
     ids = frozenset(["label=" + pool] + ["uuid={:016x}".format(int(guid)) for guid in guids])
     path = "/" + dataset if "@" in dataset else "/{}@".format(dataset)
     return Volume(line.point, pool, "zfs", path, False, ids)
