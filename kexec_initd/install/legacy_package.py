@@ -17,8 +17,8 @@ import kexec_initd
 from kexec_initd.errors import Error
 from kexec_initd.install.layout import CONFIG_DIR
 from kexec_initd.install.offline import Rendition, render_for
-from kexec_initd.install.render import find_templates
 from kexec_initd.install.standalone import HALTS, write_standalone
+from kexec_initd.install.templates import find_templates
 from kexec_initd.settings.reader import path_for
 from kexec_initd.system import process
 from kexec_initd.system.files import write_atomic
