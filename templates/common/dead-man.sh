@@ -1,17 +1,5 @@
 {% include "common/sysrq.sh" %}
 
-# spare NAME PID: this process is spared when all others are killed near the end: by Debian's sendsigs, under the names it has
-# had, which waits up to ten seconds for the others to end. RHEL's halt spares those of its own session, in which we stay.
-spare () {
-	for directory in /run/sendsigs.omit.d /lib/init/rw/sendsigs.omit.d /var/run/sendsigs.omit.d; do
-		if [ -d "$directory" ]; then
-			printf '%s\n' "$2" >"$directory/$1"
-			return
-		fi
-	done
-}
-
-before_rc=
 begun=
 
 # find_onset LIMIT: sets $begun to the uptime at which the shutdown began, as far as can be told. The one that init starts before
@@ -43,7 +31,7 @@ born () {
 
 # take_over PID: only one waits, the last that came; whom init has started leaves the beginning behind its number.
 take_over () {
-	are_roots 9 "$state" && rm -rf "$state/dead-man" && printf '%s\n' "$1${before_rc:+ $begun}" >"$state/dead-man"
+	are_roots 9 "$state" && clear_away "$state/dead-man" && printf '%s\n' "$1${before_rc:+ $begun}" >"$state/dead-man"
 }
 
 # is_relieved PID: has another one come? Whom init has started does not relieve the one in rc's session, which halt spares.
@@ -52,10 +40,10 @@ is_relieved () {
 		{ [ -n "$before_rc" ] || [ -z "$since" ]; }
 }
 
-# Has rc not called us yet?
-is_before_rc () {
-	[ -f "$state/dead-man" ] && read -r _ since <"$state/dead-man" && [ -n "$since" ]
-}
+# Has rc called us meanwhile, so that one stands in its session?
+is_rc_watched () {
+	[ -f "$state/dead-man" ] && read -r other since <"$state/dead-man" && [ -z "$since" ] && kill -0 "$other"
+} 2>/dev/null
 
 # dead_man LIMIT: beside the shutdown, see that it ends. It waits until the shutdown has taken LIMIT seconds, or until init's
 # rc is gone for a minute, as when /etc/init.d/reboot is missing or broken and init asks for the root password instead.
@@ -64,7 +52,7 @@ is_before_rc () {
 dead_man () {
 	trap '' HUP INT QUIT TERM PIPE
 	trap : ALRM
-	cd /proc || return
+	[ -n "$before_rc" ] || cd /proc || return
 	proc=.
 	hold_sysrq
 	read -r self _ _ _ _ rc _ <self/stat || return

@@ -14,6 +14,8 @@
 
 {% include "common/whole.sh" %}
 
+{% include "common/look.sh" %}
+
 # Are the files from which the loaded kernel was chosen still the same? The stamp has a line for each,
 # "DEVICE INODE SIZE MTIME CTIME PATH", or "- PATH" for one that was not there. All are looked at by one call, since each
 # costs as much as all together.
@@ -142,22 +144,24 @@ decide_alone () {
 	fi
 }
 
-# put_record FILE: have it where the next boot looks for what has become of an attempt; whole or not at all.
+# put_record COMMAND...: have what that prints where the next boot looks for what has become of an attempt; whole or not at all.
 put_record () {
-	[ ! -d "$attempts" ] && make_lasting_dir && rm -f "$attempts.new" &&
-		cp "$1" "$attempts.new" && sync "$attempts.new" && mv -f "$attempts.new" "$attempts"
+	umask 077
+	[ ! -d "$attempts" ] && make_lasting_dir && { [ ! -e "$attempts.new" ] && [ ! -L "$attempts.new" ] || rm -f "$attempts.new"; } &&
+		"$@" >"$attempts.new" && sync "$attempts.new" && mv -f "$attempts.new" "$attempts"
 } 2>/dev/null
 
 # What was loaded has left its record ready. Without one in place there is no jump: nobody could tell that it went wrong.
 # What it replaces is kept, since a decision may be taken back.
 begin_attempt () {
 	are_roots 4 "$state/attempt" && [ -f "$state/attempt" ] && is_record <"$state/attempt" &&
-		rm -rf "$state/before" && { [ ! -e "$attempts" ] || cp "$attempts" "$state/before"; } && bounded 15 put_record "$state/attempt"
+		clear_away "$state/before" && { [ ! -e "$attempts" ] || cp "$attempts" "$state/before"; } &&
+		bounded 15 put_record printf %s "$whole"
 }
 
 withdraw_attempt () {
 	if [ -f "$state/before" ]; then
-		bounded 15 put_record "$state/before"
+		bounded 15 put_record cat "$state/before"
 	else
 		bounded 15 rm -f "$attempts"
 	fi
@@ -165,18 +169,13 @@ withdraw_attempt () {
 
 # Has a package's hook marked a change since the stamp $1 was taken, or has somebody loaded since?
 is_overtaken () {
-	if ! read_whole <"$state/stamp" || [ "$body" != "$1" ]; then
-		return 0
-	fi
+	now=$(cat "$state/stamp" 2>/dev/null)
+	[ "${now%end ????????}" = "$1" ] || return 0
 	mark=$(stat -L -c '%d %i %s %Y %Z' -- "$state/changed" 2>/dev/null) || mark=-
-	while IFS= read -r line; do
-		case $line in
-		"$mark $state/changed") ;;
-		*" $state/changed") return 0 ;;
-		esac
-	done <<END
-$body
-END
+	case $newline$1 in
+	*"$newline$mark $state/changed$newline"*) return 1 ;;
+	*" $state/changed$newline"*) return 0 ;;
+	esac
 	return 1
 }
 
@@ -229,6 +228,7 @@ sync_early () {
 
 prepare () {
 	sync_early
+	look_at "$state" "${attempts%/*}" /etc/kexec-initd/pre-jump.d
 	forget_old_settings
 	start_dead_man
 	if ! make_state_dir; then
@@ -238,7 +238,7 @@ prepare () {
 		say "reboot goes through firmware: $state is no directory that only root may change; remove it"
 		return
 	fi
-	rm -rf "$state/decision"
+	clear_away "$state/decision"
 	# From here on nobody else begins a load, and who ends one after the decision takes it back.
 	: >"$state/stopping"
 	if [ -e /no-kexec-reboot ] || [ -L /no-kexec-reboot ]; then
@@ -258,13 +258,14 @@ prepare () {
 # init itself starts this, beside rc and before it: that may wait for a console whose output is stopped, or for a script that does.
 # `prepare`, within the session of rc, takes over.
 watch_rc () {
-	before_rc=yes
 	if make_state_dir; then
+		if is_rc_watched; then
+			return
+		fi
 		forget_old_settings
 	fi
 	start_dead_man
-	# Where rc comes to our script meanwhile, that reads the settings.
-	if ! setting SHUTDOWN_LIMIT >/dev/null && sleep 5 && is_before_rc; then
+	if ! setting SHUTDOWN_LIMIT >/dev/null; then
 		bounded 30 read_limit
 		renew_dead_man
 	fi

@@ -97,6 +97,7 @@ jump_alone () {
 
 jump_if_wanted () {
 	trap : HUP INT QUIT TERM PIPE
+	look_at "$state"
 	if kexec_wanted; then
 		say "starting the loaded kernel"
 		jump

@@ -34,12 +34,20 @@ tell () {
 		fi
 		;;
 	esac
+	greeting=
 	result=$result_before
 	return 0
 }
 
+# greet TEXT: goes with the next line that is said: each takes a process of its own.
+greeting=
+greet () {
+	greeting=$1$newline
+}
+
 put_line () {
 	clean "$1"
+	visible=$greeting$visible
 	if [ "$voice" = plain ]; then
 		printf '%s\n' "$visible"
 	elif [ ! -w /dev/console ] || ! printf '%s\n' "$visible" >>/dev/console; then
@@ -68,7 +76,7 @@ clean () {
 heard () {
 	if [ -z "${printed+looked}" ]; then
 		printed=
-		if are_roots 9 "$state" && rm -rf "$state/printed" "$state/printed.begin"; then
+		if are_roots 9 "$state" && clear_away "$state/printed" && clear_away "$state/printed.begin"; then
 			printed=$state/printed
 		fi
 	fi

@@ -1,9 +1,10 @@
 proc=/proc
 
 # hold_sysrq: open sysrq's trigger from the beginning. RHEL's halt makes /proc read-only, and only what is open by then can still
-# be written to. Descriptor 9 may have come from somebody else; a redirection that fails would end this shell.
+# be written to. Descriptor 9 may have come from somebody else, unless it was opened before rc; a redirection that fails would end
+# this shell.
 hold_sysrq () {
-	exec 9>&-
+	[ -n "$before_rc" ] || exec 9>&-
 	if (: >"$proc/sysrq-trigger") 2>&-; then
 		exec 9>"$proc/sysrq-trigger"
 	fi

@@ -12,6 +12,7 @@ from kexec_initd.settings import reader
 from kexec_initd.state import checksum
 from tests.scripts.jail import Jail
 from tests.scripts.test_early_step import early  # noqa: F401 - the fixture
+from tests.unit.waiting import eventually
 
 PID = 2**22 + 1  # larger than any: a time limit may want to signal it
 FIRED = "the shutdown did not lead to a reboot, "
@@ -346,13 +347,34 @@ def test_settings_that_nobody_has_read_yet_are_read_for_it(shutdown: Jail) -> No
     assert firings(shutdown) == 1
 
 
-def test_settings_that_rcs_first_script_reads_by_now_are_not_read_twice(shutdown: Jail) -> None:
+@pytest.mark.parametrize("word, stands_back", [("{alive}", True), ("{alive} 90", False), ("{gone}", False), ("x", False)])
+def test_where_rcs_first_script_has_left_one_by_then_inits_is_not_needed(
+    shutdown: Jail, word: str, stands_back: bool
+) -> None:
+    """It waits before it looks, and leaves the processor to rc."""
     shutdown.settings("SHUTDOWN_LIMIT=70\n", noted=False)
-    word = "/run/kexec-initd/dead-man"
-    called = "while [ ! -s {0} ]; do real-sleep 0.02; done; [ $1 != 5 ] || echo {1} >{0}".format(word, PID + 1)
-    shutdown.write("bin/sleep", "#!/bin/sh\n{}\nexec real-sleep 0.02\n".format(called), 0o755)
+    text = word.format(alive=os.getpid(), gone=PID + 1)
+    place = "/run/kexec-initd/dead-man"
+    shutdown.write("bin/sleep", '#!/bin/sh\n[ -s {0} ] || echo {1} >{0}\nexec real-sleep 0.02\n'.format(place, text), 0o755)
     shutdown.run("kexec-initd", "dead-man")
-    assert [call for call in shutdown.calls() if "python3" in call] == []
+    time.sleep(0.3)
+    assert bool([call for call in shutdown.calls() if "python3" in call]) != stands_back
+    assert ((shutdown.root / place[1:]).read_text() == text + "\n") == stands_back
+
+
+def test_until_then_it_is_spared_and_holds_what_it_may_not_reach_any_more(shutdown: Jail) -> None:
+    """RHEL's halt may have made /proc read-only by the time at which it comes to anything else."""
+    shutdown.settings("SHUTDOWN_LIMIT=70\n")
+    shutdown.write("proc/kept", "")
+    once = "[ -e /once ] || {{ : >/once; cat {0} >/spared; ln -f /proc/sysrq-trigger /proc/kept; rm /proc/sysrq-trigger; mkdir /proc/sysrq-trigger; }}"
+    shutdown.copy("/bin/ln")
+    shutdown.copy("/bin/mkdir")
+    body = once.format("/run/sendsigs.omit.d/kexec-initd-before-rc")
+    shutdown.write("bin/sleep", '#!/bin/sh\nreal-sleep 0.1\n[ "$1" != 5 ] || {{ {}; }}\nexec real-sleep 0.02\n'.format(body), 0o755)
+    shutdown.run("kexec-initd", "dead-man")
+    assert len((shutdown.root / "spared").read_text().split()) == 2
+    set_clock(shutdown, 171)
+    assert eventually(lambda: (shutdown.root / "proc/kept").read_text() == "sub")
 
 
 BORN = """
