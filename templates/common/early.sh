@@ -1,20 +1,4 @@
-{% include "common/setting.sh" %}
-
-{% include "common/say.sh" %}
-
-{% include "common/bounded.sh" %}
-
-{% include "common/level.sh" %}
-
-{% include "common/loaded.sh" %}
-
-{% include "common/hooks.sh" %}
-
 {% include "common/dead-man.sh" %}
-
-{% include "common/whole.sh" %}
-
-{% include "common/look.sh" %}
 
 # Are the files from which the loaded kernel was chosen still the same? The stamp has a line for each,
 # "DEVICE INODE SIZE MTIME CTIME PATH", or "- PATH" for one that was not there. All are looked at by one call, since each

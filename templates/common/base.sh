@@ -1,0 +1,15 @@
+{% include "common/setting.sh" %}
+
+{% include "common/say.sh" %}
+
+{% include "common/bounded.sh" %}
+
+{% include "common/level.sh" %}
+
+{% include "common/loaded.sh" %}
+
+{% include "common/hooks.sh" %}
+
+{% include "common/whole.sh" %}
+
+{% include "common/look.sh" %}
