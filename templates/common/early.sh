@@ -9,9 +9,9 @@ is_unchanged () {
 	fi
 	seen=
 	came=
+	paths=
 	set -f
 	IFS=$newline
-	set --
 	for line in $body; do
 		case $line in
 		"- /"*)
@@ -20,11 +20,13 @@ is_unchanged () {
 			fi
 			;;
 		*)
-			set -- "$@" "/${line#* /}"
+			paths=$paths/${line#* /}$newline
 			seen=$seen$newline$line
 			;;
 		esac
 	done
+	# shellcheck disable=SC2086 # lines are wanted
+	set -- $paths
 	set +f
 	unset IFS
 	[ -z "$came" ] && [ "$(printf '\n' && stat -L -c '%d %i %s %Y %Z %n' -- "$@" 2>/dev/null)" = "$seen" ]

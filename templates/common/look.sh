@@ -5,10 +5,10 @@ look_at () {
 	rooted=$newline
 	fine=$newline
 	ways=
-	found=$(list_all "$@" 2>/dev/null)
+	listing=$(list_all "$@" 2>/dev/null)
 	set -f
 	IFS=$newline
-	for row in $found; do
+	for row in $listing; do
 		IFS=' '
 		# shellcheck disable=SC2086 # words are wanted
 		set -- $row

@@ -19,7 +19,6 @@ print_whole () {
 read_whole () {
 	whole=$(cat && printf .)
 	whole=${whole%.}
-	sum=${whole##*"$newline"end }
-	body=${whole%"end $sum"}
-	[ "$body" != "$whole" ] && [ -n "$body" ] && [ "$sum" = "$(printf '%s' "$body" | checksum)$newline" ]
+	body=${whole%end ????????"$newline"}
+	[ -n "$body" ] && [ "$whole" = "${body}end $(printf '%s' "$body" | checksum)$newline" ]
 }

@@ -105,7 +105,7 @@ settle_attempts () {
 	judge_boot
 	remember_loader
 	reason="cannot write the record of attempts $attempts"
-	write_record "$state/settled" && bounded 15 put_record "$state/settled" && rm -f "$state/settled"
+	write_record "$state/settled" && bounded 15 put_record cat "$state/settled" && rm -f "$state/settled"
 }
 
 find_boot () {

@@ -34,7 +34,7 @@ MACHINE = ("-action", "reboot=reset", "-cpu", "qemu64")
 class Way(NamedTuple):
     """A way to reboot: `leaves` is the stamp of what ends the old system; `resets` whether the machine is reset.
 
-    `preloads`: a kernel is loaded after each boot. `ours`: by kexec-initd.
+    `preloads`: a kernel is loaded after each boot. `ours`: by kexec-initd. `passes` is a stamp without which it was another way.
     """
 
     name: str
@@ -43,13 +43,14 @@ class Way(NamedTuple):
     resets: bool = False
     preloads: bool = False
     ours: bool = False
+    passes: str = "begin"
 
 
 OURS = Way("ours", "kexec-initd", preloads=True, ours=True)
 UNPACKED = Way("unpacked", "kexec-initd, initrd unpacked", preloads=True, ours=True)
 DEBIAN = Way("debian", "kexec-tools' own scripts")
-SHELL = Way("shell", "plain do_stop in shell")
-PRELOADED = Way("preloaded", "preloaded shell", preloads=True)
+SHELL = Way("shell", "plain do_stop in shell", passes="umount-a")
+PRELOADED = Way("preloaded", "preloaded shell", preloads=True, passes="umount-a")
 COLD = Way("cold", "cold, through firmware", "reboot-d", resets=True)
 WAYS = (OURS, UNPACKED, DEBIAN, SHELL, PRELOADED, COLD)
 
@@ -183,7 +184,9 @@ class Guest:
 
 
 def split(way: Way, stamps: List[Stamp], wall: float) -> Run:
-    """Return the run that `stamps` tell of."""
+    """Return the run that `stamps` tell of. Raises MissingStamp, WrongWay."""
+    if way.passes not in [stamp.tag for stamp in stamps]:
+        raise WrongWay(f"{way.name}: the reboot has not passed {way.passes}")
     return Run(
         way.name,
         between(stamps, "begin", way.leaves),

@@ -18,6 +18,7 @@ from tests.bench.guests import (
     Memory,
     Run,
     Way,
+    WrongWay,
     find_memory,
     split,
 )
@@ -83,6 +84,18 @@ def test_the_kernel_has_to_be_entered_sooner_not_only_to_be_quicker() -> None:
 
 def test_memory_has_a_gate() -> None:
     assert not summarize(three_each(GOOD), {}, Memory("python3", 12.1)).passed
+
+
+def test_the_start_of_the_runtime_has_a_gate() -> None:
+    assert summarize(three_each(GOOD), {}, None, 0.07).passed
+    assert not summarize(three_each(GOOD), {}, None, 0.071).passed
+
+
+def test_a_reboot_that_has_not_passed_the_peers_own_script_is_another_way() -> None:
+    text = "@begin 1000000000\n{}@kexec-e 1250000000\n@init 3000000000\n@login 4500000000\n"
+    assert split(PRELOADED, parse(text.format("@umount-a 1200000000\n")), 9.0).leave == pytest.approx(0.25)
+    with pytest.raises(WrongWay):
+        split(PRELOADED, parse(text.format("")), 9.0)
 
 
 def test_a_way_that_was_not_measured_has_no_gate() -> None:

@@ -347,7 +347,9 @@ def test_settings_that_nobody_has_read_yet_are_read_for_it(shutdown: Jail) -> No
     assert firings(shutdown) == 1
 
 
-@pytest.mark.parametrize("word, stands_back", [("{alive}", True), ("{alive} 90", False), ("{gone}", False), ("x", False)])
+@pytest.mark.parametrize(
+    "word, stands_back", [("{alive}", True), ("{alive} 90", False), ("{gone}", False), ("x", False)]
+)
 def test_where_rcs_first_script_has_left_one_by_then_inits_is_not_needed(
     shutdown: Jail, word: str, stands_back: bool
 ) -> None:
@@ -355,7 +357,9 @@ def test_where_rcs_first_script_has_left_one_by_then_inits_is_not_needed(
     shutdown.settings("SHUTDOWN_LIMIT=70\n", noted=False)
     text = word.format(alive=os.getpid(), gone=PID + 1)
     place = "/run/kexec-initd/dead-man"
-    shutdown.write("bin/sleep", '#!/bin/sh\n[ -s {0} ] || echo {1} >{0}\nexec real-sleep 0.02\n'.format(place, text), 0o755)
+    shutdown.write(
+        "bin/sleep", "#!/bin/sh\n[ -s {0} ] || echo {1} >{0}\nexec real-sleep 0.02\n".format(place, text), 0o755
+    )
     shutdown.run("kexec-initd", "dead-man")
     time.sleep(0.3)
     assert bool([call for call in shutdown.calls() if "python3" in call]) != stands_back
@@ -366,11 +370,17 @@ def test_until_then_it_is_spared_and_holds_what_it_may_not_reach_any_more(shutdo
     """RHEL's halt may have made /proc read-only by the time at which it comes to anything else."""
     shutdown.settings("SHUTDOWN_LIMIT=70\n")
     shutdown.write("proc/kept", "")
-    once = "[ -e /once ] || {{ : >/once; cat {0} >/spared; ln -f /proc/sysrq-trigger /proc/kept; rm /proc/sysrq-trigger; mkdir /proc/sysrq-trigger; }}"
     shutdown.copy("/bin/ln")
     shutdown.copy("/bin/mkdir")
-    body = once.format("/run/sendsigs.omit.d/kexec-initd-before-rc")
-    shutdown.write("bin/sleep", '#!/bin/sh\nreal-sleep 0.1\n[ "$1" != 5 ] || {{ {}; }}\nexec real-sleep 0.02\n'.format(body), 0o755)
+    once = (
+        "#!/bin/sh",
+        "real-sleep 0.1",
+        "if mkdir /once; then",
+        "cat /run/sendsigs.omit.d/kexec-initd-before-rc >/spared",
+        "cd /proc; ln -f sysrq-trigger kept; rm sysrq-trigger; mkdir sysrq-trigger",
+        "fi",
+    )
+    shutdown.write("bin/sleep", "\n".join(once) + "\n", 0o755)
     shutdown.run("kexec-initd", "dead-man")
     assert len((shutdown.root / "spared").read_text().split()) == 2
     set_clock(shutdown, 171)
