@@ -4,6 +4,9 @@ from tests.faults.loading import SCRIPT
 from tests.faults.model import COLD, EITHER, SINGLE, STAYS, UNDECIDED, UNDER_WAY, UNLOAD, Fault, Scenario, cold, tests
 
 EARLY = "/etc/init.d/kexec-initd"
+# A script that is another one than install has written makes the reboot cold, so it is installed as it is changed.
+TEMPLATE = "/usr/lib/python3/dist-packages/kexec_initd/templates/common/early.sh"
+INSTALLED = "kexec-initd install >/dev/null && kexec-initd unload >/dev/null && kexec-initd preload >/dev/null"
 # An unreadable line, an end, a function in the place of ours, something that cannot be changed any more.
 HOSTILE = (
     "printf '%s\\n' 'NETDOWN=\"no' 'exit 0' 'set -e' 'reboot() {{ :; }}' 'readonly PATH=/nowhere state=/nowhere' >>{}"
@@ -82,12 +85,12 @@ FAULTS = (
                 kept=UNDECIDED,
             ),
             "early-step-killed-before-its-decision": cold(
-                f"sed -i 's/^decide () {{/&\\nkill -9 $$/' {EARLY}",
+                f"sed -i 's/^decide () {{/&\\nkill -9 $$/' {TEMPLATE} && {INSTALLED} && grep -q '^kill -9' {EARLY}",
                 "the early shutdown step left no decision",
                 kept=UNDECIDED,
             ),
             "early-step-killed-after-its-decision": Scenario(
-                f"sed -i 's/^prepare () {{/&\\ntrap \"kill -9 $$\" EXIT/' {EARLY}"
+                f"sed -i 's/^prepare () {{/&\\ntrap \"kill -9 $$\" EXIT/' {TEMPLATE} && {INSTALLED} && grep -q 'EXIT$' {EARLY}"
             ),
             "program-killed-while-it-loads": cold(
                 SCRIPT.format('[ "$1" = -u ] || kill -9 $PPID', "/sbin/kexec"),
