@@ -35,7 +35,7 @@ OLDER = "rm /var/run && mkdir -p /var/run /lib/init/rw"
 LIST = r"""
 list () {
     find /etc /usr /boot /var/lib \( -name '.depend.*' -o -name 'diversions*' -o -name random-seed -o -name adjtime \
-        -o -path /var/lib/rpm \) -prune \
+        -o -path /var/lib/rpm -o -path '/var/lib/dpkg/*ock*' -o -path '/var/lib/dpkg/status*' \) -prune \
         -o -path '/etc/rc?.d/*' -printf '%p %y %U %G %l\n' -o -type d -printf '%p %m %U %G\n' \
         -o -printf '%p %y %m %U %G %s %T@ %l\n'
     find /etc /usr/sbin /boot /var/lib \( -name '*-old' -o -path /var/lib/rpm -o -name random-seed -o -name adjtime \) -prune \
