@@ -20,7 +20,7 @@ if [ "$1" = dead-man ]; then
 	if (: >sysrq-trigger) 2>&-; then
 		exec 9>sysrq-trigger
 	fi
-	sleep 5 </dev/null >/dev/null 2>&1 9>&- &
+	sleep 5 >/dev/null 2>&1 9>&- &
 	spare kexec-initd-before-rc "$$ $!" 2>/dev/null
 	wait "$!"
 	trap - HUP INT QUIT TERM PIPE
