@@ -1,15 +1,14 @@
 """The distribution, by its release files alone: no lsb_release and no uname, which would ask the running machine.
 
-See os-release(5). What is not plain, or not there, `distro` reads.
+`distro` reads them; it is imported when it is asked, since not every step needs to know. See os-release(5).
 """
 
 import os
 import re
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, List, Sequence, Tuple
+from typing import TYPE_CHECKING, List, Sequence, Tuple
 
-from kexec_initd.errors import Refused
 from kexec_initd.system.files import exists
 from kexec_initd.system.safe_path import below
 from kexec_initd.system.sysroot import OS_RELEASES, Tree
@@ -23,22 +22,10 @@ RELEASE_NAME = r"\w+[-_](release|version)$"
 DISTRO_RELEASES = tuple(
     "etc/{}-release".format(name) for name in ("oracle", "enterprise", "centos", "redhat", "system")
 )
-# A variable without anything that a shell would replace, escape or take for more than one word.
-PLAIN = r"""([A-Za-z_][A-Za-z0-9_]*)=(?:"([^"\\$`\ud800-\udfff]*)"|'([^'\\$`\ud800-\udfff]*)'|([A-Za-z0-9._:/+-]*))\Z"""
-PLAIN_ID = r"[a-z0-9._-]+\Z"
-RENAMED = ("ol", "opensuse-leap")
 
 
 def identify(tree: Tree) -> Tuple[str, str, str]:
     """Return the distribution's ID, ID_LIKE and version; empty where the release files do not say, or are damaged."""
-    fields = tree.for_good(read_plain)
-    if fields.get("version_id"):
-        return fields["id"], fields.get("id_like", ""), fields["version_id"]
-    return ask_distro(tree)
-
-
-def ask_distro(tree: Tree) -> Tuple[str, str, str]:
-    """Return what `identify` does, by distro."""
     found = tree.for_good(find_distribution)
     try:
         # Its version(), too, begins with that; before 1.6 it runs uname(1) in any case.
@@ -49,31 +36,11 @@ def ask_distro(tree: Tree) -> Tuple[str, str, str]:
 
 def read_os_release(tree: Tree) -> List[str]:
     """Return the ids of the distribution and of those it is like, as os-release(5) has them; none where it is damaged."""
-    fields = tree.for_good(read_plain)
-    if fields:
-        return (fields["id"] + " " + fields.get("id_like", "")).split()
     found = tree.for_good(find_distribution)
     try:
         return (found.os_release_attr("id") + " " + found.os_release_attr("id_like")).split()
     except (ValueError, OSError):
         return []
-
-
-def read_plain(tree: Tree) -> Dict[str, str]:
-    """Return what os-release says, by names in lower case, where every line of it is plain and it has an ID; else nothing.
-
-    distro, which is asked then, takes longer to import than all of this. It gives a few IDs another name.
-    """
-    try:
-        texts = (tree.read_text(path, RELEASE_LIMIT) for path in OS_RELEASES)
-        text = next((text for text in texts if text is not None), "")
-    except Refused:
-        return {}
-    lines = [line for line in map(str.strip, text.split("\n")) if line and not line.startswith("#")]
-    found = [match.groups("") for match in (re.match(PLAIN, line) for line in lines) if match]
-    fields = {name.lower(): double or single or bare for name, double, single, bare in found}
-    is_plain = len(found) == len(lines) and re.match(PLAIN_ID, fields.get("id", ""))
-    return fields if is_plain and fields["id"] not in RENAMED else {}
 
 
 def find_distribution(tree: Tree) -> "distro.LinuxDistribution":

@@ -5,11 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kexec_initd.system.distribution import ask_distro, identify, read_plain
 from kexec_initd.system.host import Family, InitSystem, find_family, find_init, gather
-from kexec_initd.system.sysroot import Tree
 from kexec_initd.system.virt import find_container, find_runlevel, is_chroot
-from tests.bootloader import hosts
 from tests.trees import put
 from tests.unit.fake_host import FakeHost
 
@@ -148,45 +145,3 @@ def test_chroot(fake: FakeHost) -> None:
     assert not (fake.root / "proc/1/root").exists()
     (fake.root / "proc/1/root").symlink_to("/")
     assert is_chroot(fake.root)
-
-
-NAMES = [path.relative_to(hosts.HERE).with_suffix("") for path in hosts.HERE.rglob("*.txt")]
-FOUND = [hosts.read(str(name)).get("etc/os-release") for name in NAMES]
-RELEASES = sorted({file.content for file in FOUND if file is not None and file.link is None}) + [
-    b"ID=debian\nVERSION_ID=12\n",
-    b'# a comment\n\n  ID=\'debian\'\nVERSION_ID="12"\nID_LIKE="a  b"\n',
-    b"ID=debian\nID=ubuntu\nVERSION_ID=\nversion_id=20.04\n",
-    b"ID=ol\nVERSION_ID=6.10\n",
-    b'ID="opensuse-leap"\nVERSION_ID="15.5"\nID_LIKE="suse opensuse"\n',
-    b'ID="Debian"\nVERSION_ID=1\n',
-    b'ID="my linux"\nVERSION_ID=1\n',
-    b"ID=debian\n",
-    b"VERSION_ID=12\nID_LIKE=debian\n",
-    b"ID=debian # or not\nVERSION_ID=12\n",
-    b'ID=debian VERSION_ID="12"\n',
-    b'ID=deb"ian"\nVERSION_ID=12\n',
-    b'NAME="a \\"b\\""\nID=debian\nVERSION_ID=12\n',
-    b"NAME='it\nID=debian\nVERSION_ID=12\n",
-    b'NAME="two\nlines"\nID=debian\nVERSION_ID=12\n',
-    b'NAME="\xff"\nID=debian\nVERSION_ID=12\n',
-    'NAME="Linux für alle"\nID=debian\nVERSION_ID=12\n'.encode(),
-    b"export ID=debian\nID=ubuntu\nVERSION_ID=12\n",
-    b"ID=debian\r\nVERSION_ID=12\r\n",
-    b"ID=debian\nVERSION_ID=12\n0=1\n",
-    b"\xef\xbb\xbfID=debian\nVERSION_ID=12\n",
-    b"",
-]
-
-
-@pytest.mark.parametrize("number", range(len(RELEASES)))
-def test_a_plain_os_release_is_read_as_distro_reads_it(tmp_path: Path, number: int) -> None:
-    (tmp_path / "etc").mkdir()
-    (tmp_path / "etc/os-release").write_bytes(RELEASES[number])
-    assert identify(Tree(tmp_path)) == ask_distro(Tree(tmp_path))
-
-
-def test_the_usual_os_release_is_plain(fake: FakeHost) -> None:
-    assert len(RELEASES) > 25
-    assert read_plain(Tree(fake.root)) == {"id": "debian", "version_id": "12"}
-    fake.write("etc/os-release", 'ID=debian\nNAME="$HOME"\n')
-    assert read_plain(Tree(fake.root)) == {}
