@@ -56,7 +56,7 @@ def naps(jail: Jail, name: str) -> bool:
     while time.monotonic() < deadline:
         words = (jail.root / "run/sendsigs.omit.d" / name).read_text().split()
         if len(words) == 2 and words[0] == str(PID):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it may end while it is looked at
                 if "sleep" in Path("/proc", words[1], "cmdline").read_text():
                     return True
         time.sleep(0.001)

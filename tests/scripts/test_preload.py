@@ -30,7 +30,7 @@ def boot(jail: Jail) -> Jail:
 def wait_for_load(jail: Jail) -> List[str]:
     """Return the calls, once the load is among them."""
     deadline = time.monotonic() + 20.0
-    while not any(call.startswith("nice") for call in jail.calls()) and time.monotonic() < deadline:
+    while not any(call.endswith(" load") for call in jail.calls()) and time.monotonic() < deadline:
         time.sleep(0.01)
     return jail.calls()
 

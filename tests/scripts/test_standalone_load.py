@@ -129,8 +129,9 @@ def test_what_the_last_step_needs_of_the_settings_is_written_down_as_python_does
 def test_the_limit_is_read_for_what_waits_before_rc(jail: StandaloneJail) -> None:
     jail.write(SETTINGS, "SHUTDOWN_LIMIT=no\n")
     jail.write("proc/uptime", "100.25 1.00\n")
-    until = "while [ ! -s /{}/dead-man ]; do real-sleep 0.02; done".format(STATE)
-    jail.write("bin/sleep", '#!/bin/sh\n[ "$1" != 5 ] || {{ {}; }}\nexec real-sleep "$1"\n'.format(until), 0o755)
+    jail.write(
+        "bin/sleep", '#!/bin/sh\n[ "$1" = 5 ] || exec real-sleep "$1"\n', 0o755
+    )  # what it waits for before anything
     jail.run("kexec-initd", "dead-man")
     (jail.root / "proc/uptime").unlink()  # its end
     noted = (jail.root / STATE / "settings").read_bytes()
