@@ -43,8 +43,8 @@ SHAPES = {
 }
 
 
-# Two kinds of hosts, and of refusals, are enough for the shorter runs.
-FULL = ("sysvinit-run", "upstart-dev", "no-debian", "no-reboot")
+# One kind of hosts, and of refusals, is enough for the shorter runs.
+FULL = ("sysvinit-run", "sysvinit-dev", "upstart-dev", "no-debian", "no-reboot", "systemd")
 
 
 def make(kind: str, family: str, directory: Path) -> Path:
@@ -245,7 +245,7 @@ def give_later_kit(chroot: Chroot) -> str:
 
 @pytest.mark.parametrize(
     "shell, kills",
-    [("dash", 20)] + [pytest.param(shell, 200, marks=pytest.mark.full) for shell in ("dash", "bash", "busybox")],
+    [("dash", 10)] + [pytest.param(shell, 200, marks=pytest.mark.full) for shell in ("dash", "bash", "busybox")],
 )
 def test_killed_at_random_moments(chroot: Chroot, deb: Path, shell: str, kills: int) -> None:
     if shell == "busybox":
