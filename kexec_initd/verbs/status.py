@@ -107,7 +107,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         reason=found.decision.reason if known else "kexec-initd is not installed: kexec-initd install",
         preload_called=was_preload_called(host),
         preload=_read_log(host.root),
-        warnings=[*warnings, *hooks.list_left_out(host.root), *find_copied(host), *_tell_missed(host, installed)],
+        warnings=[*warnings, *hooks.list_left_out(host.root), *find_copied(host), *_list_missed(host, installed)],
     )
 
 
@@ -115,7 +115,7 @@ def _is_whole(manifest: Optional[Manifest]) -> bool:
     return manifest is not None and manifest.state is InstallState.INSTALLED
 
 
-def _tell_missed(host: Host, installed: bool) -> List[str]:
+def _list_missed(host: Host, installed: bool) -> List[str]:
     missed = find_missed_preload(host) if installed else None
     return [] if missed is None else [missed]
 
@@ -168,12 +168,12 @@ def as_text(status: Status) -> str:
         loaded += " (stale: a kernel package or an initramfs has changed since)"
     through = "through kexec" if status.reboot == "kexec" else "through firmware"
     lines = [
-        "installed:  {}".format(_tell_installed(status)),
+        "installed:  {}".format(_describe_installed(status)),
         "host:       {}, {}, running kernel {}".format(
             status.distribution, status.init, status.running_kernel or "unknown"
         ),
         "loaded:     {}".format(loaded),
-        "attempt:    {}".format(_tell_last(status)),
+        "attempt:    {}".format(_describe_last_attempt(status)),
         "kexecs:     {} since the last firmware boot {:.1f} days ago, {} in all".format(
             status.kexecs, status.firmware_days, status.kexecs_total
         ),
@@ -183,26 +183,26 @@ def as_text(status: Status) -> str:
     if status.watchdog:
         lines.append("watchdog:   {}".format(status.watchdog))
     if status.last_reboot:
-        lines.append("last reboot: {}".format(_tell_reboot(status)))
+        lines.append("last reboot: {}".format(_describe_last_reboot(status)))
     if status.preload:
         lines.append("preload:    {}".format(status.preload))
     lines += ["deviation:  " + text for text in status.deviations]
     return "\n".join(one_line(line) for line in lines + ["warning:    " + text for text in status.warnings])
 
 
-def _tell_installed(status: Status) -> str:
+def _describe_installed(status: Status) -> str:
     if status.installed:
         return "yes" if not status.deviations else "yes, but for what is told below as a deviation"
     return "not as a whole: see below, and kexec-initd install" if status.deviations else "no"
 
 
-def _tell_reboot(status: Status) -> str:
+def _describe_last_reboot(status: Status) -> str:
     if status.last_reboot == "kexec":
         return "through kexec"
     return "through firmware: {} ({})".format(status.last_reason, status.last_code)
 
 
-def _tell_last(status: Status) -> str:
+def _describe_last_attempt(status: Status) -> str:
     if status.last_attempt is None:
         return "none yet"
     words = {

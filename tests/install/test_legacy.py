@@ -376,7 +376,8 @@ def untar(packed: bytes) -> Dict[str, bytes]:
             assert (member.isreg() or member.isdir() or member.issym()) and not member.pax_headers
             assert raw[member.offset + 257 : member.offset + 265] in (b"ustar\x0000", b"ustar  \x00")
             assert len(member.name) < 100
-        return {member.name: tar.extractfile(member).read() for member in tar if member.isreg()}  # type: ignore[union-attr]
+        files = {member.name: tar.extractfile(member) for member in tar if member.isreg()}
+        return {name: file.read() for name, file in files.items() if file is not None}
 
 
 def test_an_old_dpkg_can_read_it(deb: Path) -> None:
