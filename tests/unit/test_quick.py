@@ -130,6 +130,7 @@ STATUS_STANDARD = (
     ["argparse", "contextlib", "enum", "errno", "fcntl", "functools", "gc", "importlib", "io", "json", "os", "pathlib"]
     + ["re", "select", "stat", "struct", "sys", "time", "typing", "zlib", "_sha2", "_sha256"]
     + ["fnmatch", "gettext", "locale", "logging", "shlex", "subprocess", "warnings"]  # distro's
+    + ["_bootlocale"]  # what opens a text file, up to Python 3.9
 )
 STATUS = {
     "": "arguments boot_entry cli codes errors",
