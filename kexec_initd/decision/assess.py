@@ -6,16 +6,17 @@ The early shutdown step, the preload at boot and `status` all start from here.
 import enum
 import time
 from pathlib import Path
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional, Sequence, Tuple
 
-from kexec_initd.bootloader import LoaderWrite
+from kexec_initd.bootloader import LoaderWrite, Menu
 from kexec_initd.codes import Code, Decision
 from kexec_initd.decision.policy import Facts, decide
 from kexec_initd.decision.selection import NoTarget, Selected, Selection, find_again, find_next
-from kexec_initd.errors import Error
+from kexec_initd.errors import Error, Refused
 from kexec_initd.history import attempts, guard
 from kexec_initd.history.running_boot import read_uptime
 from kexec_initd.install import deviations
+from kexec_initd.install.deviations import Deviation
 from kexec_initd.kexec import program, stamp
 from kexec_initd.kexec.freshness import is_loaded_already
 from kexec_initd.settings.reader import Settings
@@ -48,7 +49,8 @@ class Assessment(NamedTuple):
 
     `to_load` has to be loaded before a jump, with the stamp's lines of all that the decision rests on; None where the
     reboot is cold, or what is loaded may stay. `changes` are to be carried out before a jump; there are none for a kernel that
-    the admin has loaded or named himself. `guard` says why the guard is closed, `record` is what that rests on.
+    the admin has loaded or named himself. `guard` says why the guard is closed, `record` is what that rests on. `deviations`
+    are those of what is installed, `menu` is the boot loader's where it could be read.
     """
 
     decision: Decision
@@ -57,6 +59,8 @@ class Assessment(NamedTuple):
     changes: Tuple[LoaderWrite, ...]
     guard: Optional[str]
     record: guard.Record
+    deviations: Sequence[Deviation]
+    menu: Optional[Menu]
 
 
 def assess(host: Host, settings: Settings, named: Optional[Selection] = None) -> Assessment:
@@ -71,22 +75,29 @@ def assess(host: Host, settings: Settings, named: Optional[Selection] = None) ->
     record, problem = _read_record(host, settings)
     if problem is None and isinstance(selection, Selected):
         problem = guard.obstacle(record, attempts.target_key(host, selection.entry), settings.guard_boots)
-    decision = decide(_gather_facts(host, settings, selection, present, record, problem))
+    deviating = _find_deviations(host.root)
+    decision = decide(_gather_facts(host, settings, selection, present, record, problem, deviating))
     to_load, changes = None, ()  # type: Optional[Selected], Tuple[LoaderWrite, ...]
     if isinstance(selection, Selected) and decision.code is Code.TARGET:
         changes = selection.changes
         if present is not Present.FRESH:
             to_load = selection._replace(config=selection.config + _lines_of_decision(host.root, settings, record))
-    return Assessment(decision, present, to_load, changes, problem, record)
+    return Assessment(decision, present, to_load, changes, problem, record, deviating, selection.menu)
 
 
 def _gather_facts(
-    host: Host, settings: Settings, selection: Selection, present: Present, record: guard.Record, closed: Optional[str]
+    host: Host,
+    settings: Settings,
+    selection: Selection,
+    present: Present,
+    record: guard.Record,
+    closed: Optional[str],
+    deviating: Sequence[Deviation],
 ) -> Facts:
     """Return what the decision depends on; `closed` says why the guard is."""
     uptime = read_uptime(host.root)
     return Facts(
-        incomplete=deviations.find_obstacle(host.root),
+        incomplete=deviations.find_obstacle(deviating),
         cold_once=is_there(host.root / COLD_ONCE),
         switched_off=None if settings.kexec else "KEXEC=no in the settings",
         settings=settings.ignored,
@@ -104,6 +115,13 @@ def _gather_facts(
         trial=None if is_attended(host.root, uptime) else guard.trial_left(record, settings.trial),
         init=find_unhooked(host),
     )
+
+
+def _find_deviations(root: Path) -> Sequence[Deviation]:
+    try:
+        return deviations.find_deviations(root)
+    except Refused:
+        return ()  # nobody knows what was installed; what runs now may well be ours
 
 
 def _find_present(host: Host, settings: Settings, selection: Selection, is_loaded: bool, is_ours: bool) -> Present:

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple, Union
 
 from kexec_initd.boot_entry import BootEntry
-from kexec_initd.bootloader import LoaderWrite
+from kexec_initd.bootloader import LoaderWrite, Menu
 from kexec_initd.bootloader.installed_kernels import entry_for
-from kexec_initd.bootloader.menu import find_menu
 from kexec_initd.bootloader.target import LoaderReading, read_target
 from kexec_initd.cmdline.edit import check_one_off, edited
 from kexec_initd.cmdline.words import has_own_words
@@ -27,7 +26,7 @@ CHANGING = "the boot loader's configuration is being changed just now"
 class Selected(NamedTuple):
     """The entry to load, the stamp's lines of what it was chosen by, its name, and how it was chosen.
 
-    `changes` are what the boot loader would write on its way.
+    `changes` are what the boot loader would write on its way. `menu` is the boot loader's, as it was read for this.
     """
 
     entry: BootEntry
@@ -35,6 +34,7 @@ class Selected(NamedTuple):
     name: str
     changes: Tuple[LoaderWrite, ...] = ()
     chosen: Choice = Chosen.BY_LOADER
+    menu: Optional[Menu] = None
 
 
 class NoTarget(NamedTuple):
@@ -47,6 +47,7 @@ class NoTarget(NamedTuple):
     problem: str
     config: Tuple[str, ...] = ()
     code: Code = Code.NO_TARGET
+    menu: Optional[Menu] = None
 
 
 Selection = Union[Selected, NoTarget]
@@ -58,8 +59,12 @@ def find_next(host: Host, settings: Settings) -> Selection:
     Raises Error for what cannot be read at all.
     """
     reading, config = _read(host)
-    if reading is None:
-        return NoTarget(CHANGING)
+    return (
+        NoTarget(CHANGING) if reading is None else _find_default(reading, config, settings)._replace(menu=reading.menu)
+    )
+
+
+def _find_default(reading: LoaderReading, config: Tuple[str, ...], settings: Settings) -> Selection:
     target = reading.target
     if reading.pending is not None:
         return _pending(reading.pending, config)
@@ -112,12 +117,9 @@ def find_again(host: Host, settings: Settings, loaded: stamp.Loaded) -> Selectio
     return _unless_pending(_chosen(entry, settings, config), reading)
 
 
-def find_copied(host: Host) -> List[str]:
+def find_copied(menu: Menu) -> List[str]:
     """Return a warning for each entry of the boot loader whose command line was copied from that of a kexec."""
-    try:
-        entries = [offered.entry for offered in find_menu(host.tree.again()).offered if offered.entry is not None]
-    except Error:
-        return []
+    entries = [offered.entry for offered in menu.offered if offered.entry is not None]
     copied = [entry.title for entry in entries if not entry.running and has_own_words(entry.cmdline)]
     told = 'the boot loader\'s entry "{}" has words of kexec-initd on its command line, copied from a running system: remove them'
     return [told.format(title) for title in copied]
@@ -149,7 +151,8 @@ def _chosen(entry: BootEntry, settings: Settings, config: Tuple[str, ...]) -> Se
 
 
 def _unless_pending(selected: Selected, reading: LoaderReading) -> Selection:
-    return selected if reading.pending is None else _pending(reading.pending, selected.config)
+    selection = selected if reading.pending is None else _pending(reading.pending, selected.config)
+    return selection._replace(menu=reading.menu)
 
 
 def _pending(pending: Tuple[Code, str], config: Tuple[str, ...]) -> NoTarget:

@@ -6,7 +6,7 @@ counted on while every script that takes part in it is ours, whole, and called. 
 
 import os
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional
+from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 from kexec_initd.errors import Refused
 from kexec_initd.install import inittab
@@ -66,12 +66,9 @@ def find_deviations(root: Path) -> List[Deviation]:
     return deviations
 
 
-def find_obstacle(root: Path) -> Optional[str]:
+def find_obstacle(deviations: Sequence[Deviation]) -> Optional[str]:
     """Say why a reboot through kexec cannot be counted on with what is installed; None where it can, or nothing is installed."""
-    try:
-        found = [deviation for deviation in find_deviations(root) if deviation.decides]
-    except Refused:
-        return None  # nobody knows what was installed; what runs now may well be ours
+    found = [deviation for deviation in deviations if deviation.decides]
     return "; ".join(part for part in (found[0].text, found[0].hint) if part) if found else None
 
 

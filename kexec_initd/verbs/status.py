@@ -3,16 +3,16 @@
 import json
 import time
 from pathlib import Path
-from typing import List, NamedTuple, Optional
+from typing import List, NamedTuple, Optional, Sequence
 
 from kexec_initd.codes import Code
-from kexec_initd.decision.assess import Present, assess, with_files_read
+from kexec_initd.decision.assess import Assessment, Present, assess, with_files_read
 from kexec_initd.decision.selection import find_copied
 from kexec_initd.errors import Error, one_line
 from kexec_initd.history import guard, last_cold
 from kexec_initd.history.running_boot import read_uptime
 from kexec_initd.install.boot_end import find_missed_preload, was_preload_called
-from kexec_initd.install.deviations import Deviation, find_deviations
+from kexec_initd.install.deviations import Deviation
 from kexec_initd.install.manifest import InstallState, Manifest, read_manifest
 from kexec_initd.kexec import stamp, watchdog
 from kexec_initd.settings.reader import Settings
@@ -73,7 +73,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
     """Return the status of `host`; reads the kernel and the initrd when a reboot would still have to load them."""
     found = with_files_read(host, assess(host, settings))
     loaded = _read_loaded(host.root) if found.present.is_ours else None
-    deviations, manifest = find_deviations(host.root), read_manifest(host.root)
+    deviations, manifest = found.deviations, read_manifest(host.root)
     installed = _is_whole(manifest) and not any(deviation.decides for deviation in deviations)
     known = installed or bool(deviations)
     record, last = found.record, found.record.last
@@ -107,7 +107,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         reason=found.decision.reason if known else "kexec-initd is not installed: kexec-initd install",
         preload_called=was_preload_called(host),
         preload=_read_log(host.root),
-        warnings=[*warnings, *hooks.list_left_out(host.root), *find_copied(host), *_list_missed(host, installed)],
+        warnings=[*warnings, *hooks.list_left_out(host.root), *_list_copied(found), *_list_missed(host, installed)],
     )
 
 
@@ -115,12 +115,16 @@ def _is_whole(manifest: Optional[Manifest]) -> bool:
     return manifest is not None and manifest.state is InstallState.INSTALLED
 
 
+def _list_copied(found: Assessment) -> List[str]:
+    return [] if found.menu is None else find_copied(found.menu)
+
+
 def _list_missed(host: Host, installed: bool) -> List[str]:
     missed = find_missed_preload(host) if installed else None
     return [] if missed is None else [missed]
 
 
-def _describe_all(host: Host, deviations: List[Deviation]) -> List[str]:
+def _describe_all(host: Host, deviations: Sequence[Deviation]) -> List[str]:
     """Return the deviations, and what else `install` would do, as far as that can be planned at all."""
     from kexec_initd.install import plan_install
 
