@@ -37,6 +37,7 @@ def test_every_file_that_is_kept_is_expected_somewhere_and_once() -> None:
     assert len(set(kept.values())) == len(kept)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
 def test_generated_files_are_valid_in_every_shell(shell: List[str], tmp_path: Path) -> None:
     if shutil.which(shell[0]) is None:

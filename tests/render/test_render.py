@@ -34,6 +34,7 @@ def test_rendered_files_are_as_expected(name: str, tmp_path: Path) -> None:
     assert read_files(tmp_path) == expected(name) != {}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
 @pytest.mark.parametrize("name", HOSTS)
 def test_rendered_files_are_valid_in_every_shell(name: str, shell: Tuple[str], tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def test_a_preload_of_this_boot_is_known_by_its_mark(root: Path) -> None:
     assert status.gather_status(gather(root), Settings(), []).preload_called
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("text", [None, "", BOOT[:-1] + "\n", "\xff\n"])
 def test_without_it_status_says_that_nothing_has_called_it(root: Path, text: Optional[str]) -> None:
     if text is not None:

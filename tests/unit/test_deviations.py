@@ -142,6 +142,7 @@ def test_what_takes_no_part_is_told_and_the_reboot_stays_what_it_is(
     assert said in text and not text.startswith("installed:  yes\n")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("case", ["copied back", "not executable", "link gone", "gone", "block gone", "emptied"])
 def test_install_puts_it_right(host: FakeHost, case: str, capsys: "pytest.CaptureFixture[str]") -> None:
     harm = {**DECIDING, **OTHERS}[case][0]

@@ -32,6 +32,7 @@ def tell(root: Path, word: str, state: str = "installed") -> None:
     put(root / "var/lib/dpkg/status", STATUS.format(state, md5, word).replace(" \n", "\n").encode(), 0o644)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("ending", [".dpkg-backup", ".dpkg-remove", ".dpkg-bak"])
 def test_a_script_that_its_package_has_dropped_leaves_nothing(root: Path, ending: str) -> None:
     (root / STUB).rename(root / (STUB + ending))

@@ -44,6 +44,7 @@ def add(text: bytes) -> bytes:
     return add_block(text, BLOCK, before=inittab.AWAITED)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", FIT)
 def test_the_entry_comes_right_before_what_init_waits_for(root: Path, name: str) -> None:
     before, after = FIT[name]
@@ -58,6 +59,7 @@ def test_the_entry_comes_right_before_what_init_waits_for(root: Path, name: str)
     assert snapshot(root / "etc")["inittab"] == facts, "every byte, and the time"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", UNFIT)
 def test_without_such_an_entry_the_file_is_left_alone_and_that_is_told(root: Path, name: str) -> None:
     put(root / "etc/inittab", UNFIT[name], 0o644)
@@ -119,6 +121,7 @@ HARMS = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", HARMS)
 def test_what_has_become_of_it_is_told_and_mended_by_install(root: Path, name: str) -> None:
     harm, said = HARMS[name]

@@ -114,6 +114,7 @@ HALT_LOCALS: Dict[str, Tuple[bytes, int, str]] = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("case", HALT_LOCALS)
 def test_a_halt_local_of_the_admin_is_kept_and_called(six: Path, case: str) -> None:
     data, mode, said = HALT_LOCALS[case]
@@ -305,6 +306,7 @@ def hooks(root: Path) -> List[str]:
     return sorted(str(path.relative_to(root / "etc/kernel")) for path in (root / "etc/kernel").rglob("*/*"))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("directories", [(), ("postinst.d",), ("postinst.d", "prerm.d")])
 def test_a_hook_is_put_where_new_kernel_pkg_would_run_it(root: Path, directories: Tuple[str, ...]) -> None:
     lines = "".join("run /etc/kernel/{}/*\n".format(directory) for directory in directories)

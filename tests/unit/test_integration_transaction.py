@@ -192,6 +192,7 @@ def test_uninstall_is_exact_whatever_was_there(root: Path, name: str) -> None:
     assert snapshot(root) == before
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", sorted(UNFIT))
 def test_a_rc_local_that_is_not_fit_is_left_alone_with_a_warning(root: Path, name: str) -> None:
     VARIANTS[name](root)

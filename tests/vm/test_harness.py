@@ -15,6 +15,7 @@ from tests.vm.snapshot import Snapshot
 TESTS = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.full
 def test_hanging_reboot_is_stuck(stock: Snapshot, start: StartMachine) -> None:
     machine = start(stock.setup())
     machine.check("echo LOAD_KEXEC=false >/etc/default/kexec")

@@ -45,12 +45,14 @@ def test_without_a_preload_the_early_step_loads(installed: Snapshot, start: Star
     reboot_by_kexec(machine)
 
 
+@pytest.mark.full
 def test_a_hook_that_fails_means_cold(preloaded: Snapshot, start: StartMachine) -> None:
     machine = start(preloaded.setup())
     machine.check("ln -s /bin/false /etc/kexec-initd/pre-jump.d/50-no")
     reboot_cold(machine, "50-no failed with exit code 1")
 
 
+@pytest.mark.full
 def test_coldreboot_is_cold_once(preloaded: Snapshot, start: StartMachine) -> None:
     machine = start(preloaded.setup())
     assert machine.check("cat /sys/kernel/kexec_loaded") == "1"
@@ -71,6 +73,7 @@ def test_a_separate_boot_is_unmounted_when_the_kernel_starts(boot_partition: Sna
 HOSTILE = """hostile="a b" $(touch${IFS}/canary) `touch /canary` ;touch;/canary 'q' "x;y z" %s \\n * ~ & | < > # !"""
 
 
+@pytest.mark.full
 def test_a_hostile_command_line_arrives_unchanged(preloaded: Snapshot, start: StartMachine) -> None:
     machine = start(preloaded.setup())
     release = machine.check("uname -r")

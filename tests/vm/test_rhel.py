@@ -136,43 +136,36 @@ def test_off_is_off_with_a_kernel_loaded(
 class Fault(NamedTuple):
     """What is done to the guest before `reboot`, the reason that the console must give, and whether its disk boots yet.
 
-    Without a reason it goes by kexec all the same. The long tier tries each `extra` one, and every one in every shape.
+    Without a reason it goes by kexec all the same.
     """
 
     harm: str
     reason: str = ""
     boots: bool = True
-    extra: bool = False
 
 
 FAULTS = {
-    "no-kexec-program": Fault("rm /sbin/kexec", "the program kexec is missing", extra=True),
-    "loading-disabled": Fault("kexec -u; sysctl -w kernel.kexec_load_disabled=1", "loading is disabled", extra=True),
+    "no-kexec-program": Fault("rm /sbin/kexec", "the program kexec is missing"),
+    "loading-disabled": Fault("kexec -u; sysctl -w kernel.kexec_load_disabled=1", "loading is disabled"),
     "kernel-cut": Fault("truncate -s 5000000 /boot/vmlinuz-$(uname -r)", "it is cut", boots=False),
-    "no-initrd": Fault("rm /boot/init*-$(uname -r).img", "is missing", boots=False, extra=True),
-    "hook-fails": Fault(
-        "ln -s /bin/false /etc/kexec-initd/pre-jump.d/50-no", "50-no failed with exit code 1", extra=True
-    ),
-    "cold-once": Fault("touch /no-kexec-reboot", "asked for by /no-kexec-reboot", extra=True),
-    "unloaded-by-hand": Fault("kexec -u", extra=True),
-    "never-called": Fault("rm /var/lock/subsys/kexec-initd", "the early shutdown step left no decision", extra=True),
+    "no-initrd": Fault("rm /boot/init*-$(uname -r).img", "is missing", boots=False),
+    "hook-fails": Fault("ln -s /bin/false /etc/kexec-initd/pre-jump.d/50-no", "50-no failed with exit code 1"),
+    "cold-once": Fault("touch /no-kexec-reboot", "asked for by /no-kexec-reboot"),
+    "unloaded-by-hand": Fault("kexec -u"),
+    "never-called": Fault("rm /var/lock/subsys/kexec-initd", "the early shutdown step left no decision"),
     "unload-does-nothing": Fault(
         "mv /usr/sbin/kexec /usr/sbin/kexec.bin && printf '%s\\n' '#!/bin/sh' 'case \" $* \" in *\" -u \"*) exit 0 ;; esac'"
         " 'exec /usr/sbin/kexec.bin \"$@\"' >/usr/sbin/kexec && chmod 755 /usr/sbin/kexec && touch /no-kexec-reboot",
-        "asked for by /no-kexec-reboot", extra=True,
+        "asked for by /no-kexec-reboot",
     ),
-    "no-python": Fault("rm /usr/bin/python3*", extra=True),
-    "no-python-nothing-loaded": Fault("kexec -u; rm /usr/bin/python3*", "nothing fit is loaded", extra=True),
+    "no-python": Fault("rm /usr/bin/python3*"),
+    "no-python-nothing-loaded": Fault("kexec -u; rm /usr/bin/python3*", "nothing fit is loaded"),
 }
 
 
-@pytest.mark.parametrize(
-    "release, name",
-    [
-        pytest.param(release, name, marks=pytest.mark.full if fault.extra or release != 6 else ())
-        for name, fault in FAULTS.items() for release in rhel.SHAPES
-    ],
-)
+@pytest.mark.full
+@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("release", rhel.SHAPES)
 def test_with_a_fault_it_comes_back(start: StartMachine, rpm: Path, release: int, name: str) -> None:
     fault = FAULTS[name]
     machine = start(preloaded(release, rpm).setup())
