@@ -193,6 +193,9 @@ def content(fact: str) -> Tuple[str, ...]:
     return tuple(words[:3] + words[-1:])
 
 
+STRIDES = [7, pytest.param(1, marks=pytest.mark.full)]
+
+
 def numbers(stage: Stage, verb: str, stride: int) -> List[int]:
     """Return the steps to try: every `stride`-th under dash, fewer under the other shells.
 
@@ -201,7 +204,7 @@ def numbers(stage: Stage, verb: str, stride: int) -> List[int]:
     return list(range(1, stage.steps[verb] + 1, stride if stage.shell == "/bin/dash" else 14))
 
 
-@pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.full)])
+@pytest.mark.parametrize("stride", STRIDES)
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("verb", ["install", "uninstall"])
 def test_killed_at_every_step(tmp_path: Path, shell: str, target: str, verb: str, stride: int) -> None:
@@ -218,11 +221,12 @@ def test_killed_at_every_step(tmp_path: Path, shell: str, target: str, verb: str
     assert killed > len(steps) // 2
 
 
+@pytest.mark.parametrize("stride", STRIDES)
 @pytest.mark.parametrize("target", TARGETS)
-def test_an_install_that_fails_takes_everything_back(tmp_path: Path, shell: str, target: str) -> None:
+def test_an_install_that_fails_takes_everything_back(tmp_path: Path, shell: str, target: str, stride: int) -> None:
     stage = Stage(tmp_path, shell, target)
     failed = 0
-    steps = numbers(stage, "install", 3)
+    steps = numbers(stage, "install", stride)
     for step in steps:
         stage.reset(stage.pristine)
         stage.harm(step, "fail")
@@ -238,10 +242,11 @@ def test_an_install_that_fails_takes_everything_back(tmp_path: Path, shell: str,
     assert failed > len(steps) // 3
 
 
+@pytest.mark.parametrize("stride", STRIDES)
 @pytest.mark.parametrize("target", TARGETS)
-def test_an_uninstall_that_fails_is_finished_by_the_next(tmp_path: Path, shell: str, target: str) -> None:
+def test_an_uninstall_that_fails_is_finished_by_the_next(tmp_path: Path, shell: str, target: str, stride: int) -> None:
     stage = Stage(tmp_path, shell, target)
-    for step in numbers(stage, "uninstall", 3):
+    for step in numbers(stage, "uninstall", stride):
         stage.reset(stage.installed)
         stage.harm(step, "fail")
         assert stage.perform("uninstall") in (0, 1)
