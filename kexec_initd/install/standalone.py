@@ -1,7 +1,18 @@
-"""A directory that installs itself on a host without a usable Python: files, blocks, a list of both, and two scripts.
+"""A directory that installs itself on a host without a usable Python: files, blocks, a list of both, and the scripts.
 
-install.sh and uninstall.sh are the same for every host; what they have to do there they read from the list, whose words
-are explained in templates/standalone/installer/checks.sh.
+install.sh, uninstall.sh and installer.sh, which both read, are the same for every host; what they have to do there they read
+from the list, which says what belongs where, a line each, and "end CRC" where it ends:
+
+  host FAMILY INIT NAME                made for such a host
+  state DIRECTORY                      of what lasts until the next boot
+  halt executes | plain                what the host's own /etc/rc.d/init.d/halt does with a loaded kernel
+  create PATH [CALLER]                 a new file with its directory; only where the host's CALLER names that, if one is given
+  replace | optional | wrap PATH       a whole file in place of the host's own; only where the host has one, or new as well
+  preload PATH                         a block in a script that may be missing or unfit
+  dead-man PATH                        a block in init's own table, before what it waits for in runlevel 6
+  last PATH                            a block before the last line of the host's own script
+  link PATH TARGET, service NAME       a symbolic link; what update-rc.d makes in its place where insserv orders the boot
+  size FILE BYTES                      of each file of this directory that is to be installed
 """
 
 import re
@@ -17,7 +28,7 @@ from kexec_initd.system.files import write_atomic
 from kexec_initd.system.safe_path import check_path
 
 LIST_HEADER = "kexec-initd standalone 1"
-SCRIPTS = ("install.sh", "uninstall.sh")
+SCRIPTS = ("install.sh", "uninstall.sh", "installer.sh")
 WORDS = {
     Presence.OURS: "create",
     Presence.REQUIRED: "replace",

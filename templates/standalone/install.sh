@@ -3,25 +3,17 @@
 # has made. Done twice it is done once; a run that was killed is completed by the next one, or undone by uninstall.sh.
 # Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused with nothing changed.
 
-{% include "common/roots.sh" %}
-
-{% include "common/whole.sh" %}
-
-{% include "standalone/installer/common.sh" %}
-
-{% include "standalone/installer/host.sh" %}
-
-{% include "standalone/installer/checks.sh" %}
-
-{% include "standalone/installer/blocks.sh" %}
-
-{% include "standalone/installer/diversion.sh" %}
-
-{% include "standalone/installer/originals.sh" %}
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
+here=$(cd "$(dirname "$0")" && pwd -P)
+if [ "$(tail -n 1 "$here/installer.sh" 2>/dev/null)" != "# all" ]; then
+	echo "kexec-initd: $here/installer.sh is missing, or not whole: copy the whole directory" >&2
+	exit 3
+fi
+# shellcheck source=installer.sh
+. "$here/installer.sh"
 
 {% include "standalone/installer/put.sh" %}
-
-{% include "standalone/installer/undo.sh" %}
 
 # Is everything in place already, by a run that came to its end?
 is_complete () {
@@ -42,10 +34,9 @@ take_in () {
 drop_obsolete () {
 	is_record "$home/standalone/list" || return 0
 	while IFS= read -r entry; do
-		if ! grep -q -x -F -e "$entry" "$home/incoming/list"; then
-			data=$home/standalone
-			undo_entry "$entry" || return 1
-		fi
+		! grep -q -x -F -e "$entry" "$home/incoming/list" || continue
+		data=$home/standalone
+		undo_entry "$entry" || return 1
 	done <<END
 $(reverse "$home/standalone/list")
 END

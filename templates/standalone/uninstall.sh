@@ -3,31 +3,23 @@
 # left below /var/lib/kexec-initd. A run that was killed is completed by the next one.
 # Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused with nothing changed.
 
-{% include "common/roots.sh" %}
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
+here=$(cd "$(dirname "$0")" && pwd -P)
+if [ "$(tail -n 1 "$here/installer.sh" 2>/dev/null)" != "# all" ]; then
+	echo "kexec-initd: $here/installer.sh is missing, or not whole: copy the whole directory" >&2
+	exit 3
+fi
+# shellcheck source=installer.sh
+. "$here/installer.sh"
 
-{% include "common/whole.sh" %}
-
-{% include "standalone/installer/common.sh" %}
-
-{% include "standalone/installer/host.sh" %}
-
-{% include "standalone/installer/checks.sh" %}
-
-{% include "standalone/installer/blocks.sh" %}
-
-{% include "standalone/installer/diversion.sh" %}
-
-{% include "standalone/installer/originals.sh" %}
-
-{% include "standalone/installer/undo.sh" %}
-
-{% include "common/loaded.sh" %}
+is_loaded () {
+	[ "$(cat /sys/kernel/kexec_loaded)" = 1 ]
+}
 
 # From here on no load of ours begins, and one that is under way takes back what it has loaded, by the mark that it finds then.
 close_loads () {
-	if [ -d "$state" ] && [ ! -L "$state" ]; then
-		: >"$state/removed"
-	fi
+	[ ! -d "$state" ] || [ -L "$state" ] || : >"$state/removed"
 }
 
 # A halt or kexec-tools' own script that was restored would still execute what we have loaded. What is under way is waited
@@ -39,9 +31,7 @@ unload () {
 		sleep 1
 	done
 	if [ -e "$state/stamp" ]; then
-		if is_loaded; then
-			kexec -u || kexec -u -s
-		fi
+		! is_loaded || kexec -u || kexec -u -s
 		is_loaded || rm -rf "$state/stamp" "$state/attempt" "$state/decision"
 	fi
 } 2>/dev/null
@@ -56,9 +46,7 @@ main () {
 	fi
 	check_manifest
 	check_lists
-	if find_data; then
-		check_removal
-	fi
+	! find_data || check_removal
 	if [ -n "$dry_run" ]; then
 		how=show
 		undo_all

@@ -36,15 +36,25 @@ class Kills:
             assert self.etc.setdefault(verb, look(chroot)) == look(chroot)
 
     def kill(self, verb: str, delay: float, everything: bool) -> bool:
-        """Start `verb` and kill it after `delay` seconds, with all that it started or alone; say whether it still ran."""
+        """Start `verb` and kill it after `delay` seconds, with all that it started or alone; say whether it still ran.
+
+        The first process of a namespace, and by that the others, may outlive the one outside for a second on a busy machine:
+        the end of the last one closes the pipe that all of them have.
+        """
         command = self.chroot.command(*self.verbs[verb])
         if not everything:
             command = command[command.index("chroot") :]
+        reader, writer = os.pipe()
         with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT
-        ) as run:
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT,
+            pass_fds=[writer],
+        ) as run:  # fmt: skip
+            os.close(writer)
             time.sleep(delay)
             os.kill(run.pid, signal.SIGKILL)
+        if everything:
+            os.read(reader, 1)
+        os.close(reader)
         return run.returncode == -signal.SIGKILL
 
     def check_whole(self) -> None:

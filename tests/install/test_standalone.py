@@ -11,6 +11,7 @@ from typing import Callable, Dict, Iterable, Iterator, List, Sequence, Tuple
 
 import pytest
 
+from kexec_initd.install.standalone import SCRIPTS
 from kexec_initd.state import checksum
 from tests.damage import KINDS, clear, cuts, flips
 from tests.install.standalone import Site, copy
@@ -115,7 +116,7 @@ def test_an_upgrade_and_a_file_that_is_no_longer_in_it(tmp_path: Path, shell: st
     edit_list(kit, lambda listed: listed.replace("create ", extra + "create ", 1))
     put(kit / "files/etc/extra", b"#!/bin/sh\n#\n# Written by kexec-initd\n")
     for path in (site.root / "root/newer").rglob("*"):
-        if path.is_file() and not path.is_symlink() and path.name not in ("list", "install.sh", "uninstall.sh"):
+        if path.is_file() and not path.is_symlink() and path.name not in ("list", *SCRIPTS):
             path.write_text(path.read_text().replace("# END kexec-initd", "# newer\n# END kexec-initd") + "# newer\n")
     for path in (site.root / "root/newer/blocks").rglob("*"):
         if path.is_file():
@@ -363,6 +364,8 @@ REFUSED: Dict[str, Tuple[str, str, str]] = {
     "halt-ends-else": ("rhel:4", "echo 'echo end' >>/etc/rc.d/init.d/halt", "does not end in a plain"),
     "halt-symlink": ("rhel:4", "mv /etc/rc.d/init.d/halt /etc/x; ln -s /etc/x /etc/rc.d/init.d/halt", "is a symbolic link"),
     "halt-crlf": ("rhel:4", "sed -i 's/$/\r/' /etc/rc.d/init.d/halt", "has the line ends of DOS"),
+    "no-installer": ("debian:12", "rm /root/kit/installer.sh", "installer.sh is missing, or not whole"),
+    "installer-cut": ("debian:12", "f=/root/kit/installer.sh; head -n 200 $f >/x; cat /x >$f", "installer.sh is missing, or not"),
     "no-list": ("debian:12", "rm /root/kit/list", "list is missing"),
     "list-cut": ("debian:12", "f=/root/kit/list; head -n 9 $f >/x; cat /x >$f", "list is missing, or not whole"),
     "cut": ("debian:12", "f=/root/kit/files/etc/init.d/reboot; head -c 1500 $f >/x; cat /x >$f", "not whole"),

@@ -161,7 +161,7 @@ class Jail:
     def functions(self, script: str) -> str:
         """Return the functions of /etc/init.d/`script`, without what calls them."""
         text = (self.root / "etc/init.d" / script).read_text()
-        found = re.search(r'^(case "\$1" in|main "\$@")$', text, re.MULTILINE)
+        found = re.search(r'^(case "\$1" in|main "\$@"|# all)$', text, re.MULTILINE)
         assert found, script
         return text[: found.start()]
 

@@ -46,8 +46,8 @@ def drive(jail: Jail, texts: List[bytes], kind: str = "preload", block: bytes = 
         place.parent.mkdir(parents=True)
         place.write_bytes(text)
         place.chmod(0o755)
-    jail.write("etc/init.d/install.sh", render_plain("standalone/install.sh").decode())
-    jail.write("etc/init.d/drive", jail.functions("install.sh") + "kind={}\n".format(kind) + DRIVE)
+    functions = render_plain("standalone/installer.sh").decode()
+    jail.write("etc/init.d/drive", functions + "kind={}\n".format(kind) + DRIVE)
     assert jail.run("drive", limit=300.0).said == ""
 
 

@@ -17,8 +17,7 @@ HELD = "kexec-initd: another install or uninstall is under way (process {}, /{})
 @pytest.fixture
 def site(jail: Jail) -> Jail:
     """Return a host on which a killed run may have left its lock, and whose /proc tells of this process."""
-    jail.write("etc/init.d/install.sh", render_plain("standalone/install.sh").decode())
-    jail.write("etc/init.d/drive", jail.functions("install.sh") + "\ntake_lock\necho taken\n")
+    jail.write("etc/init.d/drive", render_plain("standalone/installer.sh").decode() + "\ntake_lock\necho taken\n")
     jail.write("proc/{}/stat".format(os.getpid()), STAT.format(os.getpid(), STARTED))
     for tool in ("ln", "rmdir"):
         jail.copy("/bin/" + tool)

@@ -81,10 +81,10 @@ def test_only_a_whole_record_of_an_attempt_is_put_in_place(jail: Jail, step: int
 def test_only_a_whole_record_of_the_standalone_installer_is_believed(
     jail: Jail, name: str, body: bytes, step: int
 ) -> None:
-    jail.write("etc/init.d/install.sh", render_plain("standalone/install.sh").decode())
+    jail.write("etc/init.d/installer.sh", render_plain("standalone/installer.sh").decode())
     good = checksum.seal(body)
     assert passed(
-        jail, "install.sh", name, 'is_record "$state/{}"'.format(name), (*damaged(good, step=step), good + b"x")
+        jail, "installer.sh", name, 'is_record "$state/{}"'.format(name), (*damaged(good, step=step), good + b"x")
     ) == [good]
 
 

@@ -20,79 +20,59 @@ find_block () {
 	' "$1"
 }
 
-# find_last FILE: print the number of the line with the last command, if it is `exec $command` and stands by itself; 0 if not.
-find_last () {
-	awk '
-		/^[ \t]*(#.*)?$/ { next }
-		{ before = last; last = $0; place = NR }
-		END {
-			fits = last ~ /^[ \t]*exec[ \t]+"?[$][{]?command([^A-Za-z0-9_].*)?$/
-			if (before ~ /(\\|&&|[|])[ \t]*$/)
-				fits = 0
-			print fits ? place : 0
-		}
-	' "$1"
-}
-
-# find_awaited FILE: print the number of the first line of /etc/inittab for which init waits in runlevel 6; 0 where there is none.
-find_awaited () {
-	awk -F : '
-		/^[ \t]*[^# \t:][^:]*:/ && NF > 3 && tolower($3) == "wait" && ($2 == "" || $2 ~ /6/) { place = NR; exit }
-		END { print place + 0 }
-	' "$1"
+# find_place FILE preload|dead-man|last: print the number of the line before which the block belongs: the first command, which a
+# shell runs whatever comes then; what init waits for first in runlevel 6, by its table; or the last command, if it is
+# `exec $command` and stands by itself. 0 where there is none.
+find_place () {
+	case $2 in
+	preload) awk '!/^[ \t]*(#.*)?$/ { exit } { comments = NR } END { print comments + 1 }' "$1" ;;
+	dead-man)
+		awk -F : '
+			/^[ \t]*[^# \t:][^:]*:/ && NF > 3 && tolower($3) == "wait" && ($2 == "" || $2 ~ /6/) { place = NR; exit }
+			END { print place + 0 }
+		' "$1"
+		;;
+	last)
+		awk '
+			/^[ \t]*(#.*)?$/ { next }
+			{ before = last; last = $0; place = NR }
+			END {
+				fits = last ~ /^[ \t]*exec[ \t]+"?[$][{]?command([^A-Za-z0-9_].*)?$/
+				if (before ~ /(\\|&&|[|])[ \t]*$/)
+					fits = 0
+				print fits ? place : 0
+			}
+		' "$1"
+		;;
+	esac
 }
 
 ends_with_newline () {
 	[ -z "$(tail -c 1 "$1")" ]
 }
 
-# print_with_block FILE BLOCK preload|dead-man|last: the file with the block in place of an older one: before the first command,
-# which a shell runs whatever comes then; before what init waits for; or before the last command.
+# print_with_block FILE BLOCK preload|dead-man|last: the file with the block where it belongs, in place of an older one.
 print_with_block () {
-	if [ "$3" != last ]; then
-		print_without_block "$1" >"$staging/without" && print_with_block_early "$staging/without" "$2" "$3"
-		return
-	fi
 	span=$(find_block "$1")
-	place=$(find_last "$1")
-	if [ "$span" != none ]; then
-		place=${span% *}
-		rest=$((${span#* } + 1))
-	elif [ "$place" != 0 ]; then
-		rest=$place
-	else
-		cat "$1"
-		if [ -s "$1" ] && ! ends_with_newline "$1"; then
-			printf '\n%s' "$(cat "$2")"
-		else
-			cat "$2"
-		fi
+	if [ "$3" = last ] && [ "$span" != none ]; then
+		print_around "$1" "$2" "${span% *}" "$((${span#* } + 1))"
 		return
 	fi
-	head -n "$((place - 1))" "$1"
-	if [ -n "$(tail -n "+$rest" "$1" | head -c 1 | od -A n -t x1)" ] || ends_with_newline "$1"; then
-		cat "$2"
-	else
-		printf '%s' "$(cat "$2")"
-	fi
-	tail -n "+$rest" "$1"
+	print_without_block "$1" >"$staging/without"
+	place=$(find_place "$staging/without" "$3")
+	print_around "$staging/without" "$2" "$place" "$place"
 }
 
-# print_with_block_early FILE BLOCK preload|dead-man: the file, which has none, with the block behind the comments with which it
-# begins, or before what init waits for.
-print_with_block_early () {
-	case $3 in
-	preload) before=$(awk '!/^[ \t]*(#.*)?$/ { exit } { comments = NR } END { print comments + 0 }' "$1") ;;
-	dead-man) before=$(($(find_awaited "$1") - 1)) ;;
-	esac
-	if [ -z "$(tail -n "+$((before + 1))" "$1" | head -c 1 | od -A n -t x1)" ] && ! ends_with_newline "$1"; then
-		cat "$1"
-		printf '\n%s' "$(cat "$2")"
-		return
+# print_around FILE BLOCK PLACE REST: the block before the line PLACE of the file, and behind it the line REST and the others.
+print_around () {
+	head -n "$(($3 - 1))" "$1"
+	if [ -n "$(tail -n "+$4" "$1" | head -c 1 | od -A n -t x1)" ] || ends_with_newline "$1"; then
+		cat "$2"
+		tail -n "+$4" "$1"
+	else
+		[ "$3" != "$4" ] || printf '\n'
+		printf '%s' "$(cat "$2")"
 	fi
-	head -n "$before" "$1"
-	cat "$2"
-	tail -n "+$((before + 1))" "$1"
 }
 
 # print_without_block FILE: the file as it was before, where nobody has changed it since.
@@ -112,7 +92,6 @@ print_without_block () {
 	tail -n "+$((end + 1))" "$1"
 }
 
-# print_block FILE: the block itself.
 print_block () {
 	span=$(find_block "$1")
 	sed -n "${span% *},${span#* }p" "$1"

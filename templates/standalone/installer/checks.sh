@@ -1,14 +1,4 @@
-# What is looked at before the first change. The list says what belongs where, a line each, and "end CRC" where it ends:
-#   host FAMILY INIT NAME                made for such a host
-#   state DIRECTORY                      of what lasts until the next boot
-#   halt executes | plain                what the host's own /etc/rc.d/init.d/halt does with a loaded kernel
-#   create PATH [CALLER]                 a new file with its directory; only where the host's CALLER names that, if one is given
-#   replace | optional | wrap PATH       a whole file in place of the host's own; only where the host has one, or new as well
-#   preload PATH                         a block in a script that may be missing or unfit
-#   dead-man PATH                        a block in init's own table, before what it waits for in runlevel 6
-#   last PATH                            a block before the last line of the host's own script
-#   link PATH TARGET, service NAME       a symbolic link; what update-rc.d makes in its place where insserv orders the boot
-#   size FILE BYTES                      of each file of this directory that is to be installed
+# What is looked at before the first change, by the words of the list that kexec_initd/install/standalone.py explains.
 
 check_list () {
 	if is_newer_version "$data/list"; then
@@ -28,9 +18,7 @@ check_list () {
 }
 
 check_host () {
-	if [ -e "$home/manifest.json" ]; then
-		refuse "kexec-initd with Python is installed here: remove it first"
-	fi
+	[ ! -e "$home/manifest.json" ] || refuse "kexec-initd with Python is installed here: remove it first"
 	read -r _ family init name <<END
 $(grep '^host ' "$data/list")
 END
@@ -77,9 +65,7 @@ is_called () {
 
 # why_not_create PATH CALLER: say why a file of our own cannot be there; a directory that is missing is made.
 why_not_create () {
-	if ! is_called "$1" "$2" || [ ! -d "${1%/*}" ]; then
-		return
-	fi
+	is_called "$1" "$2" && [ -d "${1%/*}" ] || return 0
 	unfit=$(why_unfit "$1")
 	if [ -z "$unfit" ] && [ -e "$1" ] && ! is_ours "$1"; then
 		unfit="$1 exists and is not ours"
@@ -87,7 +73,7 @@ why_not_create () {
 	printf '%s' "$unfit"
 }
 
-# why_no_script PATH: say why no block of shell belongs into that file.
+# why_no_script PATH [last]: say why no block of shell belongs into that file, or before its last command.
 why_no_script () {
 	if [ ! -x "$1" ]; then
 		printf '%s is not executable, so nothing runs it' "$1"
@@ -95,44 +81,35 @@ why_no_script () {
 		printf '%s holds NUL bytes, so it is no script' "$1"
 	elif grep -q "$(printf '\r')\$" "$1"; then
 		printf '%s has the line ends of DOS, with which no shell runs it' "$1"
-	else
-		first=$(head -n 1 "$1")
-		case $first in
-		'#!'*) starts_shell "${first#??}" || printf '%s is run by %s, not by a shell' "$1" "${first#??}" ;;
-		esac
+	elif first=$(head -n 1 "$1") && ! starts_shell "$first"; then
+		printf '%s is run by %s, not by a shell' "$1" "${first#??}"
+	elif [ "${2-}" = last ] && [ "$(find_block "$1")" = none ] && [ "$(find_place "$1" last)" = 0 ]; then
+		printf '%s' "$1 does not end in a plain \`exec \$command\`"
 	fi
 }
 
-# starts_shell LINE: does what follows #! start a shell: a program and at most one argument, blanks and all (execve(2))?
+# starts_shell LINE: does it start a shell, or none by name: #!, a program and at most one argument, blanks and all (execve(2))?
 starts_shell () (
+	case $1 in '#!'*) ;; *) exit 0 ;; esac
 	set -f
 	# shellcheck disable=SC2086 # words are wanted
-	set -- $1
-	case $#,${1##*/},${2-} in
-	*,env,-S | *,env,--split-string=) shift 2 ;;
-	*,env,-S*)
+	set -- ${1#??}
+	case ${1##*/},${2-} in
+	env,-S* | env,--split-string=*)
 		first=${2#-S}
+		first=${first#--split-string=}
 		shift 2
-		set -- "$first" "$@"
+		# shellcheck disable=SC2086 # no word, where a blank follows
+		set -- $first "$@"
+		while case ${1-} in - | -i | --ignore-environment | [A-Za-z_]*=*) ;; *) false ;; esac; do
+			shift
+		done
 		;;
-	*,env,--split-string=*)
-		first=${2#*=}
-		shift 2
-		set -- "$first" "$@"
+	*)
+		[ $# -le 2 ] || exit 1
+		[ "${1##*/}" != env ] || shift
 		;;
-	2,env,*)
-		is_shell "$2"
-		exit
-		;;
-	1,* | 2,*)
-		is_shell "$@"
-		exit
-		;;
-	*) exit 1 ;;
 	esac
-	while case ${1-} in - | -i | --ignore-environment | [A-Za-z_]*=*) ;; *) false ;; esac; do
-		shift
-	done
 	is_shell "$@"
 )
 
@@ -158,11 +135,9 @@ is_shell () {
 
 # why_no_entry PATH: say why no entry of ours belongs into that file.
 why_no_entry () {
-	if [ ! -e "$1" ]; then
-		printf '%s is missing' "$1"
-	elif [ "$(wc -c <"$1")" != "$(tr -d '\000' <"$1" | wc -c)" ]; then
+	if [ "$(wc -c <"$1")" != "$(tr -d '\000' <"$1" | wc -c)" ]; then
 		printf '%s holds NUL bytes, so it is no text' "$1"
-	elif [ "$(find_awaited "$1")" = 0 ]; then
+	elif [ "$(find_place "$1" dead-man)" = 0 ]; then
 		printf '%s has no entry that init waits for in runlevel 6' "$1"
 	fi
 }
@@ -170,23 +145,18 @@ why_no_entry () {
 # why_no_block PATH preload|dead-man|last|undo: say why the block stays out of that file; sets nothing.
 why_no_block () {
 	unfit=$(why_unfit "$1")
-	if [ -z "$unfit" ]; then
+	if [ -n "$unfit" ]; then
+		printf '%s' "$unfit"
+	elif [ ! -e "$1" ]; then
+		[ "$2" = preload ] || printf '%s is missing' "$1"
+	elif [ "$(find_block "$1")" = damaged ]; then
+		printf '%s holds a damaged block of kexec-initd: remove what is left of it by hand' "$1"
+	else
 		case $2 in
-		dead-man) unfit=$(why_no_entry "$1") ;;
-		preload | last) [ ! -e "$1" ] || unfit=$(why_no_script "$1") ;;
+		dead-man) why_no_entry "$1" ;;
+		preload | last) why_no_script "$1" "$2" ;;
 		esac
 	fi
-	if [ -z "$unfit" ] && [ -e "$1" ] && [ "$(find_block "$1")" = damaged ]; then
-		unfit="$1 holds a damaged block of kexec-initd: remove what is left of it by hand"
-	fi
-	if [ -z "$unfit" ] && [ "$2" = last ]; then
-		if [ ! -e "$1" ]; then
-			unfit="$1 is missing"
-		elif [ "$(find_block "$1")" = none ] && [ "$(find_last "$1")" = 0 ]; then
-			unfit="$1 does not end in a plain \`exec \$command\`"
-		fi
-	fi
-	printf '%s' "$unfit"
 }
 
 check_files () {
@@ -194,24 +164,8 @@ check_files () {
 		unfit=
 		case $word in
 		create) unfit=$(why_not_create "$path" "$target") ;;
-		replace | optional | wrap)
-			unfit=$(why_unfit "$path")
-			[ -n "$unfit" ] || check_script "$word" "$path"
-			;;
-		preload)
-			unfit=$(why_no_block "$path" preload)
-			if [ -n "$unfit" ]; then
-				say "warning: no preload at boot, the kernel is loaded at shutdown instead: $unfit" >&2
-			fi
-			unfit=
-			;;
-		dead-man)
-			unfit=$(why_no_block "$path" dead-man)
-			if [ -n "$unfit" ]; then
-				say "warning: no dead-man before rc calls our script: $unfit" >&2
-			fi
-			unfit=
-			;;
+		replace | optional | wrap) unfit=$(why_not_replace "$path" "$word") ;;
+		preload | dead-man) warn "$word" "$(why_no_block "$path" "$word")" ;;
 		last) unfit=$(why_no_block "$path" last) ;;
 		link)
 			if [ ! -L "$path" ] && [ -e "$path" ]; then
@@ -221,29 +175,35 @@ check_files () {
 			fi
 			;;
 		esac
-		if [ -n "$unfit" ]; then
-			refuse "$unfit"
-		fi
+		[ -z "$unfit" ] || refuse "$unfit"
 	done <"$data/list"
 }
 
-# check_script KIND PATH: the host's own and ours where they are expected, and nobody else's word on them.
-check_script () {
-	original=$(kept "$2")
-	if [ "$1" = replace ]; then
-		if [ ! -e "$2" ] && [ ! -e "$original" ]; then
-			unfit="$2 is missing"
-		elif is_ours "$2" && [ ! -e "$original" ]; then
-			unfit="$2 is ours, but its original is gone: reinstall the package that brings it first"
-		elif [ ! -e "$original" ] && ! is_foreign "$2"; then
-			unfit="$2 is empty, or no script: reinstall the package that brings it"
-		elif [ ! -e "$original" ]; then
-			unfit=$(why_no_script "$2")
-		fi
+# warn preload|dead-man WHY: what the host goes without, if there is a reason.
+warn () {
+	case $1,$2 in
+	*,) ;;
+	preload,*) say "warning: no preload at boot, the kernel is loaded at shutdown instead: $2" ;;
+	dead-man,*) say "warning: no dead-man before rc calls our script: $2" ;;
+	esac >&2
+}
+
+# why_not_replace PATH WORD: the host's own and ours where they are expected, and nobody else's word on them.
+why_not_replace () {
+	original=$(kept "$1")
+	unfit=$(why_unfit "$1")
+	if [ -n "$unfit" ] || [ "$2" != replace ] || [ -e "$original" ]; then
+		:
+	elif [ ! -e "$1" ]; then
+		unfit="$1 is missing"
+	elif is_ours "$1"; then
+		unfit="$1 is ours, but its original is gone: reinstall the package that brings it first"
+	elif ! is_foreign "$1"; then
+		unfit="$1 is empty, or no script: reinstall the package that brings it"
+	else
+		unfit=$(why_no_script "$1")
 	fi
-	if [ -z "$unfit" ]; then
-		unfit=$(why_not_divert "$2")
-	fi
+	printf '%s' "${unfit:-$(why_not_divert "$1")}"
 }
 
 # The lists by which files are restored; install.sh brings them anew.
@@ -269,8 +229,6 @@ check_removal () {
 			[ -n "$unfit" ] || unfit=$(why_not_undo "$path" "$word")
 			;;
 		esac
-		if [ -n "$unfit" ]; then
-			refuse "$unfit"
-		fi
+		[ -z "$unfit" ] || refuse "$unfit"
 	done <"$data/list"
 }

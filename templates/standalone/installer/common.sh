@@ -1,5 +1,3 @@
-PATH=/usr/sbin:/usr/bin:/sbin:/bin
-export PATH
 LC_ALL=C
 export LC_ALL
 umask 022
@@ -30,9 +28,7 @@ start () {
 		exit 2
 		;;
 	esac
-	if [ "$(id -u)" != 0 ]; then
-		refuse "only root can do this"
-	fi
+	[ "$(id -u)" = 0 ] || refuse "only root can do this"
 	problem="a step failed"
 }
 
@@ -41,9 +37,7 @@ step () {
 	steps=$((steps + 1))
 	text=$1
 	shift
-	if [ "$how" = count ]; then
-		return 0
-	fi
+	[ "$how" != count ] || return 0
 	printf '%s\n' "$text"
 	if [ "$how" = show ] || "$@" </dev/null; then
 		return 0
@@ -54,19 +48,14 @@ step () {
 
 # The state that the last run wrote down before it changed anything: installing, installed or removing.
 read_state () {
-	if [ -f "$home/manifest" ]; then
-		sed -n '2s/^state //p' "$home/manifest"
-	fi
+	[ ! -f "$home/manifest" ] || sed -n '2s/^state //p' "$home/manifest"
 }
 
 # write_state STATE: on the disk before the next change.
 write_state () {
 	record=$(
 		printf '%s\nstate %s\n' "$header" "$1"
-		{
-			read_made
-			find_missing
-		} | sort -u | sed 's/^/made /'
+		{ read_made; find_missing; } | sort -u | sed 's/^/made /'
 		print_originals
 	) || return 1
 	rm -rf "$home/manifest.new" && print_whole "$record$newline" >"$home/manifest.new" && sync &&
@@ -94,9 +83,7 @@ is_newer_version () {
 }
 
 refuse_newer_version () {
-	if is_newer_version "$1"; then
-		refuse "$1 was written by a newer version of kexec-initd: install that version again"
-	fi
+	! is_newer_version "$1" || refuse "$1 was written by a newer version of kexec-initd: install that version again"
 }
 
 # What was made by a record that is not as it was written cannot be told.
@@ -114,10 +101,7 @@ read_made () {
 
 # Directories that are needed and not there yet.
 find_missing () {
-	{
-		printf 'create %s/x\n' "$config"
-		grep '^create ' "$data/list" 2>/dev/null
-	} | while read -r _ path caller; do
+	{ printf 'create %s/x\n' "$config"; grep '^create ' "$data/list" 2>/dev/null; } | while read -r _ path caller; do
 		is_called "$path" "$caller" || continue
 		while path=${path%/*} && [ -n "$path" ] && [ ! -d "$path" ]; do
 			printf '%s\n' "$path"
@@ -149,9 +133,7 @@ is_running () {
 # One run at a time. What a killed one has left is known by its process, which is gone.
 take_lock () {
 	[ -d "$home" ] || mkdir -m 0700 "$home" || exit 1
-	if [ -d "$home/lock" ] && [ ! -L "$home/lock" ]; then
-		refuse "$home/lock is a directory: remove it"
-	fi
+	[ ! -d "$home/lock" ] || [ -L "$home/lock" ] || refuse "$home/lock is a directory: remove it"
 	self=$$-$(started "$$")
 	if ! ln -s "$self" "$home/lock" 2>/dev/null; then
 		holder=$(readlink "$home/lock")
@@ -192,9 +174,7 @@ is_ours () {
 # is_as_written PATH: is it, byte for byte, what one of our runs wrote?
 is_as_written () {
 	for source in "$data" "$home/incoming" "$home/standalone" "$home/outgoing"; do
-		if cmp -s "$source/files$1" "$1"; then
-			return 0
-		fi
+		! cmp -s "$source/files$1" "$1" || return 0
 	done
 	return 1
 }
@@ -208,9 +188,7 @@ save () {
 move () {
 	sync
 	mv -f "$1" "$2" || return 1
-	if [ -x /sbin/restorecon ]; then
-		/sbin/restorecon "$2" 2>/dev/null
-	fi
+	[ ! -x /sbin/restorecon ] || /sbin/restorecon "$2" 2>/dev/null
 	sync
 }
 

@@ -33,18 +33,11 @@ why_not_divert () {
 	fi
 }
 
-# call_divert ARG...: older ones do not know --no-rename, which is what they do; newer ones want it said.
-call_divert () {
-	case $(dpkg-divert --help) in
-	*--no-rename*) dpkg-divert --quiet --no-rename --package kexec-initd "$@" ;;
-	*) dpkg-divert --quiet --package kexec-initd "$@" ;;
-	esac
-}
-
+# divert PATH --add|--remove: older ones do not know --no-rename, which is what they do; newer ones want it said.
 divert () {
-	call_divert --add --divert "$(kept "$1")" "$1"
-}
-
-undivert () {
-	call_divert --remove --divert "$(kept "$1")" "$1"
+	rename=
+	case $(dpkg-divert --help) in
+	*--no-rename*) rename=--no-rename ;;
+	esac
+	dpkg-divert --quiet ${rename:+"$rename"} --package kexec-initd "$2" --divert "$(kept "$1")" "$1"
 }

@@ -14,12 +14,9 @@ read_original () {
 
 # print_originals: the lines that say what each original is, before it is kept and ever after.
 print_originals () {
-	[ -f "$data/list" ] || return 0
-	while read -r word path _; do
-		case $word in
-		replace | optional | wrap) print_original "$path" ;;
-		esac
-	done <"$data/list"
+	sed -n 's/^replace //p;s/^optional //p;s/^wrap //p' "$data/list" 2>/dev/null | while read -r path _; do
+		print_original "$path"
+	done
 }
 
 print_original () {
@@ -31,9 +28,7 @@ print_original () {
 		printf 'original %s %s\n' "$1" "$known"
 		return
 	fi
-	if [ -f "$source" ]; then
-		printf 'original %s %s %s\n' "$1" "$(checksum <"$source")" "$(stat -c '%a %u %g' "$source")"
-	fi
+	[ ! -f "$source" ] || printf 'original %s %s %s\n' "$1" "$(checksum <"$source")" "$(stat -c '%a %u %g' "$source")"
 }
 
 # is_newer KEPT PATH: has dpkg written the kept one since?
@@ -78,23 +73,17 @@ why_lost () {
 # is_missed PATH WORD: has something to be in its place when ours is gone? Not where its package was purged meanwhile.
 is_missed () {
 	ask_package "$1"
-	if is_foreign "$(kept "$1")" || [ -n "$package" ]; then
-		return 0
-	fi
+	! is_foreign "$(kept "$1")" && [ -z "$package" ] || return 0
 	[ ! -f /var/lib/dpkg/status ] && { [ "$2" != wrap ] || [ -n "$(read_original "$1")" ]; }
 }
 
 # why_not_undo PATH WORD: say why ours has to stay, and what to do about it.
 why_not_undo () {
 	lost=$(why_lost "$1")
-	if [ -z "$lost" ] || is_foreign "$1" || ! is_missed "$1" "$2"; then
-		return
-	fi
+	[ -n "$lost" ] && ! is_foreign "$1" && is_missed "$1" "$2" || return 0
 	printf '%s: %s cannot be restored; ' "$lost" "$1"
 	original=$(kept "$1")
-	if is_foreign "$original"; then
-		printf 'if it is as it should be, mv %s %s, then run this again; else ' "$original" "$1"
-	fi
+	! is_foreign "$original" || printf 'if it is as it should be, mv %s %s, then run this again; else ' "$original" "$1"
 	if [ -z "$package" ]; then
 		printf 'restore it from a backup, or put what is wanted there in the place of %s, then run this again' "$1"
 		return

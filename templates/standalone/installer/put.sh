@@ -14,22 +14,15 @@ put_all () {
 
 # put_created PATH CALLER: a file of our own, with its directory.
 put_created () {
-	if ! is_called "$1" "$2"; then
-		return 0
-	elif [ ! -d "${1%/*}" ]; then
-		step "make the directory ${1%/*}" mkdir -p "${1%/*}" || return 1
-	fi
+	is_called "$1" "$2" || return 0
+	[ -d "${1%/*}" ] || step "make the directory ${1%/*}" mkdir -p "${1%/*}" || return 1
 	put_file "$1"
 }
 
 # put_file PATH: ours, whole; what somebody has edited is saved first.
 put_file () {
-	if cmp -s "$data/files$1" "$1" && [ "$(stat -c %a "$1")" = 755 ]; then
-		return 0
-	fi
-	if is_ours "$1" && ! is_as_written "$1"; then
-		step "save a copy of the edited $1 in $backups" save "$1" || return 1
-	fi
+	! cmp -s "$data/files$1" "$1" || [ "$(stat -c %a "$1")" != 755 ] || return 0
+	! is_ours "$1" || is_as_written "$1" || step "save a copy of the edited $1 in $backups" save "$1" || return 1
 	step "write $1" write_file "$1"
 }
 
@@ -52,7 +45,7 @@ put_in_place () {
 		fi
 	fi
 	if has_dpkg && [ -z "$diverted" ]; then
-		step "have dpkg write $2 to $original" divert "$2" || return 1
+		step "have dpkg write $2 to $original" divert "$2" --add || return 1
 	fi
 	put_file "$2"
 }
@@ -64,9 +57,7 @@ keep () {
 
 # put_block PATH preload|dead-man|last: what is not fit was refused, or warned of.
 put_block () {
-	if [ -n "$(why_no_block "$1" "$2")" ]; then
-		return 0
-	fi
+	[ -z "$(why_no_block "$1" "$2")" ] || return 0
 	if [ ! -e "$1" ]; then
 		step "write $1 with a block" write_new "$1"
 		return
@@ -85,7 +76,7 @@ put_block () {
 
 # is_behind PATH preload|dead-man|last: does our block come too late, behind what init waits for?
 is_behind () {
-	[ "$2" = dead-man ] && [ "$(find_awaited "$1")" -lt "${span% *}" ]
+	[ "$2" = dead-man ] && [ "$(find_place "$1" dead-man)" -lt "${span% *}" ]
 }
 
 write_new () {
@@ -101,10 +92,7 @@ write_block () {
 
 # put_link PATH TARGET: where insserv orders the boot by its own record, update-rc.d has to make the links.
 put_link () {
-	if is_ordered || [ "$(readlink "$1")" = "$2" ]; then
-		return 0
-	fi
-	step "link $1 to $2" link "$1" "$2"
+	is_ordered || [ "$(readlink "$1")" = "$2" ] || step "link $1 to $2" link "$1" "$2"
 }
 
 link () {
@@ -112,13 +100,9 @@ link () {
 }
 
 put_service () {
-	if ! is_ordered; then
-		return 0
-	fi
+	is_ordered || return 0
 	for place in /etc/rc6.d/K[0-9][0-9]"$1"; do
-		if [ -L "$place" ]; then
-			return 0
-		fi
+		[ ! -L "$place" ] || return 0
 	done
 	step "add the links of $1 with update-rc.d" update-rc.d "$1" defaults
 }

@@ -9,17 +9,13 @@ is_ordered () {
 # The record of what was done: that of a run that did not come to its end, else that of the last.
 find_data () {
 	for data in "$home/incoming" "$home/standalone" "$home/outgoing"; do
-		if [ -f "$data/list" ]; then
-			return 0
-		fi
+		[ ! -f "$data/list" ] || return 0
 	done
 	return 1
 }
 
 undo_everything () {
-	if find_data; then
-		make_directories && undo_all || return 1
-	fi
+	! find_data || { make_directories && undo_all; } || return 1
 	problem="cannot remove $config"
 	rm -rf "$staging" && remove_directory "$originals" || return 1
 	while IFS= read -r directory; do
@@ -73,12 +69,8 @@ END
 }
 
 undo_file () {
-	if ! is_ours "$1"; then
-		return 0
-	fi
-	if ! is_as_written "$1"; then
-		step "save a copy of the edited $1 in $backups" save "$1" || return 1
-	fi
+	is_ours "$1" || return 0
+	is_as_written "$1" || step "save a copy of the edited $1 in $backups" save "$1" || return 1
 	step "remove $1" remove "$1"
 }
 
@@ -100,9 +92,7 @@ undo_in_place () {
 	else
 		undo_file "$1" && drop_kept "$1" "$original" || return 1
 	fi
-	if [ -n "$diverted" ]; then
-		step "have dpkg write $1 itself again" undivert "$1"
-	fi
+	[ -z "$diverted" ] || step "have dpkg write $1 itself again" divert "$1" --remove
 }
 
 # drop_kept PATH ORIGINAL: what nobody needs any more; one that nobody else has is saved.
@@ -123,9 +113,7 @@ undo_block () {
 			# Without our script the block does nothing.
 			say "warning: the block in it stays: $unfit" >&2
 		fi
-		if [ -e "$original" ]; then
-			step "remove $original" remove "$original"
-		fi
+		[ ! -e "$original" ] || step "remove $original" remove "$original"
 		return
 	fi
 	if [ "$(print_block "$1")" != "$(cat "$data/blocks$1")" ]; then
@@ -147,23 +135,18 @@ take_out () {
 }
 
 undo_link () {
-	if ! is_ordered && [ "$(readlink "$1")" = "$2" ]; then
-		step "remove $1" remove "$1"
-	fi
+	is_ordered || [ "$(readlink "$1")" != "$2" ] || step "remove $1" remove "$1"
 }
 
 undo_service () {
 	for place in /etc/rc[0-6S].d/[SK][0-9][0-9]"$1"; do
-		if [ -L "$place" ]; then
-			step "remove the links of $1" remove_links "$1"
-			return
-		fi
+		[ -L "$place" ] || continue
+		step "remove the links of $1" remove_links "$1"
+		return
 	done
 }
 
 remove_links () {
-	if is_ordered; then
-		update-rc.d "$1" remove
-	fi
+	! is_ordered || update-rc.d "$1" remove
 	rm -f /etc/rc[0-6S].d/[SK][0-9][0-9]"$1" && sync
 }
