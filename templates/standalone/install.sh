@@ -6,7 +6,7 @@
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 here=$(cd "$(dirname "$0")" && pwd -P)
-if [ "$(tail -n 1 "$here/installer.sh" 2>/dev/null)" != "# all" ]; then
+if [ ! -f "$here/installer.sh" ] || [ "$(tail -n 1 "$here/installer.sh")" != "# all" ]; then
 	echo "kexec-initd: $here/installer.sh is missing, or not whole: copy the whole directory" >&2
 	exit 3
 fi

@@ -38,8 +38,9 @@ class Kills:
     def kill(self, verb: str, delay: float, everything: bool) -> bool:
         """Start `verb` and kill it after `delay` seconds, with all that it started or alone; say whether it still ran.
 
-        The first process of a namespace, and by that the others, may outlive the one outside for a second on a busy machine:
-        the end of the last one closes the pipe that all of them have.
+        On a busy machine the first process of a namespace, and by that the others, outlive the one outside by a second, and by
+        all that they do where that one is gone before they have asked for its end to be theirs: unshare(1) does it after its
+        fork. The end of the last one closes the pipe that all of them have.
         """
         command = self.chroot.command(*self.verbs[verb])
         if not everything:

@@ -1,5 +1,6 @@
 """The packages for hosts without Python, under the real dpkg and rpm: which files a host gets, exact undo, take-overs."""
 
+import contextlib
 import gzip
 import io
 import random
@@ -11,7 +12,7 @@ import sys
 import tarfile
 import threading
 from pathlib import Path
-from typing import Dict, Iterator, List, Tuple
+from typing import Callable, Dict, Iterator, List, Tuple
 
 import pytest
 
@@ -43,7 +44,7 @@ SHAPES = {
 }
 
 
-# One kind of hosts, and of refusals, is enough for the shorter runs.
+# One kind of hosts, and of refusals, is enough for the shorter runs, and hosts that are shared by what leaves them as they were.
 FULL = ("sysvinit-run", "sysvinit-dev", "upstart-dev", "no-debian", "no-reboot", "systemd")
 
 
@@ -77,10 +78,17 @@ def without_sync(host: Chroot) -> None:
     put(host.tree / "usr/bin/sync", b"#!/bin/sh\n")
 
 
-def hide_python(host: Chroot) -> None:
-    (host.tree / "usr/hidden").mkdir()
-    for path in (host.tree / "usr/bin").glob("python3*"):
-        path.rename(host.tree / "usr/hidden" / path.name)
+@contextlib.contextmanager
+def without_python(host: Chroot) -> Iterator[None]:
+    """Have a host without Python for a while."""
+    programs, hidden = host.tree / "usr/bin", host.tree / "usr/hidden"
+    hidden.mkdir()
+    for path in programs.glob("python3*"):
+        path.rename(hidden / path.name)
+    yield
+    for path in hidden.iterdir():
+        path.rename(programs / path.name)
+    hidden.rmdir()
 
 
 @pytest.fixture(name="chroot")
@@ -88,6 +96,28 @@ def _chroot(tmp_path: Path) -> Chroot:
     chroot = copy_base(tmp_path)
     without_sync(chroot)
     return chroot
+
+
+@pytest.fixture(name="shared", scope="module")
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Chroot:
+    """Return a Debian for tests that leave it as it was."""
+    chroot = copy_base(tmp_path_factory.mktemp("shared"))
+    without_sync(chroot)
+    return chroot
+
+
+@pytest.fixture(name="hosts", scope="module")
+def _hosts(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], RpmHost]:
+    """Return what returns the host of a fixture's shape, made once, for tests that leave it as it was."""
+    made = {}  # type: Dict[str, RpmHost]
+
+    def host_of(fixture: str) -> RpmHost:
+        if fixture not in made:
+            made[fixture] = make_host(tmp_path_factory.mktemp(fixture), fixture)
+            without_sync(made[fixture])
+        return made[fixture]
+
+    return host_of
 
 
 def etc(chroot: Chroot) -> Dict[str, str]:
@@ -118,6 +148,14 @@ class Watch:
         self.thread.join()
 
 
+def check_complete(host: Chroot, alone: bool) -> None:
+    """Installing again, with Python or without, is nothing to do."""
+    if alone:
+        assert INSTALLED not in host.must("sh", ACTIVATE)
+    else:
+        assert "nothing to do" in host.must("kexec-initd", "install", "--dry-run")
+
+
 def check_purged(chroot: Chroot, before: Dict[str, str], package: str = NAME) -> None:
     chroot.dpkg("--purge", package)
     assert etc(chroot) == before
@@ -131,11 +169,14 @@ def check_purged(chroot: Chroot, before: Dict[str, str], package: str = NAME) ->
     "shape", [pytest.param(shape, marks=pytest.mark.full if shape in FULL else ()) for shape in SHAPES]
 )
 def test_the_host_decides_what_is_installed(chroot: Chroot, deb: Path, tmp_path: Path, shape: str) -> None:
-    hide_python(chroot)
     chroot.must("sh", "-c", SHAPES[shape])
     before = etc(chroot)
+    with without_python(chroot):
+        check_shape(chroot, before, deb, tmp_path, *shape.split("-"))
+
+
+def check_shape(chroot: Chroot, before: Dict[str, str], deb: Path, tmp_path: Path, init: str, place: str) -> None:
     assert INSTALLED + COLD_ONCE in chroot.dpkg("-i", str(deb))
-    init, place = shape.split("-")
     assert "host debian {} ".format(init) in (chroot.tree / LIST).read_text()
     state = {"run": "/run/kexec-initd", "dev": "/dev/.kexec-initd"}[place]
     script = (chroot.tree / "etc/init.d/kexec-initd").read_text()
@@ -165,7 +206,8 @@ REFUSED = {
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.full if name in FULL else ()) for name in REFUSED]
 )
-def test_other_hosts_are_refused_in_one_line(chroot: Chroot, deb: Path, name: str) -> None:
+def test_other_hosts_are_refused_in_one_line(shared: Chroot, deb: Path, name: str) -> None:
+    chroot = shared
     harm, mend, reason = REFUSED[name]
     before = etc(chroot)
     chroot.must("sh", "-c", harm)
@@ -179,14 +221,20 @@ def test_other_hosts_are_refused_in_one_line(chroot: Chroot, deb: Path, name: st
     check_purged(chroot, before)
 
 
-def test_the_packages_take_each_others_place(chroot: Chroot, deb: Path) -> None:
+def test_each_takes_the_place_of_what_was_there(shared: Chroot, deb: Path) -> None:
+    """From install.sh to the package without Python, to the one with it and back, and each is complete."""
+    chroot = shared
     before = etc(chroot)
     settings = chroot.tree / "etc/default/kexec-initd"
     python = build_deb()
+    write_standalone(render_for("debian:8", None, True), chroot.tree / "root/kit")
     with Watch(chroot) as watch:
-        chroot.dpkg("-i", str(python))
+        chroot.must("sh", "/root/kit/install.sh")
+        chroot.dpkg("-i", str(deb))
+        # The distribution's own, and one that both have.
+        assert len(watch.seen) == 2
         settings.write_text("PRELOAD=no\n")
-        for package, other in ((deb, "kexec-initd"), (python, NAME)):
+        for package, other in ((python, NAME), (deb, "kexec-initd")):
             chroot.dpkg("-i", str(package))
             assert MARK in watch.path.read_bytes()
             # Nothing that the other one's purge still does harms the one that has come.
@@ -195,22 +243,14 @@ def test_the_packages_take_each_others_place(chroot: Chroot, deb: Path) -> None:
             assert etc(chroot) == installed
             assert settings.read_text() == "PRELOAD=no\n"
             assert (chroot.tree / LIST).exists() is (package is deb)
-    # The distribution's own, ours with Python and ours without.
+            check_complete(chroot, package is deb)
     assert len(watch.seen) == 3 and sum(MARK in script for script in watch.seen) == 2 and b"missing" not in watch.seen
-    check_purged(chroot, before, "kexec-initd")
-
-
-def test_the_package_takes_over_what_install_sh_has_put_in_place(chroot: Chroot, deb: Path) -> None:
-    before = etc(chroot)
-    write_standalone(render_for("debian:8", None, True), chroot.tree / "root/kit")
-    chroot.must("sh", "/root/kit/install.sh")
-    with Watch(chroot) as watch:
-        chroot.dpkg("-i", str(deb))
-    assert len(watch.seen) == 1 and MARK in watch.seen.pop()
+    shutil.rmtree(str(chroot.tree / "root/kit"))
     check_purged(chroot, before)
 
 
-def test_a_postinst_that_fails_leaves_the_host_as_it_was(chroot: Chroot, deb: Path) -> None:
+def test_a_postinst_that_fails_leaves_the_host_as_it_was(shared: Chroot, deb: Path) -> None:
+    chroot = shared
     before = etc(chroot)
     divert = chroot.tree / "usr/bin/dpkg-divert"
     divert.rename(divert.with_name("divert"))
@@ -247,7 +287,9 @@ def give_later_kit(chroot: Chroot) -> str:
     "shell, kills",
     [("dash", 10)] + [pytest.param(shell, 200, marks=pytest.mark.full) for shell in ("dash", "bash", "busybox")],
 )
-def test_killed_at_random_moments(chroot: Chroot, deb: Path, shell: str, kills: int) -> None:
+def test_killed_at_random_moments(request: pytest.FixtureRequest, deb: Path, shell: str, kills: int) -> None:
+    chroot = request.getfixturevalue("shared" if kills < 200 else "chroot")
+    before = etc(chroot)
     if shell == "busybox":
         shutil.copy(str(shutil.which("busybox")), str(chroot.tree / "usr/bin"))
     (chroot.tree / "usr/bin/sh").unlink()
@@ -259,6 +301,8 @@ def test_killed_at_random_moments(chroot: Chroot, deb: Path, shell: str, kills: 
     verbs = {"install": ["sh", ACTIVATE], "upgrade": ["sh", later + "/install.sh"], "uninstall": deactivate}
     # An orphan would go on beside the next run, whose /proc does not show it: the lock would not stop that one.
     Kills(WithProc(chroot.tree), verbs, etc, alone=False).try_all(random.Random(kills), kills)
+    shutil.rmtree(str(chroot.tree / later[1:]))
+    check_purged(chroot, before)
 
 
 def state(host: RpmHost) -> Dict[str, str]:
@@ -272,18 +316,21 @@ def state(host: RpmHost) -> Dict[str, str]:
 @pytest.mark.parametrize(
     "fixture, kind",
     [
-        ("rhel-4", "sysvinit rhel 4"),
         ("centos-6", "upstart rhel 6"),
+        pytest.param("rhel-4", "sysvinit rhel 4", marks=pytest.mark.full),
         pytest.param("rhel-5", "sysvinit rhel 5", marks=pytest.mark.full),
         pytest.param("amazon-1", "upstart rhel 6", marks=pytest.mark.full),
     ],
 )
 def test_rpm_installs_upgrades_and_removes_it(
-    fixture: str, kind: str, tmp_path: Path, rpm: Path, later_rpm: Path
+    hosts: Callable[[str], RpmHost], fixture: str, kind: str, rpm: Path, later_rpm: Path
 ) -> None:
-    host = make_host(tmp_path, fixture)
-    without_sync(host)
-    hide_python(host)
+    host = hosts(fixture)
+    with without_python(host):
+        check_rpm(host, kind, rpm, later_rpm)
+
+
+def check_rpm(host: RpmHost, kind: str, rpm: Path, later_rpm: Path) -> None:
     before = state(host)
     assert host.rpm("-i", str(rpm)) == INSTALLED + COLD_ONCE + "\n" + NO_KEXEC
     assert "host rhel {}\n".format(kind) in (host.tree / LIST).read_text()
@@ -297,44 +344,54 @@ def test_rpm_installs_upgrades_and_removes_it(
     assert state(host) == before
 
 
-def test_rpm_lets_the_packages_take_each_others_place(tmp_path: Path, rpm: Path) -> None:
-    host = make_host(tmp_path, "rhel-5")
-    without_sync(host)
+def test_rpm_lets_each_take_the_place_of_what_was_there(hosts: Callable[[str], RpmHost], rpm: Path) -> None:
+    """From install.sh to the package without Python, to the one with it and back, and each is complete."""
+    host = hosts("rhel-5")
     before = state(host)
+    write_standalone(render_for("rhel:5", None, True), host.tree / "root/kit")
+    host.must("sh", "/root/kit/install.sh")
+    host.rpm("-i", str(rpm))
+    shutil.rmtree(str(host.tree / "root/kit"))
     python = build_rpm()
-    host.rpm("-i", str(python))
-    assert host.run(*host.rpm_command("-i", str(rpm))).code != 0
-    for package, other in ((rpm, "kexec-initd"), (python, NAME), (rpm, "kexec-initd")):
+    for package, other in ((python, NAME), (rpm, "kexec-initd")):
+        assert host.run(*host.rpm_command("-i", str(package))).code != 0
         host.rpm("-U", str(package))
         assert host.run(*host.rpm_command("-q", other)).code == 1
         assert MARK in host.read("sbin/halt.local")
         assert (host.tree / LIST).exists() is (package is rpm)
         assert (host.tree / "var/lock/subsys/kexec-initd").is_file()
         assert host.read("etc/sysconfig/kexec-initd")
+        check_complete(host, package is rpm)
     host.rpm("-e", NAME)
     assert state(host) == before
 
 
-def test_rpm_is_told_of_a_host_that_is_refused(tmp_path: Path, rpm: Path) -> None:
-    host = make_host(tmp_path, "centos-6")
-    without_sync(host)
+@pytest.mark.full
+def test_rpm_is_told_of_a_host_that_is_refused(hosts: Callable[[str], RpmHost], rpm: Path) -> None:
+    host = hosts("centos-6")
+    release = (host.tree / "etc/redhat-release").read_text()
     (host.tree / "etc/redhat-release").write_text("CentOS release 3.9 (Final)\n")
     before = state(host)
     said = host.rpm("-i", str(rpm))
     assert said.count("\n") == 2 and "older than anything" in said and said.endswith(NOT_ACTIVATED.format(ACTIVATE))
     host.rpm("-e", NAME)
     assert state(host) == before
+    (host.tree / "etc/redhat-release").write_text(release)
 
 
-@pytest.mark.parametrize("kind, family", [("deb", "ubuntu:8.04"), ("rpm", "oracle:5")])
-def test_the_same_bytes_at_any_time_with_any_umask(tmp_path: Path, kind: str, family: str) -> None:
+@pytest.mark.parametrize(
+    "kind, family", [("deb", "ubuntu:8.04"), pytest.param("rpm", "oracle:5", marks=pytest.mark.full)]
+)
+def test_the_same_bytes_at_any_time_with_any_umask(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, family: str
+) -> None:
     (tmp_path / "other").mkdir()
     subprocess.run(
         ["sh", "-c", 'umask 077; sleep 1; exec "$@"', "sh", sys.executable, "-m", "kexec_initd", "render", "--for", family]
         + ["--standalone", "--" + kind, str(tmp_path / "other/package")],
         check=True, env={"PATH": "/usr/bin:/bin", "TZ": "Asia/Tokyo", "LC_ALL": "C"},
     )  # fmt: skip
-    assert (tmp_path / "other/package").read_bytes() == make(kind, family.split(":")[0], tmp_path).read_bytes()
+    assert (tmp_path / "other/package").read_bytes() == request.getfixturevalue(kind).read_bytes()
 
 
 # What dpkg 1.14.16 (Ubuntu 8.04) and rpm 4.3 (RHEL 4) know: docs/why/legacy-packages.md says which of it is whose floor.

@@ -64,7 +64,7 @@ write_state () {
 
 # is_whole <FILE: is that one of our records, and all of it?
 is_whole () {
-	read_whole && [ "${body%%"$newline"*}" = "$header" ]
+	read_whole 2>/dev/null && [ "${body%%"$newline"*}" = "$header" ] # bash warns of a NUL byte
 }
 
 # is_record PATH: can that record of ours be believed? Anything else than a file is not even opened.
@@ -74,7 +74,7 @@ is_record () {
 
 # is_newer_version PATH: is that a whole record, which a newer version of us has written?
 is_newer_version () {
-	[ -f "$1" ] && are_roots 5 "$1" && read_whole <"$1" || return 1
+	[ -f "$1" ] && are_roots 5 "$1" && read_whole <"$1" 2>/dev/null || return 1
 	case $body in
 	"$header$newline"*) return 1 ;;
 	"${header%1}"[1-9]*) ;;
