@@ -14,7 +14,7 @@ import subprocess
 from pathlib import Path
 from typing import BinaryIO, List, NamedTuple
 
-from tests.vm.qemu import Machine, run_tool
+from tests.vm.qemu import Machine, create_overlay, run_tool
 
 SECTOR = 512
 ROOT_OFFSET = 1024 * 1024  # image.py, write_disk
@@ -43,8 +43,7 @@ def cut_power(machine: Machine, unflushed_is_lost: bool) -> int:
         done = read_log(log)
         kept = up_to_the_last_flush(done) if unflushed_is_lost else done
         machine.disk.unlink()
-        backing = machine.setup.disk
-        run_tool(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(backing), str(machine.disk)])
+        create_overlay(machine.setup.disk, machine.disk)
         write_again(log, kept, machine.disk)
     machine.setup = machine.setup._replace(logged=False)
     return sum(not write.flush for write in done) - sum(not write.flush for write in kept)

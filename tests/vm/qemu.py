@@ -110,8 +110,7 @@ class Machine:
     def start(self) -> None:
         """Start QEMU: from the saved state if the setup has one, else from the firmware (or the given kernel)."""
         if not self.setup.writable and not self.disk.exists():
-            backing = ["-F", "qcow2" if self.setup.disk.suffix == ".qcow2" else "raw", "-b", str(self.setup.disk)]
-            run_tool(["qemu-img", "create", "-q", "-f", "qcow2", *backing, str(self.disk)])
+            create_overlay(self.setup.disk, self.disk)
         if self.setup.variables is not None and not self.variables.exists():
             shutil.copyfile(self.setup.variables, self.variables)
         self.write_payload()
@@ -293,6 +292,13 @@ class Machine:
             if status == "failed" or time.monotonic() > deadline:
                 raise RuntimeError(f"{self.name}: its state could not be saved ({status})")
             time.sleep(0.1)
+
+
+def create_overlay(backing: Path, disk: Path) -> Path:
+    """Create `disk`, which begins as what `backing` holds and leaves that as it is; return it."""
+    form = "qcow2" if backing.suffix == ".qcow2" else "raw"
+    run_tool(["qemu-img", "create", "-q", "-f", "qcow2", "-F", form, "-b", str(backing), str(disk)])
+    return disk
 
 
 def run_tool(argv: List[str]) -> None:

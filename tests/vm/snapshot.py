@@ -1,30 +1,31 @@
 """A guest that has booted by itself and waits at its prompt, kept as a disk and a saved state: scenarios start there.
 
-A scenario gets an overlay on the disk and goes on from the state within seconds. A state fits only the QEMU, the
-accelerator and the devices it was saved with: all that is in its digest.
+A scenario gets an overlay on the disk and goes on from the state within seconds, and so does a snapshot that adds something
+to another one. A state fits only the QEMU, the accelerator and the devices it was saved with: all that is in its digest.
 """
 
 import io
 import shutil
 import tarfile
 from pathlib import Path
-from typing import NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple, Optional, Sequence, Tuple, Union
 
 from tests.vm.accel import accelerator
 from tests.vm.cache import digest, make_once
 from tests.vm.image import Image
-from tests.vm.qemu import MEMORY, Machine, Setup, run_tool
+from tests.vm.qemu import MEMORY, Machine, Setup, create_overlay
 
 INSTALL_LIMIT = 600.0
 
 
 class Snapshot(NamedTuple):
-    """A disk (read-only backing) and the state that belongs to it."""
+    """A disk (read-only backing) and the state that belongs to it; `key` is the digest of what made them."""
 
     disk: Path
     state: Path
     accel: str
     memory: int
+    key: str
     extra_args: Tuple[str, ...] = ()
     variables: Optional[Path] = None
 
@@ -38,35 +39,36 @@ class Snapshot(NamedTuple):
         return self.setup(payload)._replace(state=None)
 
 
-def take(image: Image, packages: Sequence[Path] = (), prepare: Tuple[str, ...] = (), memory: int = MEMORY,
+def take(base: Union[Image, Snapshot], packages: Sequence[Path] = (), prepare: Tuple[str, ...] = (), memory: int = MEMORY,
          extra_args: Tuple[str, ...] = (), variables: Optional[Path] = None) -> Snapshot:
-    """Return the snapshot of `image` with `packages` installed and the shell lines `prepare` run, cached.
+    """Return the snapshot of `base` with `packages` installed and the shell lines `prepare` run, cached.
 
-    `extra_args` give the machine more devices; with `variables` it is one with UEFI, which starts with them (Setup).
+    An image is booted: with `extra_args` on a machine that has more devices, with `variables` on one with UEFI, which starts
+    with them (Setup). A snapshot is gone on from, on its own machine.
     """
-    accel = accelerator(image.kernel)
-    hardware = Setup(disk=image.disk, accel=accel, memory=memory, extra_args=extra_args, variables=variables).hardware()
-    parts = [image.key.encode(), hardware.encode(), Path(__file__).read_bytes(), repr(prepare).encode()]
+    start = base.setup() if isinstance(base, Snapshot) else Setup(
+        disk=base.disk, accel=accelerator(base.kernel), memory=memory, extra_args=extra_args, variables=variables
+    )
+    parts = [base.key.encode(), start.hardware().encode(), Path(__file__).read_bytes(), repr(prepare).encode()]
     key = digest([*parts, *(package.read_bytes() for package in packages)])
 
     def make(directory: Path) -> None:
-        disk = directory / "disk.qcow2"
-        run_tool(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(image.disk), str(disk)])
+        disk = create_overlay(start.disk, directory / "disk.qcow2")
         payload = write_payload(directory / "payload.tar", packages)
-        setup = Setup(disk=disk, writable=True, accel=accel, memory=memory, payload=payload,
-                      extra_args=extra_args, variables=variables)
-        with Machine("snapshot-" + key, setup) as machine:
+        with Machine("snapshot-" + key, start._replace(disk=disk, writable=True, payload=payload)) as machine:
             machine.boot()
             settle(machine, packages, prepare)
             machine.save(directory / "state.zst")
             # the saved state holds them, too; a cold boot of the same disk needs them from here
-            if variables is not None:
+            if start.variables is not None:
                 shutil.copyfile(machine.variables, directory / "variables.fd")
         payload.unlink()
 
     directory = make_once("snapshot-" + key, make)
-    kept = None if variables is None else directory / "variables.fd"
-    return Snapshot(directory / "disk.qcow2", directory / "state.zst", accel, memory, extra_args, kept)
+    kept = None if start.variables is None else directory / "variables.fd"
+    return Snapshot(
+        directory / "disk.qcow2", directory / "state.zst", start.accel, start.memory, key, start.extra_args, kept
+    )
 
 
 def settle(machine: Machine, packages: Sequence[Path], prepare: Tuple[str, ...]) -> None:

@@ -9,15 +9,14 @@ import kexec_initd
 from kexec_initd.cli import main
 from tests.vm import rhel
 from tests.vm.conftest import StartMachine
-from tests.vm.image import PACKAGES, Recipe, build
 from tests.vm.qemu import EndReason, Machine
 from tests.vm.reboots import assert_goes_cold, reboot_by_kexec, reboot_cold, reboot_quietly_cold
 from tests.vm.snapshot import Snapshot, take, write_payload
 
-RECIPE = Recipe(packages=" ".join(name for name in PACKAGES.split() if not name.startswith("python3")))
 RUN, DEV = "/run/kexec-initd", "/dev/.kexec-initd"
 # rc.local's block does this at the end of a boot, in the background.
 WAIT_LOADED = """(for i in $(seq 120); do grep -q '^end ' {0}/stamp && exit 0; sleep 1; done; cat {0}/preload.log; exit 1)"""
+NO_PYTHON = "dpkg --purge $(dpkg-query -W -f '${Package} ' 'python3*' 'libpython3*')"
 # Debian's scripts in the order that Ubuntu gives them: by their numbers, without insserv and startpar; kexec-tools' own,
 # which out of the box loads a kernel at each reboot, switched off.
 STATIC = r"""
@@ -28,8 +27,12 @@ for place in S20sendsigs S30urandom S31umountnfs.sh S35networking S40umountfs S6
     done
 done
 echo LOAD_KEXEC=false >/etc/default/kexec"""
-# /run came to Ubuntu with 11.10: before that /var/run is a directory, and what early boot keeps lies in /dev and /lib/init/rw.
-OLDER = "rm /var/run && mkdir -p /var/run /lib/init/rw"
+# /run came to Ubuntu with 11.10: before that /var/run is a directory, a tmpfs in 10.04, and what early boot keeps lies in /dev
+# and /lib/init/rw. Each boot of Debian 12 would make a link of a directory on which nothing is mounted.
+OLDER = (
+    "rm /var/run && mkdir -p /var/run /lib/init/rw && mount --bind /run /var/run"
+    " && echo 'none /var/run tmpfs mode=0755 0 0' >>/etc/fstab"
+)
 # Every file with mode, owner and digest, and with its time; not the records that insserv and dpkg write anew on each
 # call, rpm's database, nor what each boot and shutdown writes.
 LIST = r"""
@@ -62,9 +65,9 @@ KINDS = {
 
 
 @pytest.fixture(scope="session")
-def bare() -> Snapshot:
+def bare(stock: Snapshot) -> Snapshot:
     """Return the guest without Python at its prompt."""
-    return take(build(RECIPE), prepare=(STATIC,))
+    return take(stock, prepare=(NO_PYTHON, STATIC))
 
 
 def pack(kind: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
