@@ -56,21 +56,21 @@ def newer_rpm(rpm: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def installed(image: Image, debs: Tuple[Path, ...]) -> Snapshot:
+def installed(stock: Snapshot, debs: Tuple[Path, ...]) -> Snapshot:
     """Return the guest at its prompt with our package installed by dpkg, and nothing done since."""
-    return take(image, debs)
+    return take(stock, debs)
 
 
 @pytest.fixture(scope="session")
-def preloaded(image: Image, debs: Tuple[Path, ...]) -> Snapshot:
+def preloaded(installed: Snapshot) -> Snapshot:
     """Return the guest with our package, its kernel loaded as at the end of a boot."""
-    return take(image, debs, PRELOAD)
+    return take(installed, prepare=PRELOAD)
 
 
 @pytest.fixture(scope="session")
-def two_kernels(image: Image, debs: Tuple[Path, ...]) -> Snapshot:
+def two_kernels(installed: Snapshot) -> Snapshot:
     """Return the guest with our package and a second kernel, newer than the running one, which is loaded."""
-    return take(image, debs, (INSTALL_NEWER, *PRELOAD))
+    return take(installed, prepare=(INSTALL_NEWER, *PRELOAD))
 
 
 @pytest.fixture(scope="session")
@@ -86,9 +86,9 @@ def preloaded_uefi(debs: Tuple[Path, ...]) -> Snapshot:
 
 
 @pytest.fixture
-def crashkernel(image: Image, debs: Tuple[Path, ...]) -> Setup:
+def crashkernel(preloaded: Snapshot) -> Setup:
     """Return the setup of a guest that has put memory aside for a panic kernel."""
-    return take(image, debs, (*PRELOAD, CRASHKERNEL)).cold_setup()
+    return take(preloaded, prepare=(CRASHKERNEL,)).cold_setup()
 
 
 @pytest.fixture
