@@ -9,7 +9,7 @@ from tests.vm.conftest import StartMachine
 from tests.vm.evidence import assert_came_by_kexec, gather
 from tests.vm.offline import read_disk
 from tests.vm.power import check_file_system, cut_power
-from tests.vm.qemu import EndReason, Setup
+from tests.vm.qemu import STUCK_AFTER, EndReason, Setup
 from tests.vm.snapshot import Snapshot
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -19,9 +19,10 @@ TESTS = Path(__file__).resolve().parents[1]
 def test_hanging_reboot_is_stuck(stock: Snapshot, start: StartMachine) -> None:
     machine = start(stock.setup())
     machine.check("echo LOAD_KEXEC=false >/etc/default/kexec")
-    machine.put("/etc/init.d/reboot", b"#!/bin/sh\nwhile :; do sleep 60; done\n", 0o755)
+    machine.put("/etc/init.d/reboot", b"#!/bin/sh\necho hanging >/dev/console\nwhile :; do sleep 60; done\n", 0o755)
     machine.send("reboot")
-    assert machine.wait_end(limit=45) is EndReason.STUCK
+    assert machine.talk().look(["hanging"], STUCK_AFTER) == 0
+    assert machine.wait_end(limit=5) is EndReason.STUCK
 
 
 @pytest.mark.full
