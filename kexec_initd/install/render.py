@@ -7,7 +7,7 @@ every line is a comment.
 import re
 import sys
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import kexec_initd
 from kexec_initd.bootloader.installed_kernels import INITRD_NAMES
@@ -266,7 +266,14 @@ def _values(host: Host, standalone: Optional[Integration]) -> Values:
         "settings": str(path_for(Path("/"), host.family)),
         "steps": [] if standalone is None else _last_steps(standalone),
         "set_aside": [] if standalone is None else _paths(standalone, Presence.REPLACED_IF_THERE),
+        "tables": _find_tables() if standalone else {},
     }
+
+
+def _find_tables() -> Dict[str, Any]:
+    from kexec_initd.install.shell_tables import find_tables  # of many rooms, and `status` renders nothing of it
+
+    return find_tables()
 
 
 def _last_steps(record: Integration) -> List[str]:

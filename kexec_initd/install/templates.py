@@ -7,7 +7,7 @@ that `status` does.
 import functools
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, List, Mapping, Sequence, Union
+from typing import TYPE_CHECKING, Any, Mapping, Sequence, Union
 
 import kexec_initd
 from kexec_initd.errors import Error
@@ -17,7 +17,7 @@ from kexec_initd.system.files import digest
 if TYPE_CHECKING:
     import jinja2
 
-Values = Mapping[str, Union[str, List[str]]]
+Values = Mapping[str, Union[str, Sequence[str], Mapping[str, Any]]]
 
 
 def find_templates() -> Path:

@@ -19,11 +19,15 @@ _MODULES = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_-]*(?:[ \t]+|\Z))*\Z")
 
 
 class Setting(NamedTuple):
-    """One setting: its field of Settings, what makes that field's value of a text, and what is wrong with any other."""
+    """One setting: its field of Settings, what makes that field's value of a text, and what is wrong with any other.
+
+    `python` says what of it only Python can do: where it is set, plain shell goes cold.
+    """
 
     field: str
     parse: Callable[[str], Any]  # each field has a type of its own
     wrong: str
+    python: str = ""
 
 
 def parse_switch(value: str) -> Optional[bool]:
@@ -82,7 +86,7 @@ SETTINGS = {
     "KEXEC": Setting("kexec", parse_switch, "neither yes nor no"),
     "PRELOAD": Setting("preload", parse_switch, "neither yes nor no"),
     "PURGATORY_CHECKS": Setting("purgatory_checks", parse_switch, "neither yes nor no"),
-    "UNPACK_INITRD": Setting("unpack_initrd", parse_unpack, "neither auto nor yes nor no"),
+    "UNPACK_INITRD": Setting("unpack_initrd", parse_unpack, "neither auto nor yes nor no", "unpack an initrd"),
     "GUARD_BOOTS": Setting("guard_boots", parse_count, "no number from 1 to 999"),
     "SHUTDOWN_LIMIT": Setting("shutdown_limit", parse_limit, "neither no nor a number from 10 to 99999"),
     "REMOVE_MODULES": Setting("remove_modules", parse_modules, NO_MODULES),
@@ -95,7 +99,7 @@ SETTINGS = {
     "PANIC": Setting("panic", parse_seconds, "neither no nor a number from 1 to 999"),
     "CMDLINE_APPEND": Setting("cmdline_append", parse_words, NO_WORDS),
     "CMDLINE_REMOVE": Setting("cmdline_remove", parse_words, NO_WORDS),
-    "WATCHDOG": Setting("watchdog", parse_watchdog, "neither no nor a number from 30 to 999"),
+    "WATCHDOG": Setting("watchdog", parse_watchdog, "neither no nor a number from 30 to 999", "set a watchdog"),
 }
 
 

@@ -280,6 +280,15 @@ decide_by_hand () {
 	is_by_hand && decide kexec
 }
 
+# Is nothing set that no shell can do? A reboot that was to have it would not.
+is_supported () {
+	code=unsupported
+{% for row in tables.python_settings %}
+	reason="{{ row.name }} is set, and only Python can {{ row.deed }}"
+	[ "${{ row.field }}" = {{ row.default }} ] || return 1
+{% endfor %}
+}
+
 may_kexec () {
 	is_all_ours || return 1
 	code=switched-off
@@ -296,12 +305,7 @@ may_kexec () {
 		reason=$why_cold
 		return 1
 	fi
-	code=unsupported
-	# Its time is set by an ioctl, which no shell can make: a jump that was to be watched would not be.
-	if [ "$watchdog" -gt 0 ]; then
-		reason="WATCHDOG is set, and only Python can set a watchdog"
-		return 1
-	fi
+	is_supported
 }
 
 load_and_decide () {

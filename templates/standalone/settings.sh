@@ -14,6 +14,7 @@ read_settings () {
 	doubt=
 	panic=30
 	watchdog=0
+	unpack_initrd=no
 	append=
 	remove=
 	removed_modules=
@@ -142,7 +143,7 @@ set_value () {
 	KEXEC,?*) kexec=$switch ;;
 	PRELOAD,?*) preload=$switch ;;
 	PURGATORY_CHECKS,?*) checks=$switch ;;
-	UNPACK_INITRD,?*) ;; # known, and not supported: without Python an initrd is loaded as it is
+	UNPACK_INITRD,?*) unpack_initrd=$switch ;;
 	FORCE_PLATFORM,?*) force=$switch ;;
 	CHECK_ROUTE,?*) check_route=$switch ;;
 	KEXEC, | PRELOAD, | PURGATORY_CHECKS, | FORCE_PLATFORM, | CHECK_ROUTE,) return 1 ;;
@@ -155,7 +156,7 @@ set_other () {
 	GUARD_BOOTS) is_within 1 999 && guard_boots=$value ;;
 	CHECK_SECONDS) is_within 1 999 && check_seconds=$value ;;
 	PANIC) is_no_or_within 1 999 && panic=$number ;;
-	UNPACK_INITRD) is_auto ;;
+	UNPACK_INITRD) is_auto && unpack_initrd=auto ;;
 	WATCHDOG) is_no_or_within 30 999 && watchdog=$number ;;
 	SHUTDOWN_LIMIT) is_no_or_within 10 99999 && shutdown_limit=$number ;;
 	MAX_KEXECS) is_no_or_within 1 9999 && max_kexecs=$number ;;

@@ -7,17 +7,19 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Tuple
+from typing import Iterator, Tuple
 
 import pytest
 
 from kexec_initd.install.render import render_all, write_tree
+from kexec_initd.install.shell_tables import find_tables
 from kexec_initd.install.templates import find_templates
 from kexec_initd.system.host import gather
 from tests.render.golden import HOSTS, TABLE, expected, read_files
 from tests.render.kept import read
 
-QUOTED = re.compile(r"[a-z_]+ \| (sh|words)")
+# What comes from outside is quoted; what a table of ours holds is plain.
+QUOTED = re.compile(r"[a-z_]+ \| (sh|words)|(tables|row|sign)\..+")
 PAGE = 60
 WIDTH = 128
 SHELLS = [["dash"], ["bash"], ["busybox", "sh"]]
@@ -87,3 +89,21 @@ def test_every_placeholder_is_quoted_or_a_checked_header() -> None:
             text = path.read_text()
             found = [part.split("}}")[0].strip() for part in text.split("{{")[1:]]
             assert [part for part in found if not QUOTED.fullmatch(part)] in ([], ["lsb_header"]), path
+            assert set(re.findall(r"for (?:row|sign) in (\w+)", text)) <= {"tables", "row"}, path
+
+
+def test_what_a_table_holds_is_plain_in_double_quotes() -> None:
+    texts = list(flatten(find_tables()))
+    assert len(texts) > 5
+    assert [text for text in texts if not re.fullmatch(r"[ !#%-\[\]-_a-~]*", text)] == []
+
+
+def flatten(table: object) -> Iterator[str]:
+    """Give every string of a table."""
+    if isinstance(table, str):
+        yield table
+    elif isinstance(table, dict):
+        yield from flatten(tuple(table.values()))
+    elif isinstance(table, (tuple, list)):
+        for part in table:
+            yield from flatten(part)

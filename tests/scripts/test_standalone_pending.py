@@ -10,6 +10,7 @@ import pytest
 from kexec_initd.bootloader import firmware, fwupd
 from kexec_initd.history.attempts import format_record
 from kexec_initd.history.guard import Record
+from kexec_initd.settings import values
 from tests.scripts.standalone import ALONE, CMDLINE, UUID, StandaloneJail
 from tests.scripts.test_standalone_load import COLD, RECORD, SETTINGS
 from tests.unit.test_pending import LEFT, RAUC, grubenv, u_boot
@@ -104,10 +105,33 @@ def test_without_a_boot_through_firmware_on_record_fwupd_is_in_doubt(jail: Stand
     assert "an update of fwupd may wait" in jail.run("kexec-initd", "stop").said
 
 
-def test_a_watchdog_that_no_shell_can_set_means_cold(jail: StandaloneJail) -> None:
-    jail.write(SETTINGS, "WATCHDOG=60\n")
-    assert jail.run("kexec-initd", "stop").said == COLD + "WATCHDOG is set, and only Python can set a watchdog\n"
-    jail.write(SETTINGS, "WATCHDOG=60\nWATCHDOG=no\n")
+@pytest.mark.parametrize("line, reason", [
+    ("WATCHDOG=60", "WATCHDOG is set, and only Python can set a watchdog"),
+    ("UNPACK_INITRD=yes", "UNPACK_INITRD is set, and only Python can unpack an initrd"),
+    ("UNPACK_INITRD=Auto", "UNPACK_INITRD is set, and only Python can unpack an initrd"),
+])  # fmt: skip
+def test_what_no_shell_can_do_means_cold_where_it_is_set(jail: StandaloneJail, line: str, reason: str) -> None:
+    jail.write(SETTINGS, line + "\n")
+    assert jail.run("kexec-initd", "stop").said == "{}{}\n".format(COLD, reason)
+    jail.write(SETTINGS, "{}\n{}=no\n".format(line, line.split("=")[0]))
+    assert jail.run("kexec-initd", "stop").said == ""
+
+
+# A word for each setting that plain shell supports, which is not its default.
+SUPPORTED = {
+    **dict.fromkeys(("PURGATORY_CHECKS", "FORCE_PLATFORM", "CHECK_ROUTE"), "yes"),
+    **dict.fromkeys(("GUARD_BOOTS", "MAX_KEXECS", "CHECK_SECONDS", "PANIC"), "40"),
+    **dict.fromkeys(("REMOVE_MODULES", "CMDLINE_APPEND", "CMDLINE_REMOVE"), "x"),
+    "PRELOAD": "no",
+    "SHUTDOWN_LIMIT": "900",
+    "MAX_DAYS": "9999",
+}
+
+
+def test_all_other_settings_are_supported(jail: StandaloneJail) -> None:
+    cold = {"KEXEC", "TRIAL"}
+    assert {*SUPPORTED, *cold} == {name for name, setting in values.SETTINGS.items() if not setting.python}
+    jail.write(SETTINGS, "".join("{}={}\n".format(*pair) for pair in SUPPORTED.items()))
     assert jail.run("kexec-initd", "stop").said == ""
 
 

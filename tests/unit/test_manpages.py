@@ -10,6 +10,7 @@ import pytest
 from kexec_initd import cli
 from kexec_initd.codes import Code
 from kexec_initd.errors import Error, Refused, UsageError
+from kexec_initd.settings import values
 from kexec_initd.settings.reader import Settings, parse
 from kexec_initd.state.store import LASTING, Lasting, Volatile
 
@@ -100,6 +101,11 @@ def test_settings_are_those_of_the_program_with_their_defaults() -> None:
     text = section(SETTINGS, "DESCRIPTION")
     found = re.findall(r"^\.It Ev (\w+) .*?^The default is(?:\n\.Cm (\w+) \.| none\.)$", text, re.MULTILINE | re.DOTALL)
     assert dict(found) == defaults()
+
+
+def test_the_table_of_what_plain_shell_supports_has_every_setting() -> None:
+    rows = re.findall(r"^\.It Ev (\w+) Ta (yes|no)$", section(SETTINGS, "WITHOUT PYTHON"), re.MULTILINE)
+    assert rows == [(name, "no" if setting.python else "yes") for name, setting in values.SETTINGS.items()]
 
 
 def test_the_shipped_file_shows_every_setting_with_its_default() -> None:
