@@ -13,6 +13,7 @@ import re
 import zlib
 from typing import Dict, Iterator, Optional
 
+from kexec_initd import sentences
 from kexec_initd.bootloader.grub2 import grubenv
 from kexec_initd.errors import Refused
 from kexec_initd.system.sysroot import Tree
@@ -77,11 +78,11 @@ def parse_u_boot(data: bytes) -> Variables:
 
 def _reasons(tree: Tree, variables: Variables) -> Iterator[str]:
     if variables.get("upgrade_available") == "1":
-        yield "an update of the whole system is on trial (upgrade_available=1)"
+        yield sentences.ON_TRIAL.format("upgrade_available=1")
     if variables.get("ustate") in (INSTALLED, TESTING):
-        yield "an update of the whole system is on trial (ustate={})".format(variables["ustate"])
+        yield sentences.ON_TRIAL.format("ustate=" + variables["ustate"])
     if variables.get("recovery_status"):
-        yield "an update of the whole system is not complete (recovery_status={})".format(variables["recovery_status"])
+        yield sentences.NOT_COMPLETE.format("recovery_status=" + variables["recovery_status"])
     running = re.findall(r"(?:^|\s)rauc\.slot=(\S+)", tree.read_text("/proc/cmdline") or "")
     slot = running[-1] if running else None
     if "ORDER" in variables:

@@ -7,6 +7,7 @@ or for systemd-boot (efi_update_info_t of its plugins/uefi-capsule; the status i
 
 from typing import Iterator, Optional
 
+from kexec_initd import sentences
 from kexec_initd.bootloader import fwupd
 from kexec_initd.bootloader.efivars import ATTRIBUTES, DIRECTORY, GLOBAL, LIMIT
 from kexec_initd.system.sysroot import Tree
@@ -33,18 +34,18 @@ def find_pending(tree: Tree, since: int = 0) -> Optional[str]:
 
 def _pending(tree: Tree) -> Iterator[str]:
     if tree.is_file(BOOT_NEXT):
-        yield "the firmware has a wish for one boot only (BootNext)"
+        yield sentences.BOOT_NEXT
     data = tree.read_bytes(INDICATIONS, LIMIT) or b""
     asked = int.from_bytes(data[ATTRIBUTES:], "little")
-    yield from ("the firmware is asked for {} (OsIndications)".format(WISHES[bit]) for bit in WISHES if asked & bit)
+    yield from (sentences.INDICATED.format(WISHES[bit]) for bit in WISHES if asked & bit)
     for name in KEY_REQUESTS:
         if tree.is_file("{}Mok{}{}".format(DIRECTORY, name, SHIM)):
-            yield "a request of mokutil waits to be confirmed at the next boot (Mok{})".format(name)
+            yield sentences.KEY_REQUEST.format(name)
     for directory in CAPSULES:
         if tree.names(directory):
-            yield "a firmware update waits in {}".format(directory)
+            yield sentences.CAPSULE.format(directory)
     for name in tree.names(DIRECTORY.rstrip("/")):
         if name.startswith("fwupd") and name.endswith(FWUPD):
             status = (tree.read_bytes(DIRECTORY + name, LIMIT) or b"")[FWUPD_STATUS : FWUPD_STATUS + 1]
             if not status or status[0] & FWUPD_WAITS:
-                yield "a firmware update of fwupd waits for the next boot ({})".format(name[: -len(FWUPD)])
+                yield sentences.FWUPD.format(name[: -len(FWUPD)])

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import List, Optional, Tuple, Union
 
+from kexec_initd import sentences
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import Menu, Offered, Source
 from kexec_initd.errors import Refused
@@ -40,7 +41,7 @@ def entry_for(host: Host, kernel: Path) -> BootEntry:
     if host.cmdline is None:
         raise Refused("the running command line is unknown", "is /proc mounted?")
     if not exists(below(host.root, kernel)):
-        raise Refused("the kernel {} is missing".format(kernel), "is /boot mounted?")
+        raise Refused(sentences.NO_KERNEL.format(kernel), "is /boot mounted?")
     kernel = safe_path.real(host.root, str(kernel))
     release = kernel.name[len("vmlinuz-") :]
     if not kernel.name.startswith("vmlinuz-") or not release.isprintable():
@@ -61,7 +62,7 @@ def _find_initrds(host: Host, directory: Path, release: str) -> Tuple[Path, ...]
             return (path,)
     if booted_without_initrd(host.root):
         return ()
-    raise Refused("the initrd {} is missing".format(" or ".join(str(path) for path in paths) or "of " + release))
+    raise Refused(sentences.NO_INITRD.format(" or ".join(str(path) for path in paths) or "of " + release))
 
 
 def booted_without_initrd(root: Path) -> bool:

@@ -10,6 +10,7 @@ docs/why/command-line.md says where each comes from.
 
 from typing import List, NamedTuple, Optional
 
+from kexec_initd import sentences
 from kexec_initd.cmdline.words import cut, parameter, tokens, without_own_words
 from kexec_initd.errors import Refused
 from kexec_initd.system.encoding import decode, encode
@@ -54,7 +55,7 @@ def edited(cmdline: str, append: str, remove: str) -> str:
     if place is not None:
         return decode(data[:place] + words + b" " + data[place:])
     if data.count(b'"') % 2:
-        raise Refused("nothing can be appended to a command line that leaves a quote open", "see CMDLINE_APPEND")
+        raise Refused(sentences.OPEN_QUOTE, "see CMDLINE_APPEND")
     return decode(data + b" " + words if data else words)
 
 
@@ -72,7 +73,7 @@ def check_one_off(cmdline: str, vouched: str) -> None:
     name = find_one_off(cmdline, vouched)
     if name is not None:
         raise Refused(
-            'the running command line has "{}", which is for one boot only'.format(name),
+            sentences.ONE_OFF.format(name),
             "what is to stay is set with CMDLINE_APPEND, what is to go with CMDLINE_REMOVE",
         )
 

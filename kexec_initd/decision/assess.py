@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple, Optional, Sequence, Tuple
 
+from kexec_initd import sentences
 from kexec_initd.bootloader import LoaderWrite, Menu
 from kexec_initd.codes import Code, Decision
 from kexec_initd.decision.policy import Facts, decide
@@ -99,7 +100,7 @@ def _gather_facts(
     return Facts(
         incomplete=deviations.find_obstacle(deviating),
         cold_once=is_there(host.root / COLD_ONCE),
-        switched_off=None if settings.kexec else "KEXEC=no in the settings",
+        switched_off=None if settings.kexec else sentences.SWITCHED_OFF,
         settings=settings.ignored,
         container=host.container,
         chroot=host.chroot,

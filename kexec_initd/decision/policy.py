@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Optional, Tuple
 
+from kexec_initd import sentences
 from kexec_initd.codes import Code, Decision
 from kexec_initd.system.virt import confinement
 
@@ -38,7 +39,7 @@ def decide(facts: Facts) -> Decision:
     confined = confinement(facts.container, facts.chroot)
     obstacles = [
         (Code.NOT_INSTALLED, facts.incomplete),
-        (Code.COLD_ONCE, "asked for by /no-kexec-reboot" if facts.cold_once else None),
+        (Code.COLD_ONCE, sentences.COLD_ONCE if facts.cold_once else None),
         (Code.SWITCHED_OFF, facts.switched_off),
         (Code.SETTINGS, facts.settings),
         confined or (Code.CONTAINER, None),

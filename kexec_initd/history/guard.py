@@ -10,6 +10,8 @@ import enum
 import time
 from typing import NamedTuple, Optional
 
+from kexec_initd import sentences
+
 NOTHING = "-"
 PLAUSIBLE = 1577836800  # 2020-01-01: a clock that shows less was never set, as after a battery has failed
 DAY = 86400
@@ -55,7 +57,12 @@ class Guard(NamedTuple):
     why: Optional[str] = None
 
     def __str__(self) -> str:
-        return "{} {}".format(self.attempt, "failed: " + self.why if self.why else "never arrived")
+        return "{} {}".format(self.attempt, self.fate)
+
+    @property
+    def fate(self) -> str:
+        """What became of it, in a few words."""
+        return sentences.ARRIVED_UNFIT.format(self.why) if self.why else sentences.NEVER_ARRIVED
 
 
 class Record(NamedTuple):
@@ -141,7 +148,8 @@ def obstacle(record: Record, target: str, limit: int) -> Optional[str]:
         return None
     left = limit - guard.boots
     boots = "1 more good boot" if left == 1 else "{} more good boots".format(left)
-    return "{}; kexec again after {}, with another target, or after kexec-initd trust".format(guard, boots)
+    found = guard.attempt
+    return sentences.GUARD_CLOSED.format(found.id, found.release, guard.fate, boots, "after kexec-initd trust")
 
 
 def days_since_firmware(record: Record, now: float, uptime: float) -> float:
@@ -157,20 +165,18 @@ def kexecs_reached(record: Record, most: int) -> Optional[str]:
     """Say that as many kexecs have arrived since the last firmware boot as the setting allows; 0 is no limit."""
     if not most or record.kexecs < most:
         return None
-    return "{} kexecs since the last firmware boot (MAX_KEXECS={})".format(record.kexecs, most)
+    return sentences.MAX_KEXECS.format(record.kexecs, most)
 
 
 def days_reached(days: float, most: int) -> Optional[str]:
     """Say that the last firmware boot is as many days ago as the setting allows; 0 is no limit."""
     if not most or days < most:
         return None
-    return "the last firmware boot was {:.0f} days ago (MAX_DAYS={})".format(days, most)
+    return sentences.MAX_DAYS.format(int(days), most)
 
 
 def trial_left(record: Record, wanted: int) -> Optional[str]:
     """Say that not as many kexecs have arrived in all as the setting wants before one goes unattended."""
     if record.total >= wanted:
         return None
-    return "on trial, {} of {} kexecs have arrived; when you can watch, kexec-initd trial makes the next reboot one".format(
-        record.total, wanted
-    )
+    return sentences.TRIAL.format(record.total, wanted, "kexec-initd trial")

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Callable, Optional
 
+from kexec_initd import sentences
 from kexec_initd.settings.reader import Settings
 from kexec_initd.system import hooks, process
 from kexec_initd.system.files import read_text
@@ -46,7 +47,7 @@ def _check(root: Path, settings: Settings) -> Optional[str]:
         except process.CommandError as error:
             return str(error)
     if settings.check_route and not has_default_route(root):
-        return "there is no default route"
+        return sentences.NO_ROUTE
     return None
 
 

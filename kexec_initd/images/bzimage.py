@@ -12,6 +12,7 @@ import re
 import struct
 from typing import NamedTuple, Tuple
 
+from kexec_initd import sentences
 from kexec_initd.images import pe, proof
 from kexec_initd.images.architecture import X86, require
 from kexec_initd.images.kernel_info import KernelInfo
@@ -46,7 +47,7 @@ def check_bzimage(image: ImageFile, start: bytes, machine: str) -> KernelInfo:
     setup = image.read_exactly(0, ((start[0x1F1] or 4) + 1) * SECTOR)
     header = _parse_header(setup)
     if header.size > image.size:
-        message = "it is cut: its header says {} bytes, but the file has {}"
+        message = sentences.CUT
         raise InvalidImage(message.format(header.size, image.size))
     return KernelInfo(header.release, header.cmdline_size, header.size, _prove(image, setup, header))
 
@@ -56,12 +57,12 @@ def _parse_header(setup: bytes) -> _Header:
     (system_size,) = struct.unpack_from("<I", setup, 0x1F4)
     protocol, version_at = struct.unpack_from("<H6xH", setup, 0x206)
     if not WITH_SIZE <= protocol <= 0x02FF:
-        raise InvalidImage("boot protocol {:#06x} is not one whose size can be checked".format(protocol))
+        raise InvalidImage(sentences.ODD_PROTOCOL.format(protocol))
     if not setup[0x211] & 1:
-        raise InvalidImage("it is a zImage, which kexec cannot load")
+        raise InvalidImage(sentences.ZIMAGE)
     release = _release(setup, version_at)
     if protocol < WITH_CRC and proof.numbers(release) >= LAST_BEFORE_CRC:
-        raise InvalidImage("Linux {} cannot have boot protocol {:#06x}".format(release, protocol))
+        raise InvalidImage(sentences.WRONG_PROTOCOL.format(release, protocol))
     (cmdline_size,) = struct.unpack_from("<I", setup, 0x238) if protocol >= WITH_CMDLINE_SIZE else (255,)
     payload = struct.unpack_from("<II", setup, 0x248) if protocol >= WITH_CRC else (0, 0)
     return _Header(
@@ -95,7 +96,7 @@ def _prove(image: ImageFile, setup: bytes, header: _Header) -> str:
     if signing is not None and pe.is_signed_content(image, setup, signing):
         return "signature"
     if proof.numbers(header.release) < FIRST_WITHOUT_CRC:
-        raise InvalidImage("it is damaged: its CRC-32 is {:#010x}, not 0xffffffff".format(crc))
+        raise InvalidImage(sentences.DAMAGED.format("{:#010x}".format(crc)))
     if signing is not None and signing.table_size:
         raise InvalidImage("it is damaged: its signature is for another content")
     proof.check_payload(image, header.payload[0], header.payload[1], header.size)

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import FrozenSet, Optional
 
+from kexec_initd import sentences
 from kexec_initd.errors import Refused
 from kexec_initd.system.files import exists, read_text
 from kexec_initd.system.safe_path import below
@@ -35,7 +36,7 @@ def check_name(path: Path, release: str) -> None:
     """Raise Refused where the file is named for another release than the kernel in it has."""
     named = named_release(path)
     if named is not None and named not in [release + suffix for suffix in _SUFFIXES]:
-        raise Refused("it is the kernel {}, and not {} as its name says".format(release, named))
+        raise Refused(sentences.MISNAMED.format(release, named))
 
 
 def check_modules(root: Path, release: str, running: Optional[str]) -> None:
@@ -54,7 +55,7 @@ def check_modules(root: Path, release: str, running: Optional[str]) -> None:
 def check_initrd_release(found: FrozenSet[str], release: str) -> None:
     """Raise Refused where an initrd holds modules, of the kernel releases `found`, but none of the kernel `release`."""
     if found and release not in found:
-        raise Refused("its modules are of kernel {}, not of {}".format(", ".join(sorted(found)), release))
+        raise Refused(sentences.FOREIGN_MODULES.format(", ".join(sorted(found)), release))
 
 
 def _has_modules(root: Path, release: str) -> bool:

@@ -7,6 +7,7 @@ import re
 import stat
 from typing import Set
 
+from kexec_initd import sentences
 from kexec_initd.images.reader import InvalidImage
 
 HEADER_SIZE = 110
@@ -100,14 +101,14 @@ class Walker:
 
     def _check_header(self) -> None:
         if not _HEADER.match(self._held):
-            raise InvalidImage("cpio entry {} has a damaged header".format(self.entries + 1))
+            raise InvalidImage(sentences.ODD_ENTRY.format(self.entries + 1))
         if not 1 <= self._field(94) <= LONGEST_NAME:
             raise InvalidImage("cpio entry {} has a name of {} bytes".format(self.entries + 1, self._field(94)))
 
     def _enter(self, name: bytes) -> None:
         """Note one entry, whose header is held, and skip to the next."""
         if not name.endswith(b"\0"):
-            raise InvalidImage("cpio entry {} has a damaged name".format(self.entries + 1))
+            raise InvalidImage(sentences.ODD_ENTRY_NAME.format(self.entries + 1))
         self.entries += 1
         size, mode = self._field(54), self._field(14)
         self._skip = -len(self._held) % 4 + size + -size % 4

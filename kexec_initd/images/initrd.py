@@ -8,6 +8,7 @@ well, and the machine then panics: everything is unpacked here once, and kept on
 from contextlib import closing
 from typing import FrozenSet, NamedTuple, Optional, Sequence
 
+from kexec_initd import sentences
 from kexec_initd.images.cpio import CpioContents, Walker
 from kexec_initd.images.decompress import MAGIC_SIZE, Archive, open_archive
 from kexec_initd.images.reader import NO_PROGRAMS, ImageFile, InvalidImage, Programs
@@ -50,7 +51,7 @@ def check_initrd(
             raise InvalidImage(_after(part.name, error.message), error.hint)
     if not seen.has_init:
         names = ", ".join(part.name for part in parts)
-        raise InvalidImage(_after(names, "no program /init is there, as when only microcode is"))
+        raise InvalidImage(_after(names, sentences.NO_INIT))
     return frozenset(seen.releases)
 
 

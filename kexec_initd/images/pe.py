@@ -8,6 +8,7 @@ import hashlib
 import struct
 from typing import NamedTuple, Optional
 
+from kexec_initd import sentences
 from kexec_initd.images.reader import ImageFile, InvalidImage
 
 LARGEST_TABLE = 1 << 20
@@ -83,7 +84,7 @@ def prove(image: ImageFile, start: bytes, place: int) -> str:
     """Return what proves an EFI kernel without a checksum: its "signature", or its "size"; raise InvalidImage else."""
     end = sections_end(start, place)
     if end > image.size:
-        raise InvalidImage("it is cut: its header says {} bytes, but the file has {}".format(end, image.size))
+        raise InvalidImage(sentences.CUT.format(end, image.size))
     signing = find_signing(start)
     if signing is None or not signing.table_size:
         return "size"
@@ -96,4 +97,4 @@ def prove(image: ImageFile, start: bytes, place: int) -> str:
 def check_table(image: ImageFile, signing: Signing) -> None:
     """Raise InvalidImage where the file ends before its certificate table does."""
     if signing.table_offset + signing.table_size > image.size:
-        raise InvalidImage("it is cut: its signature is not there, the file has {} bytes".format(image.size))
+        raise InvalidImage(sentences.SIGNATURE_CUT.format(image.size))

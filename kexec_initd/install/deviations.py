@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Sequence
 
+from kexec_initd import sentences
 from kexec_initd.errors import Refused
 from kexec_initd.install import inittab
 from kexec_initd.install.conffiles import DIVERSIONS, is_diverted
@@ -104,7 +105,7 @@ def _describe(root: Path, entry: ManifestEntry) -> Iterator[str]:
 
 def _describe_file(root: Path, entry: ManifestEntry, seen: Optional[Observed]) -> Iterator[str]:
     if seen is None:
-        yield "{} is gone".format(entry.path)
+        yield sentences.GONE.format(entry.path)
     elif entry.kind is ChangeKind.BLOCK:
         block = read_block(seen.data)
         if block is None:
@@ -114,11 +115,11 @@ def _describe_file(root: Path, entry: ManifestEntry, seen: Optional[Observed]) -
         elif entry.path == INITTAB and inittab.is_behind(seen.data):
             yield "our block in {} comes behind an entry that init waits for in runlevel 6".format(entry.path)
     elif not is_ours(seen):
-        yield "{} is another script than ours".format(entry.path)
+        yield sentences.NOT_OURS.format(entry.path)
     elif digest(seen.data) not in entry.ours:
-        yield "{}, ours, was changed".format(entry.path)
+        yield sentences.CHANGED.format(entry.path)
     if seen is not None and not seen.mode & 0o100 and entry.path != INITTAB:
-        yield "{} is not executable".format(entry.path)
+        yield sentences.NOT_EXECUTABLE.format(entry.path)
 
 
 def _find_order(root: Path) -> Iterator[Deviation]:

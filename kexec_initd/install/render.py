@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import kexec_initd
+from kexec_initd import sentences
 from kexec_initd.bootloader.installed_kernels import INITRD_NAMES
 from kexec_initd.errors import Error, Refused
 from kexec_initd.history import attempts
@@ -34,7 +35,7 @@ from kexec_initd.install.originals import find_original, kept_path
 from kexec_initd.install.rhel_halt import require_integration
 from kexec_initd.install.templates import Values, fill, recipe_of
 from kexec_initd.settings.reader import path_for
-from kexec_initd.system import filesystems
+from kexec_initd.system import filesystems, hooks
 from kexec_initd.system.files import digest, read_text, write_atomic
 from kexec_initd.system.host import HOOKED, Family, Host, InitSystem
 from kexec_initd.system.safe_path import locate
@@ -266,7 +267,8 @@ def _values(host: Host, standalone: Optional[Integration]) -> Values:
         "settings": str(path_for(Path("/"), host.family)),
         "steps": [] if standalone is None else _last_steps(standalone),
         "set_aside": [] if standalone is None else _paths(standalone, Presence.REPLACED_IF_THERE),
-        "tables": _find_tables() if standalone else {},
+        "tables": {"leftovers": " | ".join(hooks.LEFTOVERS), **(_find_tables() if standalone else {})},
+        "sentences": {name: text for name, text in vars(sentences).items() if name.isupper()},
     }
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
+from kexec_initd import sentences
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import firmware_record
 from kexec_initd.cmdline import words
@@ -132,7 +133,7 @@ def _load(
     with checked(host, entry, settings) as files:
         length = len(encode(text))
         if length > files.info.cmdline_size:
-            raise Refused("the command line has {} bytes, the kernel takes {}".format(length, files.info.cmdline_size))
+            raise Refused(sentences.TOO_LONG.format(length, files.info.cmdline_size))
         stamp.begin(host.root)
         image = program.Image(files.kernel_fd, files.initrd_fd, text, settings.purgatory_checks, files.unpacked_fd)
         unpacked = program.load(host.root, image)

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Iterator, Optional
 
+from kexec_initd import sentences
 from kexec_initd.errors import Error, Refused
 from kexec_initd.kexec import load
 from kexec_initd.state import store
@@ -43,7 +44,7 @@ def lock_to_load(root: Path) -> Iterator[None]:
 
 
 def _refuse_closed(root: Path, too_late: Volatile) -> None:
-    for file, why in ((Volatile.REMOVED, "kexec-initd was removed"), (too_late, "the machine is shutting down")):
+    for file, why in ((Volatile.REMOVED, sentences.REMOVED), (too_late, sentences.SHUTTING_DOWN)):
         if store.is_there(root, file):
             raise Refused("nothing is loaded: {} ({} is there)".format(why, store.path_of(root, file)))
 

@@ -14,6 +14,8 @@ import enum
 import re
 from typing import FrozenSet, List, NamedTuple, Optional, Sequence
 
+from kexec_initd import sentences
+
 NO_MEMORY = (
     r"Cannot allocate memory|Cannot assign requested address|Could not find a free area of memory|locate_hole failed"
 )
@@ -59,10 +61,10 @@ def find_verified(
     `appraising` as find_appraising says it.
     """
     if lockdown and "[none]" not in lockdown:
-        return "the kernel is locked down"
+        return sentences.LOCKED_DOWN
     if config is not None and "CONFIG_KEXEC_SIG_FORCE=y" in config:
-        return "the kernel takes signed kernels only (CONFIG_KEXEC_SIG_FORCE)"
-    return "Secure Boot is on" if secure_boot else appraising
+        return sentences.SIGNED_ONLY
+    return sentences.SECURE_BOOT if secure_boot else appraising
 
 
 def find_ways(rules: Rules, options: str) -> List[Way]:

@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 from typing import FrozenSet, List, NamedTuple, Optional, Sequence
 
+from kexec_initd import sentences
 from kexec_initd.bootloader.efivars import DIRECTORY, GLOBAL
 from kexec_initd.errors import Error
 from kexec_initd.kexec.method import (
@@ -56,20 +57,20 @@ def is_loaded(root: Path) -> bool:
 def unsupported(root: Path, kernel_release: Optional[str]) -> Optional[str]:
     """Say why this machine cannot kexec now: program, kernel configuration or sysctl; None when it can."""
     if process.find(root, "kexec") is None:
-        return "the program kexec is missing (package kexec-tools)"
+        return sentences.NO_PROGRAM
     if configured(root, kernel_release) is False:
-        return "the kernel was built without CONFIG_KEXEC"
+        return sentences.NOT_BUILT
     if not exists(below(root, "sys/kernel/kexec_loaded")):
-        return "the kernel has no kexec (/sys/kernel/kexec_loaded is missing)"
+        return sentences.NO_KEXEC
     return None if is_loaded(root) else forbidden(root)
 
 
 def forbidden(root: Path) -> Optional[str]:
     """Say by which sysctl loading is disabled, and unloading with it; None where it is not (the kernel's sysctl/kernel.rst)."""
     if read_text(below(root, "proc/sys/kernel/kexec_load_disabled")) == "1":
-        return "loading is disabled until the next boot (sysctl kernel.kexec_load_disabled)"
+        return sentences.DISABLED
     if read_text(below(root, "proc/sys/kernel/kexec_load_limit_reboot")) == "0":
-        return "no more loads are allowed until the next boot (sysctl kernel.kexec_load_limit_reboot)"
+        return sentences.USED_UP
     return None
 
 

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
 
+from kexec_initd import sentences
 from kexec_initd.errors import Refused
 from kexec_initd.settings.values import SETTINGS, find_meant
 from kexec_initd.system.encoding import decode
@@ -88,7 +89,7 @@ def read(root: Path, family: Family) -> Tuple[Settings, List[str]]:
     try:
         data = _read_trusted(root, Path("/") / path.relative_to(root))
     except Refused as error:
-        reason = "settings ignored: {}".format(error)
+        reason = sentences.IGNORED.format(error)
         return Settings(ignored=reason, seen=seen), [reason]
     settings, warnings = parse(decode(data), str(path))
     return settings._replace(seen=seen), ["{}: {}".format(path, warning) for warning in warnings]
@@ -105,7 +106,7 @@ def parse(text: str, name: str = "settings") -> Tuple[Settings, List[str]]:
             settings, problem = _apply(settings, line[:-1] if line.endswith("\r") else line)
         except ValueError as error:
             problem = "{}: reboots go through firmware".format(error)
-            doubt = doubt or "{}, line {}: {}; mend it as kexec-initd(5) says".format(name, number, error)
+            doubt = doubt or sentences.NOT_UNDERSTOOD.format(name, number, error)
         if problem:
             warnings.append("line {}: {}".format(number, problem))
     return settings._replace(ignored=doubt), warnings
@@ -115,7 +116,7 @@ def _read_trusted(root: Path, path: Path) -> bytes:
     """Return the content of `path`; raise Refused for a file that must not be trusted or cannot be settings."""
     data = read_trusted(root, path, LIMIT)
     if b"\0" in data:
-        raise Refused("{} holds a NUL byte".format(path))
+        raise Refused(sentences.HAS_NUL.format(path))
     return data
 
 
@@ -125,7 +126,7 @@ def _apply(settings: Settings, line: str) -> Tuple[Settings, Optional[str]]:
     match = None if _CONTROL.search(text) else _LINE.match(text)
     if match is None:
         if _CONTROL.search(text) or (text and not text.startswith("#")):
-            raise ValueError("{!r} is not understood".format(text[:80]))
+            raise ValueError(sentences.IS_NO_LINE.format(repr(text[:80])))
         return settings, None
     key, value = match.group("key"), match.group("double") or match.group("single") or match.group("bare") or ""
     found = SETTINGS.get(key)
@@ -133,7 +134,7 @@ def _apply(settings: Settings, line: str) -> Tuple[Settings, Optional[str]]:
         return settings, _warn_of(key)
     parsed = found.parse(value)
     if parsed is None:
-        raise ValueError("{}={!r} is {}".format(key, value[:80], found.wrong))
+        raise ValueError(sentences.IS_NO_VALUE.format(key, repr(value[:80]), found.wrong))
     return settings._replace(**{found.field: parsed}), None
 
 
@@ -141,5 +142,5 @@ def _warn_of(key: str) -> str:
     """Return the warning about a key that is none of ours. Raises ValueError where one of ours may have been meant."""
     meant = find_meant(key)
     if meant is not None:
-        raise ValueError("the setting {} is unknown, it may mean {}".format(key[:80], meant))
+        raise ValueError(sentences.IS_NO_SETTING.format(key[:80], meant))
     return "the setting {} is unknown".format(key[:80])

@@ -1,6 +1,6 @@
 """The values of settings: for each key, what makes its value of a text, and what that text has to be.
 
-Each `parse_` returns None for a text that it does not understand. The standalone files read the same in plain shell
+Each `parse_` returns None for a text that it does not understand. Plain shell reads the same by this table
 (templates/standalone/settings.sh).
 """
 
@@ -10,12 +10,27 @@ from typing import Any, Callable, NamedTuple, Optional, Tuple
 from kexec_initd.cmdline.edit import LIMIT as LENGTH
 from kexec_initd.cmdline.edit import parse_words
 
-SHORTEST_WATCH = 30
-NO_WORDS = "no list of parameters in ASCII without `--` and an open quote, of at most {} bytes".format(LENGTH)
+SHORTEST_WATCH = 30  # which is what a boot may take
+NO_WORDS = "no list of parameters in ASCII without -- and an open quote, of at most {} bytes".format(LENGTH)
 NO_MODULES = "neither no nor a list of kernel modules with blanks between them, of at most {} bytes".format(LENGTH)
 
-_WORDS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+WORDS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
 _MODULES = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_-]*(?:[ \t]+|\Z))*\Z")
+
+
+class Number(NamedTuple):
+    """A number within two bounds; where `or_no` says so, no and its like are 0."""
+
+    least: int
+    most: int
+    or_no: bool
+
+    def parse(self, value: str) -> Optional[int]:
+        """Return the number; None for anything else."""
+        if self.or_no and parse_switch(value) is False:
+            return 0
+        number = int(value) if re.match(r"[1-9][0-9]{0,4}\Z", value) else 0
+        return number if self.least <= number <= self.most else None
 
 
 class Setting(NamedTuple):
@@ -28,11 +43,12 @@ class Setting(NamedTuple):
     parse: Callable[[str], Any]  # each field has a type of its own
     wrong: str
     python: str = ""
+    number: Optional[Number] = None
 
 
 def parse_switch(value: str) -> Optional[bool]:
     """Return what yes, no and their like mean; None for any other word."""
-    return _WORDS.get(value.lower())
+    return WORDS.get(value.lower())
 
 
 def parse_unpack(value: str) -> Optional[str]:
@@ -43,23 +59,6 @@ def parse_unpack(value: str) -> Optional[str]:
     return "auto" if value.lower() == "auto" else None
 
 
-def parse_count(value: str) -> Optional[int]:
-    """Return a number from 1 to 999; None for anything else."""
-    return int(value) if re.match(r"[1-9][0-9]{0,2}\Z", value) else None
-
-
-def parse_seconds(value: str) -> Optional[int]:
-    """Return a number from 1 to 999, 0 for no and its like; None for anything else."""
-    return 0 if parse_switch(value) is False else parse_count(value)
-
-
-def parse_limit(value: str) -> Optional[int]:
-    """Return a number from 10 to 99999, 0 for no and its like; None for anything else."""
-    if parse_switch(value) is False:
-        return 0
-    return int(value) if re.match(r"[1-9][0-9]{1,4}\Z", value) else None
-
-
 def parse_modules(value: str) -> Optional[Tuple[str, ...]]:
     """Return names of kernel modules, none for no and its like; None where a word cannot be one, or means yes."""
     value = value.strip(" \t")
@@ -68,17 +67,10 @@ def parse_modules(value: str) -> Optional[Tuple[str, ...]]:
     return tuple(value.split()) if len(value) <= LENGTH and _MODULES.match(value) else None
 
 
-def parse_watchdog(value: str) -> Optional[int]:
-    """Return a number from 30 to 999, which is what a boot may take, 0 for no and its like; None for anything else."""
-    seconds = parse_seconds(value)
-    return None if seconds is not None and 0 < seconds < SHORTEST_WATCH else seconds
-
-
-def parse_most(value: str) -> Optional[int]:
-    """Return a number from 1 to 9999, 0 for no and its like; None for anything else."""
-    if parse_switch(value) is False:
-        return 0
-    return int(value) if re.match(r"[1-9][0-9]{0,3}\Z", value) else None
+def _number(field: str, least: int, most: int, or_no: bool = True, python: str = "") -> Setting:
+    number = Number(least, most, or_no)
+    wrong = "neither no nor a number from {} to {}" if or_no else "no number from {} to {}"
+    return Setting(field, number.parse, wrong.format(least, most), python, number)
 
 
 # Every setting there is, by its name in the file.
@@ -87,19 +79,19 @@ SETTINGS = {
     "PRELOAD": Setting("preload", parse_switch, "neither yes nor no"),
     "PURGATORY_CHECKS": Setting("purgatory_checks", parse_switch, "neither yes nor no"),
     "UNPACK_INITRD": Setting("unpack_initrd", parse_unpack, "neither auto nor yes nor no", "unpack an initrd"),
-    "GUARD_BOOTS": Setting("guard_boots", parse_count, "no number from 1 to 999"),
-    "SHUTDOWN_LIMIT": Setting("shutdown_limit", parse_limit, "neither no nor a number from 10 to 99999"),
+    "GUARD_BOOTS": _number("guard_boots", 1, 999, or_no=False),
+    "SHUTDOWN_LIMIT": _number("shutdown_limit", 10, 99999),
     "REMOVE_MODULES": Setting("remove_modules", parse_modules, NO_MODULES),
-    "MAX_KEXECS": Setting("max_kexecs", parse_most, "neither no nor a number from 1 to 9999"),
-    "MAX_DAYS": Setting("max_days", parse_most, "neither no nor a number from 1 to 9999"),
-    "TRIAL": Setting("trial", parse_most, "neither no nor a number from 1 to 9999"),
+    "MAX_KEXECS": _number("max_kexecs", 1, 9999),
+    "MAX_DAYS": _number("max_days", 1, 9999),
+    "TRIAL": _number("trial", 1, 9999),
     "FORCE_PLATFORM": Setting("force_platform", parse_switch, "neither yes nor no"),
     "CHECK_ROUTE": Setting("check_route", parse_switch, "neither yes nor no"),
-    "CHECK_SECONDS": Setting("check_seconds", parse_count, "no number from 1 to 999"),
-    "PANIC": Setting("panic", parse_seconds, "neither no nor a number from 1 to 999"),
+    "CHECK_SECONDS": _number("check_seconds", 1, 999, or_no=False),
+    "PANIC": _number("panic", 1, 999),
     "CMDLINE_APPEND": Setting("cmdline_append", parse_words, NO_WORDS),
     "CMDLINE_REMOVE": Setting("cmdline_remove", parse_words, NO_WORDS),
-    "WATCHDOG": Setting("watchdog", parse_watchdog, "neither no nor a number from 30 to 999", "set a watchdog"),
+    "WATCHDOG": _number("watchdog", SHORTEST_WATCH, 999, python="set a watchdog"),
 }
 
 

@@ -12,6 +12,7 @@ import os
 import sys
 import time
 
+from kexec_initd import sentences
 from kexec_initd.errors import Error, Refused, one_line
 from kexec_initd.system import hook_places, machine, raw, spawn
 from kexec_initd.system.console import Console
@@ -72,7 +73,7 @@ class LastStep:
         """Go all the way; come back only by raising Error."""
         refuse_outside_shutdown(self.root)
         if raw.read_text(self.place("sys/kernel/kexec_loaded")) != "1":
-            raise Cold("no kernel is loaded")
+            raise Cold(sentences.NOTHING_LOADED)
         for hook in find_hooks(self.root):
             self.bounded([hook])
         for module in self.modules:
@@ -82,7 +83,7 @@ class LastStep:
         self.unmount()
         left = self.writable()
         if left:
-            raise Cold("{} is still writable".format(left[0]))
+            raise Cold(sentences.STILL_WRITABLE.format(left[0]))
         if watchdog is not None:
             start_watchdog(self.root, watchdog)
             self.say("{} watches the jump".format(watchdog))
@@ -92,11 +93,11 @@ class LastStep:
     def remove_module(self, name: str) -> None:
         """Remove a kernel module that would not survive the jump; Cold where it is still there then."""
         if name.startswith("-") or not LETTERS.issuperset(name):
-            raise Cold("REMOVE_MODULES names no module: {}".format(name))
+            raise Cold(sentences.NO_MODULE.format(name))
         if self.has_module(name):
             self.bounded([*self.modprobe, name])
         if self.has_module(name):
-            raise Cold("the module {} could not be removed".format(name))
+            raise Cold(sentences.STUCK_MODULE.format(name))
 
     def has_module(self, name: str) -> bool:
         """Tell whether a module is there; modprobe(8) takes a hyphen for an underscore."""
@@ -170,7 +171,7 @@ def refuse_outside_shutdown(root: "Name") -> None:
         raise Refused(confined[1])
     told = {level for level in (os.environ.get("RUNLEVEL"), machine.find_runlevel(place, os.environ)) if level}
     if told != {"6"}:
-        raise Refused("the runlevel is {}, not 6".format(" or ".join(sorted(told)) or "unknown"))
+        raise Refused(sentences.OUTSIDE_SHUTDOWN.format(" or ".join(sorted(told)) or "unknown"))
 
 
 def find_hooks(root: str) -> "List[str]":

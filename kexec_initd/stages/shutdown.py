@@ -7,6 +7,7 @@ import contextlib
 from pathlib import Path
 from typing import Optional, Tuple
 
+from kexec_initd import sentences
 from kexec_initd.bootloader import LoaderWrite, firmware_record, writeback
 from kexec_initd.codes import Code, Decision
 from kexec_initd.decision.assess import Present, assess
@@ -22,7 +23,7 @@ from kexec_initd.state import checksum, store
 from kexec_initd.state.store import Damaged, Volatile
 from kexec_initd.system.host import Host
 
-OVERTAKEN = "a kernel package or an initramfs has changed while the machine shuts down"
+OVERTAKEN = sentences.OVERTAKEN
 
 
 def preload(host: Host, settings: Settings) -> str:

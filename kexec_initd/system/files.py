@@ -14,6 +14,7 @@ import stat
 from pathlib import Path
 from typing import Any, Callable, Optional
 
+from kexec_initd import sentences
 from kexec_initd.errors import Refused
 from kexec_initd.system.encoding import name_of
 from kexec_initd.system.raw import exists as exists
@@ -58,18 +59,18 @@ def read_trusted(root: Path, path: Path, limit: int, follow: bool = True) -> byt
     except OSError as error:
         raise Unfit("{} cannot be read: {}".format(path, error.strerror))
     if len(data) > limit:
-        raise Unfit("{} is larger than {} bytes".format(path, limit))
+        raise Unfit(sentences.IS_TOO_LARGE.format(path, limit))
     return data
 
 
 def distrust(found: os.stat_result) -> Optional[str]:
     """Say why a file must not be trusted, as "is not a regular file"; None for one that can be."""
     if not stat.S_ISREG(found.st_mode):
-        return "is not a regular file"
+        return sentences.NOT_REGULAR
     if found.st_uid not in (0, os.geteuid()):
-        return "belongs to user {}, not to root".format(found.st_uid)
+        return sentences.NOT_ROOTS.format(found.st_uid)
     if found.st_mode & UNTRUSTED:
-        return "can be written by others than its owner (mode {:04o})".format(stat.S_IMODE(found.st_mode))
+        return sentences.WRITABLE.format("{:04o}".format(stat.S_IMODE(found.st_mode)))
     return None
 
 

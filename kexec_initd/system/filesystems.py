@@ -4,6 +4,7 @@
 and three octal digits. Any other byte may be part of a name. Plain shell has the same tables (templates/common/mounts.sh).
 """
 
+from kexec_initd import sentences
 from kexec_initd.errors import Error
 from kexec_initd.system.encoding import decode
 
@@ -73,5 +74,5 @@ def parse_mounts(data: "Optional[bytes]") -> "List[Mount]":
     """Return what is mounted, in order. Raises Unreadable where there is no list, or none with a root file system."""
     mounts = [Mount(*(row.split(b" ") + [b""] * 4)[:4]) for row in (data or b"").split(b"\n") if row]
     if not any(mount.where == b"/" for mount in mounts):
-        raise Unreadable("/proc/mounts cannot be read")
+        raise Unreadable(sentences.NO_MOUNTS)
     return mounts

@@ -7,11 +7,13 @@ switch a file off by, it may have been meant to run, and so to stop a jump: then
 The last step imports this where there may be one, see `hook_places`.
 """
 
+import fnmatch
 import os
 import re
 from pathlib import Path
 from typing import List, NamedTuple, Optional
 
+from kexec_initd import sentences
 from kexec_initd.errors import Refused
 from kexec_initd.system.encoding import list_names, name_of
 from kexec_initd.system.files import distrust, is_there
@@ -20,11 +22,13 @@ from kexec_initd.system.hook_places import PRE_JUMP as PRE_JUMP
 from kexec_initd.system.safe_path import locate
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
-_LEFTOVER = re.compile(
-    r"""\. | README(?:\Z|\.) | .*(?: ~ | \.(?: bak | old | orig | swp | disabled | dpkg-(?:old|dist|new|tmp|bak) |
-        ucf-(?:old|dist|new) | rpm(?:save|new|orig) )) \Z""",
-    re.VERBOSE | re.DOTALL,
+# What editors and package managers leave, or what is switched off: patterns of a shell, which passes over a dot at the start.
+LEFTOVERS = (
+    *("README", "README.*", "*~", "*.bak", "*.old", "*.orig", "*.swp", "*.disabled"),
+    *("*.dpkg-old", "*.dpkg-dist", "*.dpkg-new", "*.dpkg-tmp", "*.dpkg-bak"),
+    *("*.ucf-old", "*.ucf-dist", "*.ucf-new", "*.rpmsave", "*.rpmnew", "*.rpmorig"),
 )
+_LEFTOVER = re.compile("|".join(fnmatch.translate(pattern) for pattern in (".*", *LEFTOVERS)))
 
 
 class Hooks(NamedTuple):
@@ -54,7 +58,7 @@ def find(root: Path, directory: str) -> Hooks:
         if flaw is None:
             programs.append(place / name)
             continue
-        left_out.append("/{}/{} is left out: {}".format(directory, name, flaw))
+        left_out.append(sentences.LEFT_OUT.format("/{}/{}".format(directory, name), flaw))
         if not _LEFTOVER.match(name):
             doubts.append(left_out[-1])
     return Hooks(programs, left_out, doubts[0] if doubts else None)
@@ -70,7 +74,7 @@ def _find_flaw(root: Path, path: Path) -> Optional[str]:
     if _LEFTOVER.match(path.name):
         return "its name is that of a file that is kept aside"
     if not _NAME.match(path.name):
-        return "its name holds other than letters, digits, _ and -"
+        return sentences.ODD_NAME
     try:
         found = os.lstat(name_of(locate(root, "/{}".format(path.relative_to(root)), follow=True)))
     except Refused as error:

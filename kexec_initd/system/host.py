@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from kexec_initd import sentences
 from kexec_initd.errors import Refused
 from kexec_initd.system.distribution import identify
 from kexec_initd.system.files import exists
@@ -164,7 +165,7 @@ def find_unhooked(host: Host) -> Optional[str]:
     if host.init in HOOKED:
         return None
     name = host.init.value if host.init is not InitSystem.UNKNOWN else find_process_1(host.root) or "unknown"
-    return "the running init system is {}, in which kexec-initd is not hooked".format(name)
+    return sentences.UNHOOKED.format(name)
 
 
 def _linked_name(path: Path) -> Optional[str]:

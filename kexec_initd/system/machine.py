@@ -3,6 +3,7 @@
 import os
 import struct
 
+from kexec_initd import sentences
 from kexec_initd.system.raw import exists, read_bytes, read_text
 
 TYPE_CHECKING = False  # as in typing, whose import takes longer than all that the last step imports
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     Place = Callable[[str], Name]
 
 INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h
+# Files that are there in a container, and of which kind it is where they do not say.
+CONTAINER_MARKS = (("run/systemd/container", "container"), (".dockerenv", "docker"), ("run/.containerenv", "podman"))
 RUN_LEVEL = 1  # utmp(5)
 UTMP_RECORD = 384
 UTMP_LIMIT = 1 << 20
@@ -36,16 +39,12 @@ def find_container(place: "Place", is_own: bool) -> "Optional[str]":
     for entry in (read_text(place("proc/1/environ")) or "").split("\0"):
         if entry.startswith("container=") and entry != "container=":
             return entry[len("container=") :]
-    for mark, kind in (
-        ("run/systemd/container", "container"),
-        (".dockerenv", "docker"),
-        ("run/.containerenv", "podman"),
-    ):
+    for mark, kind in CONTAINER_MARKS:
         if exists(place(mark)):
             return read_text(place(mark)) or kind
     namespace = "/proc/self/ns/pid"
     if is_own and exists(namespace) and os.stat(namespace).st_ino != INITIAL_PID_NAMESPACE:
-        return "a process namespace of its own"
+        return sentences.NAMESPACE
     return None
 
 
@@ -62,9 +61,9 @@ def is_chroot(root: "Name") -> bool:
 def confinement(container: "Optional[str]", chroot: bool) -> "Optional[Tuple[str, str]]":
     """Return why this is not a whole machine, as a code of `codes` and a sentence; None where it is one."""
     if container is not None:
-        return "container", "this is a container ({})".format(container)
+        return "container", sentences.CONTAINER.format(container)
     if chroot:
-        return "chroot", "this is a chroot, or /proc is not mounted"
+        return "chroot", sentences.CHROOT
     return None
 
 

@@ -7,6 +7,7 @@ Documentation/ABI/stable/sysfs-hypervisor-xen and testing/sysfs-class-dmi in the
 from pathlib import Path
 from typing import NamedTuple, Optional, Tuple
 
+from kexec_initd import sentences
 from kexec_initd.system.files import read_text
 from kexec_initd.system.safe_path import below
 
@@ -29,6 +30,11 @@ class Platform(NamedTuple):
     signs: Tuple[Sign, ...]
     fault: str
     source: str
+
+    @property
+    def reason(self) -> str:
+        """Say why it is not tried."""
+        return sentences.PLATFORM.format(self.name, self.fault)
 
 
 PLATFORMS = (
@@ -83,7 +89,7 @@ def find_unfit(root: Path) -> Optional[str]:
     """Say why the platform of the host below `root` is known not to survive a kexec; None for one that is not known."""
     for platform in PLATFORMS:
         if all(_shows(root, sign) for sign in platform.signs):
-            return "this is {}: {} (FORCE_PLATFORM=yes lifts this)".format(platform.name, platform.fault)
+            return platform.reason
     return None
 
 

@@ -9,6 +9,7 @@ import os
 import select
 import time
 
+from kexec_initd import sentences
 from kexec_initd.errors import Error
 from kexec_initd.system.encoding import encode
 
@@ -88,7 +89,7 @@ def run(argv: "Sequence[str]", timeout: float) -> None:
 
 def failure(code: int, stderr: str) -> str:
     """Say how a command failed, with the last line that it wrote to standard error."""
-    what = "died from signal {}".format(-code) if code < 0 else "failed with exit code {}".format(code)
+    what = "died from signal {}".format(-code) if code < 0 else sentences.FAILED.format(code)
     said = last_line(stderr)
     return "{}: {}".format(what, said) if said else what
 

@@ -52,6 +52,7 @@ decide () {
 # By the classic system call; a kernel that is locked down takes only the other one. Old versions of kexec end with 0 for what
 # they do not know.
 unload () {
+	[ -n "$(command -v kexec)" ] || return
 	if ! heard 10 kexec -u || is_loaded; then
 		heard 10 kexec -u -s
 	fi
@@ -231,7 +232,7 @@ prepare () {
 		if is_unsettled || ! setting SHUTDOWN_LIMIT >/dev/null; then
 			bounded 30 settle_attempts
 		fi
-		go_cold cold-once "asked for by /no-kexec-reboot$(take_flag)"
+		go_cold cold-once "{{ sentences.COLD_ONCE }}$(take_flag)"
 	elif ! decide_for_loaded; then
 		heard 60 load_and_decide
 		if [ ! -s "$state/decision" ]; then

@@ -28,11 +28,9 @@ find_hooks () {
 # take_hook DIRECTORY NAME
 take_hook () {
 	case $2 in
-	README | README.* | *"~" | *.bak | *.old | *.orig | *.swp | *.disabled) return ;;
-	*.dpkg-old | *.dpkg-dist | *.dpkg-new | *.dpkg-tmp | *.dpkg-bak) return ;;
-	*.ucf-old | *.ucf-dist | *.ucf-new | *.rpmsave | *.rpmnew | *.rpmorig) return ;;
+	{{ tables.leftovers }}) return ;;
 	*[!A-Za-z0-9_-]*)
-		why_cold=${why_cold:-"$1/$(plain "$2") is left out: its name holds other than letters, digits, _ and -"}
+		why_cold=${why_cold:-"{{ sentences.LEFT_OUT.format('$1/$(plain "$2")', sentences.ODD_NAME) }}"}
 		return
 		;;
 	esac
@@ -40,7 +38,7 @@ take_hook () {
 	if are_roots 9 "$file" && [ -f "$file" ] && [ -x "$file" ]; then
 		hooks="$hooks $2"
 	else
-		why_cold=${why_cold:-"$1/$2 is left out: it is no program of root that only root can change"}
+		why_cold=${why_cold:-"{{ sentences.LEFT_OUT.format("$1/$2", "it is no program of root that only root can change") }}"}
 	fi
 }
 
@@ -65,7 +63,7 @@ run_hooks () {
 	for hook in $hooks; do
 		heard 15 "/etc/kexec-initd/pre-jump.d/$hook"
 		if [ "$result" -ne 0 ]; then
-			say "reboot goes through firmware: /etc/kexec-initd/pre-jump.d/$hook failed with exit code $result"
+			say "reboot goes through firmware: /etc/kexec-initd/pre-jump.d/$hook {{ sentences.FAILED.format("$result") }}"
 			return 1
 		fi
 	done

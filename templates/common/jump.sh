@@ -4,7 +4,7 @@ kexec_wanted () {
 	case $level in
 	6) ;;
 	*)
-		why_cold="the runlevel is ${level:-unknown}, not 6"
+		why_cold="{{ sentences.OUTSIDE_SHUTDOWN.format("${level:-unknown}") }}"
 		return 1
 		;;
 	esac
@@ -32,7 +32,7 @@ need_loaded () {
 	if is_loaded; then
 		return 0
 	fi
-	why_cold="no kernel is loaded"
+	why_cold="{{ sentences.NOTHING_LOADED }}"
 	if [ "$loaded" != 0 ]; then
 		why_cold="/sys/kernel/kexec_loaded, which tells whether a kernel is loaded, cannot be read"
 	fi

@@ -3,7 +3,7 @@
 remove_modules () {
 	case " $1" in
 	*[!A-Za-z0-9_[:space:]-]* | *[[:space:]]-*)
-		why_cold="REMOVE_MODULES names no module: $1"
+		why_cold="{{ sentences.NO_MODULE.format("$1") }}"
 		return 1
 		;;
 	esac
@@ -12,7 +12,7 @@ remove_modules () {
 			heard 12 modprobe -r "$module"
 		fi
 		if has_module "$module"; then
-			why_cold="the module $module could not be removed (code $result)"
+			why_cold="{{ sentences.STUCK_MODULE.format("$module") }}"
 			return 1
 		fi
 	done

@@ -27,14 +27,14 @@ is_disk () {
 
 # Is a disk still writable, or can nobody tell, as without a root file system? A kexec would leave it unclean. Sets why_cold.
 still_writable () {
-	why_cold="/proc/mounts cannot be read"
+	why_cold="{{ sentences.NO_MOUNTS }}"
 	is_rooted=
 	while read -r device where kind options _ || [ -n "$device" ]; do
 		if [ "$where" = / ]; then
 			is_rooted=yes
 		fi
 		if is_disk "$device" "$kind" "$options"; then
-			why_cold="$device on $where is still writable"
+			why_cold="{{ sentences.STILL_WRITABLE.format("$device on $where") }}"
 			return 0
 		fi
 	done </proc/mounts

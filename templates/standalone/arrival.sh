@@ -19,7 +19,7 @@ check_arrival () {
 	while ! is_good; do
 		read_uptime
 		if [ "$uptime" -ge "$deadline" ]; then
-			failure=$(printf '%s' "$reason" | tr -cd ' -~' | cut -c 1-300)
+			failure=$(printable "$reason" | cut -c 1-300)
 			return 0
 		fi
 		sleep 5
@@ -27,16 +27,11 @@ check_arrival () {
 }
 
 is_good () {
-	find_hooks /etc/kexec-initd/arrival.d || : # what is left out judges nothing
+	find_hooks {{ tables.arrival }} || : # what is left out judges nothing
 	for hook in $hooks; do
-		bounded 15 "/etc/kexec-initd/arrival.d/$hook"
-		if [ "$result" -ne 0 ]; then
-			reason="/etc/kexec-initd/arrival.d/$hook failed with exit code $result"
-			return 1
-		fi
+		bounded 15 "{{ tables.arrival }}/$hook" || no "{{ tables.arrival }}/$hook {{ sentences.FAILED.format("$result") }}" || return
 	done
-	reason="there is no default route"
-	[ "$check_route" != yes ] || has_default_route
+	[ "$check_route" != yes ] || has_default_route || no "{{ sentences.NO_ROUTE }}"
 }
 
 # A route is up (1) and no reject (200), by the last digits of its flags.

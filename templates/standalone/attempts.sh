@@ -242,15 +242,13 @@ is_guard_open () {
 	if [ "$guard" = - ] || [ "${rest%% *}" != "$target" ] || [ "${guard%% *}" -ge "$guard_boots" ]; then
 		return 0
 	fi
-	left=$((guard_boots - ${guard%% *}))
+	left="$((guard_boots - ${guard%% *})) more good boots"
 	id=${guard#* }
-	fate="never arrived"
-	if [ "$why" != - ]; then
-		fate="failed: $why"
-	fi
-	reason="attempt ${id%% *} (kernel ${rest#* }) $fate; kexec again after $left more good boots, with another kernel, or"
-	reason="$reason when $attempts is removed"
-	return 1
+	id=${id%% *}
+	fate="{{ sentences.NEVER_ARRIVED }}"
+	[ "$why" = - ] || fate="{{ sentences.ARRIVED_UNFIT.format("$why") }}"
+	[ "$left" != "1 more good boots" ] || left="1 more good boot"
+	no "{{ sentences.GUARD_CLOSED.format("$id", "${rest#* }", "$fate", "$left", "when $attempts is removed") }}"
 }
 
 # Is a limit reached, or the host on trial? Then sets $code and $reason.
@@ -258,14 +256,13 @@ is_limited () {
 	count_seconds
 	if [ "$max_kexecs" -gt 0 ] && [ "$kexecs" -ge "$max_kexecs" ]; then
 		code="limit-kexecs"
-		reason="$kexecs kexecs since the last firmware boot (MAX_KEXECS=$max_kexecs)"
+		reason="{{ sentences.MAX_KEXECS.format("$kexecs", "$max_kexecs") }}"
 	elif [ "$max_days" -gt 0 ] && [ "$seconds" -ge $((max_days * 86400)) ]; then
 		code="limit-days"
-		reason="the last firmware boot was $((seconds / 86400)) days ago (MAX_DAYS=$max_days)"
+		reason="{{ sentences.MAX_DAYS.format("$((seconds / 86400))", "$max_days") }}"
 	elif [ "$total" -lt "$trial" ] && ! is_attended; then
 		code=trial
-		reason="on trial, $total of $trial kexecs have arrived; when you can watch, write the first word of /proc/uptime to"
-		reason="$reason $state/attended to make the next reboot one"
+		reason="{{ sentences.TRIAL.format("$total", "$trial", "the first word of /proc/uptime in $state/attended") }}"
 	else
 		return 1
 	fi

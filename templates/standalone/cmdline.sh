@@ -7,18 +7,12 @@ make_command_line () {
 	)
 	text=${text%.}
 	text=${text%"$newline"}
-	if ! printf '%s\n' "$text" | cmp -s - /proc/cmdline; then
-		reason="this shell cannot carry the command line"
-		return 1
-	fi
+	printf '%s\n' "$text" | cmp -s - /proc/cmdline || no "this shell cannot carry the command line" || return
 	uuid=
 	read -r uuid </proc/sys/kernel/random/uuid
 	attempt=${uuid%%-*}${uuid##*-????}
 	case ${#attempt},$attempt in
-	16,*[!0-9a-f]* | ?,* | 1[!6],*)
-		reason="the kernel gave no random number"
-		return 1
-		;;
+	16,*[!0-9a-f]* | ?,* | 1[!6],*) no "the kernel gave no random number" || return ;;
 	esac
 	edit_command_line || return 1
 	edited=$text
@@ -26,10 +20,7 @@ make_command_line () {
 		text="kexec_initd.panic=$panic panic=$panic${text:+ $text}"
 	fi
 	text="kexec_initd.attempt=$attempt${text:+ $text}"
-	if [ "${#text}" -gt "$cmdline_size" ]; then
-		reason="the command line has ${#text} bytes, the kernel takes $cmdline_size"
-		return 1
-	fi
+	[ "${#text}" -le "$cmdline_size" ] || no "{{ sentences.TOO_LONG.format("${#text}", "$cmdline_size") }}"
 }
 
 # Cut every attempt and what else was added for the last kexec out of $text, and what the settings remove; put what they append
@@ -66,9 +57,9 @@ edit_command_line () {
 keep_word () {
 	if [ "$part" = init-next ]; then
 		part=init
-		text=$text${append:+kexec_initd.append $append }
+		text=$text${cmdline_append:+kexec_initd.append $cmdline_append }
 	fi
-	if [ -z "$one_off" ] && is_one_off && ! is_among "$append" whole; then
+	if [ -z "$one_off" ] && is_one_off && ! is_among "$cmdline_append" whole; then
 		one_off=$key
 	fi
 	text=$text$word
@@ -76,26 +67,19 @@ keep_word () {
 }
 
 finish_command_line () {
-	if [ -n "$one_off" ]; then
-		reason="the running command line has \"$one_off\", which is for one boot only"
-	elif [ "$part" = init ] || [ -z "$append" ]; then
-		return 0
-	elif [ -n "$unclosed" ]; then
-		reason="nothing can be appended to a command line that leaves a quote open"
-	else
-		text="$text${text:+ }kexec_initd.append $append"
-		return 0
+	[ -z "$one_off" ] || no "{{ sentences.ONE_OFF.format("$one_off") | replace('"', '\\"') }}" || return
+	if [ "$part" != init ] && [ -n "$cmdline_append" ]; then
+		[ -z "$unclosed" ] || no "{{ sentences.OPEN_QUOTE }}" || return
+		text="$text${text:+ }kexec_initd.append $cmdline_append"
 	fi
-	return 1
 }
 
 # Words that somebody typed at the boot menu: docs/why/command-line.md says who reads each.
 is_one_off () {
 	case $key in
-	init | rdinit | single | s | S | [0-9] | emergency | -s | -b | rescue | recovery) return 0 ;;
-	systemd.unit | rd.systemd.unit | rd.emergency | rd.rescue | rd.break | rdbreak | break) return 0 ;;
+	{{ tables.one_off }}) ;;
+	*) return 1 ;;
 	esac
-	return 1
 }
 
 # Does a parameter belong to what was appended before, or do the settings remove it? What follows `--` stays.
@@ -110,7 +94,7 @@ is_removed () {
 		;;
 	kexec_initd.append,) part=appended ;;
 	esac
-	[ "$part" = appended ] || is_among "$remove" any
+	[ "$part" = appended ] || is_among "$cmdline_remove" any
 }
 
 # is_among LIST any|whole: does a list have this parameter as it is, or with `any` its name alone?

@@ -1,10 +1,7 @@
 # Is descriptor 4 a whole initrd with a program /init? First come archives that are not compressed, with microcode, and zero
 # bytes; then one compressed archive up to the end, see Documentation/driver-api/early-userspace/buffer-format.rst.
 check_initrd () {
-	if ! size=$(size_of /proc/self/fd/4 999999999); then
-		reason="the file is empty or larger than is sensible"
-		return 1
-	fi
+	size=$(size_of /proc/self/fd/4 999999999) || no "the file is empty or larger than is sensible" || return
 	offset=0
 	entries=0
 	has_init=
@@ -18,12 +15,8 @@ check_initrd () {
 			;;
 		esac
 	done
-	if [ "$offset" -lt "$size" ]; then
-		return 1
-	elif [ -z "$has_init" ]; then
-		reason="it holds no program /init, as when only microcode is in it"
-		return 1
-	fi
+	[ "$offset" -ge "$size" ] || return
+	[ -n "$has_init" ] || no "{{ sentences.NO_INIT }}"
 }
 
 # Move $offset over zero bytes: to the next other one, or to the end. (To busybox' awk a number with zeros before it is octal.)
@@ -37,8 +30,7 @@ find_data () {
 	elif [ "$((size - offset))" -le 65536 ]; then
 		offset=$size
 	else
-		reason="byte $offset starts more zero bytes than make sense"
-		return 1
+		no "byte $offset starts more zero bytes than make sense"
 	fi
 }
 
@@ -47,11 +39,8 @@ skip_archive () {
 	name=
 	while [ "$name" != 'TRAILER!!!' ]; do
 		entries=$((entries + 1))
-		if [ "$entries" -gt 200 ]; then
-			reason="it is not compressed, and has too many files for a shell to look at"
-			return 1
-		fi
-		skip_entry || return 1
+		[ "$entries" -le 200 ] || no "it is not compressed, and has too many files for a shell to look at" || return
+		skip_entry || return
 	done
 }
 
@@ -63,27 +52,18 @@ skip_entry () {
 	*) header=none ;;
 	esac
 	case $header in
-	*[!0-9A-Fa-f]*)
-		reason="cpio entry $entries has a damaged header"
-		return 1
-		;;
+	*[!0-9A-Fa-f]*) no "{{ sentences.ODD_ENTRY.format("$entries") }}" || return ;;
 	esac
 	mode=$((0x$(printf '%s' "$header" | cut -c 9-16) & 0170000))
 	content=$(printf '%s' "$header" | cut -c 49-56)
 	length=$((0x$(printf '%s' "$header" | cut -c 93-96)))
 	name=$(slice /proc/self/fd/4 "$((offset + 110))" "$length" | tr '\000' '\n')
-	if [ "$length" -gt 4096 ] || [ "${#name}" -ne "$((length - 1))" ]; then
-		reason="cpio entry $entries has a damaged name"
-		return 1
-	fi
+	{ [ "$length" -le 4096 ] && [ "${#name}" -eq "$((length - 1))" ]; } || no "{{ sentences.ODD_ENTRY_NAME.format("$entries") }}" || return
 	case $content in
 	[0-3]*) offset=$(((offset + 110 + length + 3) / 4 * 4 + (0x$content + 3) / 4 * 4)) ;;
 	*) offset=$((size + 1)) ;;
 	esac
-	if [ "$offset" -gt "$size" ]; then
-		reason="the cpio archive is cut: it ends after $entries entries without a trailer"
-		return 1
-	fi
+	[ "$offset" -le "$size" ] || no "the cpio archive is cut: it ends after $entries entries without a trailer" || return
 	case $mode,$name in
 	32768,init | 32768,./init | 32768,/init | 40960,init | 40960,./init | 40960,/init) has_init=yes ;;
 	esac
@@ -95,23 +75,14 @@ find_program () {
 	1f8b*) program=gzip ;;
 	425a68*) program=bzip2 ;;
 	fd377a585a00??0[01]* | 5d0000*) program=xz ;;
-	fd377a585a00*)
-		reason="the xz archive at byte $offset has a check that the kernel cannot read"
-		return 1
-		;;
+	fd377a585a00*) no "the xz archive at byte $offset has a check that the kernel cannot read" || return ;;
 	28b52ffd*) program=zstd ;;
 	02214c18*) program=lz4 ;;
 	894c5a4f000d0a1a0a) program=lzop ;;
-	*)
-		reason="byte $offset starts neither a cpio nor a compressed archive"
-		return 1
-		;;
+	*) no "byte $offset starts neither a cpio nor a compressed archive" || return ;;
 	esac
 	for needed in "$program" cpio; do
-		if ! command -v "$needed" >/dev/null; then
-			reason="it is compressed with $program, and there is no program $needed to check it"
-			return 1
-		fi
+		[ -n "$(command -v "$needed")" ] || no "it is compressed with $program, and there is no program $needed to check it" || return
 	done
 }
 
@@ -125,14 +96,14 @@ judge_names () {
 			sub(/\/.*/, "")
 			if ($0 == release)
 				ours = 1
-			else
-				others = 1
+			else if (!seen[$0]++)
+				others = others (others ? ", " : "") $0
 		}
 		END {
 			if (strange)
 				print "strange"
 			else if (others && !ours)
-				print "foreign"
+				print "foreign " others
 			else
 				print inits ? "whole" : "empty"
 		}
@@ -142,7 +113,6 @@ judge_names () {
 # Unpack everything from $offset on once, without keeping it. Whoever finds a fault says so on descriptor 5. cpio passes over
 # some damage with no more than a message, so each message counts.
 unpack () {
-	reason=
 	found=$(
 		{
 			{
@@ -154,14 +124,10 @@ unpack () {
 		} 5>&1
 	)
 	case $found in
-	*damaged*) reason="the $program archive at byte $offset is damaged" ;;
-	*strange*) reason="the content of a compressed archive is no whole cpio archive" ;;
-	*foreign*) reason="its modules are of another kernel than $release" ;;
-	*empty*)
-		if [ -z "$has_init" ]; then
-			reason="it holds no program /init"
-		fi
-		;;
+	*damaged*) no "the $program archive at byte $offset is damaged" ;;
+	foreign*) no "{{ sentences.FOREIGN_MODULES.format('$(printable "${found#foreign }")', "$release") }}" ;;
+	whole) ;;
+	empty) [ -n "$has_init" ] || no "{{ sentences.NO_INIT }}" ;;
+	*) no "the content of a compressed archive is no whole cpio archive" ;;
 	esac
-	[ -z "$reason" ]
 }

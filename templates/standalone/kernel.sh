@@ -4,15 +4,9 @@ check_kernel () {
 	size=$(size_of /proc/self/fd/3 536870912)
 	case ${size:+$(od -A n -v -t x1 -j 510 -N 8 /proc/self/fd/3 2>/dev/null | tr -d ' \n')} in
 	55aa????48647253) ;;
-	*)
-		reason="not an x86 kernel: it has no bzImage header"
-		return 1
-		;;
+	*) no "not an x86 kernel: it has no bzImage header" || return ;;
 	esac
-	if [ "$size" -lt 616 ]; then
-		reason="it is cut: the file has $size bytes"
-		return 1
-	fi
+	[ "$size" -ge 616 ] || no "it is cut: the file has $size bytes" || return
 	measure_kernel && check_version && prove_kernel
 }
 
@@ -25,20 +19,11 @@ measure_kernel () {
 	paragraphs=$(number /proc/self/fd/3 500 4)
 	setup_size=$(((sectors + 1) * 512))
 	image_size=$((setup_size + paragraphs * 16))
-	if [ "$image_size" -gt "$size" ]; then
-		reason="it is cut: its header says $image_size bytes, but the file has $size"
-		return 1
-	fi
+	[ "$image_size" -le "$size" ] || no "{{ sentences.CUT.format("$image_size", "$size") }}" || return
 	protocol=$(number /proc/self/fd/3 518 2)
-	if [ "$protocol" -lt 516 ] || [ "$protocol" -gt 767 ]; then
-		reason="boot protocol $protocol is not one whose size can be checked"
-		return 1
-	fi
+	{ [ "$protocol" -ge 516 ] && [ "$protocol" -le 767 ]; } || no "{{ sentences.ODD_PROTOCOL.format("$protocol") }}" || return
 	case $(number /proc/self/fd/3 529 1) in
-	*[02468])
-		reason="it is a zImage, which kexec cannot load"
-		return 1
-		;;
+	*[02468]) no "{{ sentences.ZIMAGE }}" || return ;;
 	esac
 	cmdline_size=255
 	if [ "$protocol" -ge 518 ]; then
@@ -53,10 +38,8 @@ measure_kernel () {
 check_version () {
 	place=$(($(number /proc/self/fd/3 526 2) + 512))
 	version=$(slice /proc/self/fd/3 "$place" 128 | tr '\000' '\n' | head -n 1)
-	if [ "$place" -le 512 ] || [ "$place" -ge "$setup_size" ] || [ "${version%% *}" != "$release" ]; then
-		reason="it is not the running kernel, $release, but \"$(printf '%s' "${version%% *}" | tr -cd '!-~')\""
-		return 1
-	fi
+	{ [ "$place" -gt 512 ] && [ "$place" -lt "$setup_size" ] && [ "${version%% *}" = "$release" ]; } ||
+		no "{{ sentences.MISNAMED.format('$(printable "${version%% *}")', "$release") }}"
 }
 
 # Up to 2.6.29 a kernel has no CRC-32, and its size must do; from 6.15 on it has none again, and only Python can prove it.
@@ -65,16 +48,16 @@ prove_kernel () {
 		case $release in
 		2.[0-5].* | 2.6.[0-9] | 2.6.[0-9][!0-9]* | 2.6.[12][0-9] | 2.6.[12][0-9][!0-9]*) return 0 ;;
 		esac
-		reason="Linux $release cannot have boot protocol $protocol"
-		return 1
+		no "{{ sentences.WRONG_PROTOCOL.format("$release", "$protocol") }}" || return
 	fi
 	find_signing || return 1
 	# gzip ends its output with the CRC-32 and the size of what it has read.
 	found=$(unsigned_image | gzip -1c | tail -c 8 | od -A n -v -t x4 | tr -d ' \n')
-	if [ "$found" != "ffffffff$(printf '%08x' "$image_size")" ]; then
-		reason="it is damaged, or newer than 6.14: its CRC-32 is ${found%????????}, not ffffffff"
-		return 1
-	fi
+	[ "$found" != "ffffffff$(printf '%08x' "$image_size")" ] || return 0
+	case $release in
+	6.1[5-9]* | 6.[2-9][0-9]* | [7-9].* | [1-9][0-9]*.*) no "it is newer than 6.14, and only Python can see whether it is whole" ;;
+	*) no "{{ sentences.DAMAGED.format("0x${found%????????}") }}" ;;
+	esac
 }
 
 # Where signing has changed the image: the four bytes at $checksum_at and the eight at $directory_at, empty without a PE
@@ -103,10 +86,7 @@ find_signing () {
 	directory_at=$((entries_at + 32))
 	table_at=$(number /proc/self/fd/3 "$directory_at" 4)
 	table_size=$(number /proc/self/fd/3 "$((directory_at + 4))" 4)
-	if [ "$((table_at + table_size))" -gt "$size" ]; then
-		reason="it is cut: its signature is not there, the file has $size bytes"
-		return 1
-	fi
+	[ "$((table_at + table_size))" -le "$size" ] || no "{{ sentences.SIGNATURE_CUT.format("$size") }}"
 }
 
 # The image as it was before it was signed.

@@ -21,10 +21,8 @@
 # symbolic link to the process that holds it: made in one step, and known to be stale when that process is gone.
 lock_loading () {
 	code=failed
-	if [ ! -e /proc/self/stat ] || ! make_state_dir; then
-		reason="/proc is not mounted, or $state is no directory that only root may change"
-		return 1
-	fi
+	{ [ -e /proc/self/stat ] && make_state_dir; } ||
+		no "/proc is not mounted, or $state is no directory that only root may change" || return
 	read -r holder _ </proc/self/stat
 	if [ -d "$state/loading" ]; then
 		rm -rf "$state/loading"
@@ -35,8 +33,7 @@ lock_loading () {
 		if [ -n "$other" ] && [ ! -d "/proc/$other" ] && ! is_kexec_running; then
 			rm -f "$state/loading"
 		elif [ "$tries" -eq 0 ]; then
-			reason="another load is still under way after 15 s"
-			return 1
+			no "another load is still under way after 15 s" || return
 		else
 			tries=$((tries - 1))
 			sleep 1
@@ -59,9 +56,9 @@ is_kexec_running () {
 # kexec_initd's module kexec.lock.
 is_closed () {
 	if [ -e "$state/removed" ]; then
-		reason="kexec-initd was removed"
+		reason="{{ sentences.REMOVED }}"
 	elif [ -e "$state/$1" ]; then
-		reason="the machine is shutting down"
+		reason="{{ sentences.SHUTTING_DOWN }}"
 	else
 		return 1
 	fi
@@ -92,10 +89,7 @@ write_stamp () {
 # The names of the running kernel's files: $kernel, and $initrd, empty where it was booted without one.
 find_files () {
 	kernel=$(readlink -f -- "/boot/vmlinuz-$release")
-	if [ ! -f "$kernel" ]; then
-		reason="the kernel /boot/vmlinuz-$release is missing"
-		return 1
-	fi
+	[ -f "$kernel" ] || no "{{ sentences.NO_KERNEL.format("/boot/vmlinuz-$release") }}" || return
 	named=${kernel##*/vmlinuz-}
 	case $named in
 	"$release" | "$release".old | "$release".efi | "$release".signed | "$release".efi.signed) ;;
@@ -107,35 +101,28 @@ find_files () {
 	esac
 	case $named,$kernel in
 	/,* | *[!A-Za-z0-9._+~:,/-]*)
-		reason="/boot/vmlinuz-$release leads to a file that is not named vmlinuz-VERSION, or for another kernel"
-		return 1
+		no "/boot/vmlinuz-$release leads to a file that is not named vmlinuz-VERSION, or for another kernel" || return
 		;;
 	esac
+	tried=
 	# shellcheck disable=SC2043 # where there is but one name
 	for name in {{ initrds | words }}; do
 		initrd=${kernel%/*}/${name%VERSION*}$named${name#*VERSION}
-		if [ -f "$initrd" ]; then
-			return 0
-		fi
+		[ ! -f "$initrd" ] || return 0
+		tried="$tried${tried:+ or }$initrd"
 	done
 	# ramdisk_image of struct boot_params: what the boot loader gave the running kernel.
-	if [ "$(number /sys/kernel/boot_params/data 540 4)" != 0 ]; then
-		reason="the initrd $initrd is missing"
-		return 1
-	fi
+	[ "$(number /sys/kernel/boot_params/data 540 4)" = 0 ] || no "{{ sentences.NO_INITRD.format("$tried") }}" || return
 	initrd=
 }
 
 # From here on descriptor 3 is the kernel and 4 the initrd: what is checked is what is loaded.
 check_and_load () {
-	reason=
-	if ! is_trusted 3 "$kernel" || ! check_kernel; then
-		reason="$kernel: $reason"
-		return 1
-	fi
-	if [ -n "$initrd" ] && { ! is_trusted 4 "$initrd" || ! check_initrd; }; then
-		reason="$initrd: $reason"
-		return 1
+	is_trusted 3 "$kernel" || return
+	check_kernel || no "$kernel: $reason" || return
+	if [ -n "$initrd" ]; then
+		is_trusted 4 "$initrd" || return
+		check_initrd || no "$initrd: $reason" || return
 	fi
 	make_command_line && is_guard_open && ! is_limited && code=failed && run_kexec && prepare_attempt
 }
@@ -153,10 +140,7 @@ try_kexec () {
 		gather_memory
 		bounded 40 kexec -l "$@" /proc/self/fd/3 >"$state/said" 2>&1
 	fi
-	if [ "$result" -ne 0 ]; then
-		reason="${reason:+$reason; }kexec -l failed with code $result: $(head -n 1 "$state/said" | tr -cd ' -~')"
-		return 1
-	fi
+	[ "$result" -eq 0 ] || no "${reason:+$reason; }kexec -l failed with code $result: $(head -n 1 "$state/said" | tr -cd ' -~')"
 }
 
 gather_memory () {
@@ -181,27 +165,22 @@ load_somehow () {
 		;;
 	*--kexec-file-syscall*) by_file=-s ;;
 	esac
-	case $checks,$help in
+	case $purgatory_checks,$help in
 	no,*--no-checks*) unchecked=--no-checks ;;
 	esac
 	if ! takes_signed_only; then
 		try_kexec ${classic:+"$classic"} ${unchecked:+"$unchecked"} ||
 			{ [ "$result" -lt 128 ] && [ -n "$by_file" ] && try_kexec -s; }
-	elif [ -n "$by_file" ]; then
-		try_kexec -s
 	else
-		reason="this kexec has no file load"
-		return 1
+		[ -n "$by_file" ] || no "this kexec has no file load" || return
+		try_kexec -s
 	fi
 }
 
 # What is loaded goes first: otherwise a load that only reports success would leave it there and pass for it.
 run_kexec () {
-	reason="what is loaded cannot be unloaded"
-	if is_loaded; then
-		unload
-		! is_loaded || return 1
-	fi
+	! is_loaded || unload
+	! is_loaded || no "what is loaded cannot be unloaded" || return
 	reason=
 	signed_only=
 	bounded 5 kexec --help >"$state/said" 2>&1
@@ -264,8 +243,7 @@ load_and_begin () {
 		rm -f "$state/decision"
 		withdraw_attempt
 		code=changed
-		reason="a kernel package or an initramfs has changed while the machine shuts down"
-		return 1
+		no "{{ sentences.OVERTAKEN }}" || return
 	fi
 }
 
@@ -283,28 +261,20 @@ decide_by_hand () {
 # Is nothing set that no shell can do? A reboot that was to have it would not.
 is_supported () {
 	code=unsupported
-{% for row in tables.python_settings %}
-	reason="{{ row.name }} is set, and only Python can {{ row.deed }}"
-	[ "${{ row.field }}" = {{ row.default }} ] || return 1
+{% for row in tables.settings if row.python %}
+	[ "${{ row.field }}" = {{ row.default }} ] || no "{{ row.name }} is set, and only Python can {{ row.python }}" || return
 {% endfor %}
 }
 
 may_kexec () {
 	is_all_ours || return 1
 	code=switched-off
-	if [ "$kexec" != yes ]; then
-		reason="KEXEC=no in the settings"
-		return 1
-	fi
+	[ "$kexec" = yes ] || no "{{ sentences.SWITCHED_OFF }}" || return
 	code=settings
-	reason=$doubt
-	[ -z "$doubt" ] || return 1
-	is_whole_machine && is_hooked_init && is_fit_platform && can_kexec || return 1
+	[ -z "$doubt" ] || no "$doubt" || return
+	is_whole_machine && is_hooked_init && is_fit_platform && can_kexec || return
 	code=hooks
-	if ! find_hooks /etc/kexec-initd/pre-jump.d; then
-		reason=$why_cold
-		return 1
-	fi
+	find_hooks /etc/kexec-initd/pre-jump.d || no "$why_cold" || return
 	is_supported
 }
 

@@ -1,26 +1,28 @@
+# no SENTENCE: have $reason say so, and fail.
+no () {
+	reason=$1
+	return 1
+}
+
+# printable TEXT: what of it is ASCII that shows.
+printable () {
+	printf '%s' "$1" | tr -cd ' -~'
+}
+
 # is_trusted DESCRIPTOR PATH: is that an open, regular file of root that only root can change or replace?
 is_trusted () {
 	found=$(stat -L -c '%F,%u,%a' "/proc/self/fd/$1" 2>/dev/null)
+	mode=${found##*,}
+	owner=${found%,*}
 	case $found in
-	"regular file,"* | "regular empty file,"*) ;;
-	*)
-		reason="is not a regular file"
-		return 1
+	"regular file,0,"*[2367] | "regular file,0,"*[2367]? | "regular empty file,0,"*[2367] | "regular empty file,0,"*[2367]?)
+		no "$2 {{ sentences.WRITABLE.format('$(printf %04d "$mode")') }}"
 		;;
-	esac
-	case ${found#*,} in
-	0,*[2367] | 0,*[2367]?)
-		reason="can be written by others than its owner (mode ${found##*,})"
-		return 1
+	"regular file,0,"* | "regular empty file,0,"*)
+		are_roots 9 "$(readlink -f -- "$2")" || no "$2 is in a directory that can be changed by others than root"
 		;;
-	0,*)
-		reason="is in a directory that can be changed by others than root"
-		are_roots 9 "$(readlink -f -- "$2")"
-		;;
-	*)
-		reason="belongs to another user than root"
-		return 1
-		;;
+	"regular "*) no "$2 {{ sentences.NOT_ROOTS.format("${owner##*,}") }}" ;;
+	*) no "$2 {{ sentences.NOT_REGULAR }}" ;;
 	esac
 }
 
@@ -51,27 +53,19 @@ size_of () {
 
 # Not a container and not a chroot? A kexec would reach beyond either.
 is_whole_machine () {
-	container=$({ tr '\000' '\n' </proc/1/environ; } 2>/dev/null | sed -n 's/^container=\(.\)/\1/p' | head -n 1)
-	for mark in /run/systemd/container /.dockerenv /run/.containerenv; do
-		if [ -z "$container" ] && [ -e "$mark" ]; then
-			container=$mark
-		fi
-	done
-	case $(stat -L -c %i /proc/self/ns/pid 2>/dev/null) in
-	'' | 4026531836) ;; # PROC_PID_INIT_INO, the namespace of the machine itself
-	*) container=${container:-a process namespace of its own} ;;
-	esac
 	code=container
-	if [ -n "$container" ]; then
-		reason="this is a container ($(printf '%s' "$container" | tr -cd ' -~'))"
-		return 1
-	fi
+	container=$({ tr '\000' '\n' </proc/1/environ; } 2>/dev/null | sed -n 's/^container=\(.\)/\1/p' | head -n 1)
+{% for row in tables.container_marks %}
+	[ -n "$container" ] || [ ! -e /{{ row.0 }} ] || container=$(grep . /{{ row.0 }} || printf {{ row.1 }})
+{% endfor %}
+	case $(stat -L -c %i /proc/self/ns/pid 2>/dev/null) in
+	'' | {{ tables.namespace }}) ;;
+	*) container=${container:-{{ sentences.NAMESPACE }}} ;;
+	esac
+	[ -z "$container" ] || no "{{ sentences.CONTAINER.format('$(printable "$container")') }}" || return
 	code=chroot
 	first=$(stat -L -c '%d %i' /proc/1/root/. 2>/dev/null) || first=$(stat -c '%d %i' /)
-	if [ ! -e /proc/1 ] || [ "$first" != "$(stat -c '%d %i' /)" ]; then
-		reason="this is a chroot, or /proc is not mounted"
-		return 1
-	fi
+	{ [ -e /proc/1 ] && [ "$first" = "$(stat -c '%d %i' /)" ]; } || no "{{ sentences.CHROOT }}"
 }
 
 # Are the scripts that end the shutdown ours still? The distribution's own would start what is loaded, or pass it over, with
@@ -91,17 +85,15 @@ is_step () {
 	copy=${attempts%/*}/standalone/files$step
 	reason=
 	if [ ! -f "$step" ]; then
-		reason="$step is gone"
+		reason="{{ sentences.GONE.format("$step") }}"
 	elif ! grep -q -e '^# Written by kexec-initd' -e '^# BEGIN kexec-initd' "$step"; then
-		reason="$step is another script than ours"
+		reason="{{ sentences.NOT_OURS.format("$step") }}"
 	elif [ -f "$copy" ] && ! cmp -s "$copy" "$step"; then
-		reason="$step, ours, was changed"
+		reason="{{ sentences.CHANGED.format("$step") }}"
 	elif [ ! -x "$step" ]; then
-		reason="$step is not executable"
+		reason="{{ sentences.NOT_EXECUTABLE.format("$step") }}"
 	fi
-	[ -n "$reason" ] || return 0
-	reason="$reason; sh ${attempts%/*}/standalone/install.sh puts it right"
-	return 1
+	[ -z "$reason" ] || no "$reason; sh ${attempts%/*}/standalone/install.sh puts it right"
 }
 
 # Does the init system run that is hooked, and none that the host was converted to? Rules of kexec_initd's module system.host.
@@ -119,8 +111,7 @@ is_hooked_init () {
 		process=${process#"("}
 		process=${process%")"}
 	fi
-	reason="the running init system is $(printf '%s' "$process" | tr -cd ' -~'), in which kexec-initd is not hooked"
-	[ "$process" = init ]
+	[ "$process" = init ] || no "{{ sentences.UNHOOKED.format('$(printable "$process")') }}"
 }
 
 # begins FILE TEXT: does that file of the kernel begin so?
@@ -135,43 +126,36 @@ begins () {
 	esac
 }
 
+# has_flag FILE WORD: is that a word of its first line "flags"?
+has_flag () {
+	grep '^flags' "$1" 2>/dev/null | head -n 1 | grep -q -w "$2"
+}
+
 # Is the platform none that is known not to survive a kexec? kexec_initd's module system.quirks has the sources.
 is_fit_platform () {
-	dmi=/sys/class/dmi/id
-	platform=
-	if begins /proc/xen/capabilities control_d; then
-		platform="Xen, as its control domain"
-	elif begins /sys/hypervisor/type xen || begins /proc/xen/capabilities ""; then
-		platform=Xen
-	elif begins $dmi/sys_vendor "Microsoft Corporation" && begins $dmi/product_name "Virtual Machine"; then
-		platform="Microsoft Hyper-V or Azure"
-	elif begins $dmi/product_name "Google Compute Engine"; then
-		platform="Google Compute Engine"
-	elif grep '^flags' /proc/cpuinfo 2>/dev/null | head -n 1 | grep -q -w tdx_guest; then
-		platform="an Intel TDX guest"
-	elif begins /sys/devices/platform/sev-guest/uevent ""; then
-		platform="an AMD SEV-SNP guest"
-	fi
 	code=platform
-	reason="this is $platform, which does not survive a kexec (FORCE_PLATFORM=yes lifts this)"
-	[ -z "$platform" ] || [ "$force" = yes ]
+	[ "$force_platform" = no ] || return 0
+{% for row in tables.platforms %}
+	! {% if row.signs | length > 1 %}{ {% endif %}
+{% for sign in row.signs %}{{ "has_flag" if sign.word else "begins" }} /{{ sign.path }} "{{ sign.text }}"{% if not loop.last %} && {% endif %}{% endfor %}
+{% if row.signs | length > 1 %}; }{% endif %} ||
+		no "{{ row.reason }}" || return
+{% endfor %}
 }
 
 # was_built_with_kexec: as far as the running kernel's configuration can be found.
 was_built_with_kexec () {
-	if [ -f "/boot/config-$release" ]; then
-		grep -q -x -e CONFIG_KEXEC=y -e CONFIG_KEXEC_FILE=y "/boot/config-$release"
-	elif [ -f /proc/config.gz ]; then
-		[ "$(gzip -dc </proc/config.gz 2>/dev/null | grep -c -x -e CONFIG_KEXEC=y -e CONFIG_KEXEC_FILE=y)" != 0 ]
+	if [ -f "/boot/config-$release" ] || [ -f /proc/config.gz ]; then
+		has_option -e CONFIG_KEXEC=y -e CONFIG_KEXEC_FILE=y
 	fi
 }
 
-# Does the running kernel take only kernels that are signed, by its configuration?
-was_built_for_signed_kernels () {
+# has_option GREP-ARGUMENT...: does the configuration of the running kernel, as far as it can be found, have such a line?
+has_option () {
 	if [ -f "/boot/config-$release" ]; then
-		grep -q -x CONFIG_KEXEC_SIG_FORCE=y "/boot/config-$release"
+		grep -q -x "$@" "/boot/config-$release"
 	elif [ -f /proc/config.gz ]; then
-		[ "$(gzip -dc </proc/config.gz 2>/dev/null | grep -c -x CONFIG_KEXEC_SIG_FORCE=y)" = 1 ]
+		[ "$(gzip -dc </proc/config.gz 2>/dev/null | grep -c -x "$@")" != 0 ]
 	else
 		return 1
 	fi
@@ -191,29 +175,15 @@ can_kexec () {
 	code=unsupported
 	release=
 	read -r release </proc/sys/kernel/osrelease
-	disabled=$(cat /proc/sys/kernel/kexec_load_disabled 2>/dev/null)
-	allowed=$(cat /proc/sys/kernel/kexec_load_limit_reboot 2>/dev/null)
 	case $release in
-	'' | *[!A-Za-z0-9._+~:-]*) reason="the running kernel has a name that cannot be one of a file" ;;
-	*)
-		if ! has_kexec_program; then
-			reason="the program kexec is missing (package kexec-tools)"
-		elif ! was_built_with_kexec; then
-			reason="the kernel was built without CONFIG_KEXEC"
-		elif [ ! -e /sys/kernel/kexec_loaded ]; then
-			reason="the kernel has no kexec (/sys/kernel/kexec_loaded is missing)"
-		elif is_loaded; then
-			return 0
-		elif [ "$disabled" = 1 ]; then
-			reason="loading is disabled until the next boot (sysctl kernel.kexec_load_disabled)"
-		elif [ "$allowed" = 0 ]; then
-			reason="no more loads are allowed until the next boot (sysctl kernel.kexec_load_limit_reboot)"
-		else
-			return 0
-		fi
-		;;
+	'' | *[!A-Za-z0-9._+~:-]*) no "the running kernel has a name that cannot be one of a file" || return ;;
 	esac
-	return 1
+	has_kexec_program || no "{{ sentences.NO_PROGRAM }}" || return
+	was_built_with_kexec || no "{{ sentences.NOT_BUILT }}" || return
+	[ -e /sys/kernel/kexec_loaded ] || no "{{ sentences.NO_KEXEC }}" || return
+	! is_loaded || return 0
+	[ "$(cat /proc/sys/kernel/kexec_load_disabled 2>/dev/null)" != 1 ] || no "{{ sentences.DISABLED }}" || return
+	[ "$(cat /proc/sys/kernel/kexec_load_limit_reboot 2>/dev/null)" != 0 ] || no "{{ sentences.USED_UP }}"
 }
 
 # Is kernel_lockdown(7) in force, which forbids the classic load?
@@ -229,8 +199,7 @@ is_locked_down () {
 
 # Is Secure Boot on? The value of an EFI variable is its fifth byte.
 is_secure_boot () {
-	variable=/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
-	[ -f "$variable" ] && [ "$(number "$variable" 4 1)" = 1 ]
+	[ -f {{ tables.secure_boot }} ] && [ "$(number {{ tables.secure_boot }} 4 1)" = 1 ]
 }
 
 # Does IMA verify what is loaded, by its policy, or by the command line where the kernel does not show that?
@@ -249,11 +218,11 @@ is_appraised () {
 # Sets $signed_only to the reason.
 takes_signed_only () {
 	if is_locked_down; then
-		signed_only="the kernel is locked down"
-	elif was_built_for_signed_kernels; then
-		signed_only="the kernel takes signed kernels only (CONFIG_KEXEC_SIG_FORCE)"
+		signed_only="{{ sentences.LOCKED_DOWN }}"
+	elif has_option CONFIG_KEXEC_SIG_FORCE=y; then
+		signed_only="{{ sentences.SIGNED_ONLY }}"
 	elif is_secure_boot; then
-		signed_only="Secure Boot is on"
+		signed_only="{{ sentences.SECURE_BOOT }}"
 	elif is_appraised; then
 		signed_only="IMA appraises what is loaded"
 	else

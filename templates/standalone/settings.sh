@@ -1,24 +1,10 @@
 # The settings, by the grammar of kexec_initd's modules settings.reader and settings.values: the file is never run, and a line
 # that is not understood may have said KEXEC=no. Sets $doubt to what makes every reboot cold then.
 read_settings () {
-	kexec=yes
-	preload=yes
-	checks=no
-	guard_boots=3
-	max_kexecs=0
-	max_days=0
-	trial=0
-	force=no
-	check_route=no
-	check_seconds=60
+{% for row in tables.settings %}
+	{{ row.field }}={{ row.default }}
+{% endfor %}
 	doubt=
-	panic=30
-	watchdog=0
-	unpack_initrd=no
-	append=
-	remove=
-	removed_modules=
-	shutdown_limit=1800
 	spaces=$(printf ' \t\v\f\r\240')$newline # as the kernel has them
 	gap=$(printf ' \t')
 	return_key=$(printf '\r')
@@ -28,9 +14,9 @@ read_settings () {
 	if [ ! -e "$settings" ] && [ ! -L "$settings" ]; then
 		return 0
 	fi
-	reason="is not a regular file"
+	reason="$settings {{ sentences.NOT_REGULAR }}"
 	if [ ! -f "$settings" ] || ! read_lines <"$settings"; then
-		doubt="settings ignored: $settings $reason"
+		doubt="{{ sentences.IGNORED.format("$reason") }}"
 	fi
 	[ -z "$doubt" ]
 }
@@ -41,9 +27,7 @@ note_settings () {
 		umask 077
 		note_setting SETTINGS "$settings_seen"
 		note_setting SHUTDOWN_LIMIT "$shutdown_limit"
-		if [ -z "$doubt" ]; then
-			note_setting REMOVE_MODULES "$removed_modules"
-		fi
+		[ -n "$doubt" ] || note_setting REMOVE_MODULES "$remove_modules"
 	) >"$state/settings.new" && { [ ! -d "$state/settings" ] || rm -rf "$state/settings"; } && mv -f "$state/settings.new" "$state/settings"
 }
 
@@ -53,16 +37,11 @@ note_setting () {
 
 # shellcheck disable=SC2295 # a set of characters, a pattern indeed
 read_lines () {
-	reason="cannot be read"
-	is_trusted 0 "$settings" || return 1
-	if [ "$(head -c 65537 /proc/self/fd/0 | wc -c)" -gt 65536 ]; then
-		reason="is larger than 65536 bytes"
-		return 1
-	fi
-	if [ "$(wc -c </proc/self/fd/0)" -ne "$(tr -d '\000' </proc/self/fd/0 | wc -c)" ]; then
-		reason="holds a NUL byte"
-		return 1
-	fi
+	reason="$settings cannot be read"
+	is_trusted 0 "$settings" || return
+	[ "$(head -c $(({{ tables.settings_limit }} + 1)) /proc/self/fd/0 | wc -c)" -le {{ tables.settings_limit }} ] ||
+		no "{{ sentences.IS_TOO_LARGE.format("$settings", tables.settings_limit) }}" || return
+	[ "$(wc -c </proc/self/fd/0)" -eq "$(tr -d '\000' </proc/self/fd/0 | wc -c)" ] || no "{{ sentences.HAS_NUL.format("$settings") }}" || return
 	at=0
 	while IFS= read -r line || [ -n "$line" ]; do
 		at=$((at + 1))
@@ -70,7 +49,7 @@ read_lines () {
 		line=${line#"${line%%[!$gap]*}"}
 		line=${line%"${line##*[!$gap]}"}
 		case $line in
-		*[$controls]*) in_doubt "it is not understood" ;;
+		*[$controls]*) in_doubt "{{ sentences.IS_NO_LINE.format('$(quoted "$line")') }}" ;;
 		'' | '#'*) ;;
 		*) read_line "$line" ;;
 		esac
@@ -79,7 +58,11 @@ read_lines () {
 
 # in_doubt WHY: the line $at may have said anything.
 in_doubt () {
-	doubt=${doubt:-"$settings, line $at: $1; mend it as kexec-initd(5) says"}
+	doubt=${doubt:-"{{ sentences.NOT_UNDERSTOOD.format("$settings", "$at", "$1") }}"}
+}
+
+quoted () {
+	printf "'%s'" "$(printable "$1" | cut -c 1-80)"
 }
 
 # read_line LINE: take one assignment.
@@ -105,9 +88,10 @@ read_line () {
 	'' | [$gap]*) rest=${rest#"${rest%%[!$gap]*}"} ;;
 	*) name= ;;
 	esac
+	set_to=$value
 	case $name,$rest in
-	?*, | ?*,'#'*) set_value || in_doubt "what $name is set to is not understood" ;;
-	*) in_doubt "it is not understood" ;;
+	?*, | ?*,'#'*) set_value || in_doubt "{{ sentences.IS_NO_VALUE.format("$name", '$(quoted "$set_to")', "$wrong") }}" ;;
+	*) in_doubt "{{ sentences.IS_NO_LINE.format('$(quoted "$1")') }}" ;;
 	esac
 }
 
@@ -128,43 +112,28 @@ split_value () {
 	esac
 }
 
-# set_value: have $name be $value; fails where that is none for it.
+# set_value: have $name be $value, which each check brings into its one form; fails where that is none for it.
 set_value () {
-	switch=
-	number=$value
-	case $value in
-	[Yy][Ee][Ss] | [Tt][Rr][Uu][Ee] | [Oo][Nn] | 1) switch=yes ;;
-	[Nn][Oo] | [Ff][Aa][Ll][Ss][Ee] | [Oo][Ff][Ff] | 0)
-		switch=no
-		number=0
-		;;
-	esac
-	case $name,$switch in
-	KEXEC,?*) kexec=$switch ;;
-	PRELOAD,?*) preload=$switch ;;
-	PURGATORY_CHECKS,?*) checks=$switch ;;
-	UNPACK_INITRD,?*) unpack_initrd=$switch ;;
-	FORCE_PLATFORM,?*) force=$switch ;;
-	CHECK_ROUTE,?*) check_route=$switch ;;
-	KEXEC, | PRELOAD, | PURGATORY_CHECKS, | FORCE_PLATFORM, | CHECK_ROUTE,) return 1 ;;
-	*) set_other ;;
+	case $name in
+{% for row in tables.settings %}
+	{{ row.name }}) wrong="{{ row.wrong }}" && {{ row.check }} && {{ row.field }}=$value ;;
+{% endfor %}
+	*) look_for_meant ;;
 	esac
 }
 
-set_other () {
-	case $name in
-	GUARD_BOOTS) is_within 1 999 && guard_boots=$value ;;
-	CHECK_SECONDS) is_within 1 999 && check_seconds=$value ;;
-	PANIC) is_no_or_within 1 999 && panic=$number ;;
-	UNPACK_INITRD) is_auto && unpack_initrd=auto ;;
-	WATCHDOG) is_no_or_within 30 999 && watchdog=$number ;;
-	SHUTDOWN_LIMIT) is_no_or_within 10 99999 && shutdown_limit=$number ;;
-	MAX_KEXECS) is_no_or_within 1 9999 && max_kexecs=$number ;;
-	MAX_DAYS) is_no_or_within 1 9999 && max_days=$number ;;
-	TRIAL) is_no_or_within 1 9999 && trial=$number ;;
-	REMOVE_MODULES) take_modules ;;
-	CMDLINE_APPEND | CMDLINE_REMOVE) take_parameters ;;
-	*) is_foreign ;;
+is_switch () {
+	case $value in
+	{{ tables.yes }}) value=yes ;;
+	{{ tables.no }}) value=no ;;
+	*) return 1 ;;
+	esac
+}
+
+is_switch_or_auto () {
+	case $value in
+	[Aa][Uu][Tt][Oo]) value=auto ;;
+	*) is_switch ;;
 	esac
 }
 
@@ -176,46 +145,36 @@ is_within () {
 	[ "$value" -ge "$1" ] && [ "$value" -le "$2" ]
 }
 
-is_auto () {
+is_no_or_within () {
 	case $value in
-	[Aa][Uu][Tt][Oo]) ;;
-	*) return 1 ;;
+	{{ tables.no }}) value=0 ;;
+	*) is_within "$1" "$2" ;;
 	esac
 }
 
-is_no_or_within () {
-	[ "$number" = 0 ] || is_within "$1" "$2"
-}
-
-# shellcheck disable=SC2295 # a set of characters, a pattern indeed
-take_modules () {
+# shellcheck disable=SC2086,SC2295 # words are wanted; a set of characters, a pattern indeed
+is_modules () {
 	value=${value#"${value%%[!$gap]*}"}
 	value=${value%"${value##*[!$gap]}"}
 	case $value in
-	[Yy][Ee][Ss] | [Tt][Rr][Uu][Ee] | [Oo][Nn] | 1) return 1 ;;
-	[Nn][Oo] | [Ff][Aa][Ll][Ss][Ee] | [Oo][Ff][Ff] | 0) value= ;;
+	{{ tables.yes }}) return 1 ;;
+	{{ tables.no }}) value= ;;
 	esac
 	case " $value" in
 	*[!A-Za-z0-9_$gap-]* | *[$gap]-*) return 1 ;;
 	esac
-	if [ "${#value}" -gt 1024 ]; then
-		return 1
-	fi
-	removed_modules=
-	for word in $value; do
-		removed_modules=${removed_modules:+"$removed_modules "}$word
-	done
+	[ "${#value}" -le {{ tables.setting_length }} ] || return 1
+	set -- $value
+	value=$*
 }
 
-# take_parameters: have $value as what is put on the command line, or taken away from it, if that is possible.
+# Can $value be put on the command line, or taken away from it?
 # shellcheck disable=SC2295 # a set of characters, a pattern indeed
-take_parameters () {
+is_parameters () {
 	case $value in
 	*[!\ -~]*) return 1 ;;
 	esac
-	if [ "${#value}" -gt 1024 ]; then
-		return 1
-	fi
+	[ "${#value}" -le {{ tables.setting_length }} ] || return 1
 	value=${value#"${value%%[! ]*}"}
 	value=${value%"${value##*[! ]}"}
 	tail=$value
@@ -227,22 +186,18 @@ take_parameters () {
 		yes,* | ,--, | ,kexec_initd.*) return 1 ;;
 		esac
 	done
-	case $name in
-	CMDLINE_APPEND) append=$value ;;
-	CMDLINE_REMOVE) remove=$value ;;
-	esac
 }
 
-# Is $name no setting, nor what one may have been meant by? That differs by its case, or by a letter or two.
-is_foreign () {
+# One of ours may have been meant by $name, which differs by its case, or by a letter or two.
+look_for_meant () {
 	upper=$(printf '%s' "$name" | LC_ALL=C tr '[:lower:]' '[:upper:]')
-	for known in KEXEC PRELOAD PURGATORY_CHECKS UNPACK_INITRD GUARD_BOOTS SHUTDOWN_LIMIT REMOVE_MODULES MAX_KEXECS MAX_DAYS TRIAL \
-		FORCE_PLATFORM CHECK_ROUTE CHECK_SECONDS PANIC CMDLINE_APPEND CMDLINE_REMOVE WATCHDOG; do
+	for known in {% for row in tables.settings %}{{ row.name }} {% endfor %}; do
 		case $upper in
 		??? | ?? | ?) [ "${upper%"${upper#?}"}" = "${known%"${known#?}"}" ] || continue ;;
 		esac
 		if is_near "$upper" "$known" 2; then
-			return 1
+			in_doubt "{{ sentences.IS_NO_SETTING.format("$name", "$known") }}"
+			return
 		fi
 	done
 }

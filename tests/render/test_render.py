@@ -11,6 +11,7 @@ from typing import Iterator, Tuple
 
 import pytest
 
+from kexec_initd import sentences
 from kexec_initd.install.render import render_all, write_tree
 from kexec_initd.install.shell_tables import find_tables
 from kexec_initd.install.templates import find_templates
@@ -19,7 +20,7 @@ from tests.render.golden import HOSTS, TABLE, expected, read_files
 from tests.render.kept import read
 
 # What comes from outside is quoted; what a table of ours holds is plain.
-QUOTED = re.compile(r"[a-z_]+ \| (sh|words)|(tables|row|sign)\..+")
+QUOTED = re.compile(r"[a-z_]+ \| (sh|words)|.*(tables|sentences|row|sign)\..+")
 PAGE = 60
 WIDTH = 128
 SHELLS = [["dash"], ["bash"], ["busybox", "sh"]]
@@ -90,6 +91,20 @@ def test_every_placeholder_is_quoted_or_a_checked_header() -> None:
             found = [part.split("}}")[0].strip() for part in text.split("{{")[1:]]
             assert [part for part in found if not QUOTED.fullmatch(part)] in ([], ["lsb_header"]), path
             assert set(re.findall(r"for (?:row|sign) in (\w+)", text)) <= {"tables", "row"}, path
+
+
+def test_no_template_says_again_what_it_is_filled_with() -> None:
+    tables = find_tables()
+    texts = [*flatten([part for name, part in tables.items() if name != "settings"]), *tables["one_off"].split(" | ")]
+    texts += [row.wrong for row in tables["settings"]] + [
+        word for text in texts for word in text.split() if "/" in word
+    ]
+    texts += [part for name, text in vars(sentences).items() if name.isupper() for part in text.split("{}")]
+    for path in find_templates().glob("*/*"):
+        if path.parent.name != "legacy" and path.is_file() and "install" not in path.name:
+            lines = [line for line in path.read_text().splitlines() if not line.lstrip().startswith("#")]
+            code = "\n".join(lines)
+            assert [text for text in texts if len(text.strip()) > 11 and text.strip(" /") in code] == [], path
 
 
 def test_what_a_table_holds_is_plain_in_double_quotes() -> None:

@@ -57,9 +57,8 @@ def test_one_that_never_arrives_closes_the_guard_until_enough_boots_were_good(ja
     jail.run("kexec-initd", "stop")
     jail.write(SETTINGS, "GUARD_BOOTS=2\n")
     for number in range(2):
-        why = "attempt {} (kernel {}) never arrived; kexec again after {} more good boots".format(
-            ATTEMPT, RELEASE, 2 - number
-        )
+        left = ("2 more good boots", "1 more good boot")[number]
+        why = "attempt {} (kernel {}) never arrived; kexec again after {}, ".format(ATTEMPT, RELEASE, left)
         assert why in boot(jail, 1 + number)
         assert jail.run("kexec-initd", "stop").said.startswith(COLD + why)
     assert boot(jail, 3) == "kexec-initd: loaded kernel {}\n".format(RELEASE)

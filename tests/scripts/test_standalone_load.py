@@ -362,10 +362,16 @@ def no_processes(jail: StandaloneJail) -> None:
     (jail.root / "proc/self/stat").unlink()
 
 
+def newer_kernel(jail: StandaloneJail) -> None:
+    jail.write("proc/sys/kernel/osrelease", "6.15.1\n")
+    jail.put("boot/initrd.img-6.15.1", gzipped(cpio()))
+    jail.put("boot/vmlinuz-6.15.1", bzimage("6.15.1", crc=False))
+
+
 REFUSED: Dict[str, Tuple[Callable[[StandaloneJail], object], str]] = {
     "off": (text_in(SETTINGS, "KEXEC=no\n"), "KEXEC=no in the settings"),
-    "doubt": (text_in(SETTINGS, "KEXEC=yes $(touch /canary)\n"), "kexec-initd, line 1: it is not understood"),
-    "near": (text_in(SETTINGS, "# x\nkexec=no\n"), "kexec-initd, line 2: what kexec is set to is not understood"),
+    "doubt": (text_in(SETTINGS, "KEXEC=yes $(touch /canary)\n"), "line 1: 'KEXEC=yes $(touch /canary)' is not understood"),
+    "near": (text_in(SETTINGS, "# x\nkexec=no\n"), "kexec-initd, line 2: the setting kexec is unknown, it may mean KEXEC"),
     "hook": (text_in("etc/kexec-initd/pre-jump.d/10-a.sh", "#!/bin/sh\n"), "pre-jump.d/10-a.sh is left out: its name"),
     "settings-mode": (lambda jail: jail.write(SETTINGS, "", 0o666), "kexec-initd can be written by others"),
     "settings-pipe": (settings_as_pipe, "settings ignored: /etc/default/kexec-initd is not a regular file"),
@@ -373,7 +379,7 @@ REFUSED: Dict[str, Tuple[Callable[[StandaloneJail], object], str]] = {
     "settings-nul": (text_in(SETTINGS, "KEXEC=yes\n\0"), "holds a NUL byte"),
     "settings-directory": (settings_in_open_directory, "is in a directory that can be changed by others"),
     "container": (text_in("proc/1/environ", "A=B\0container=lxc\0"), "this is a container (lxc)"),
-    "docker": (text_in(".dockerenv", ""), "this is a container (/.dockerenv)"),
+    "docker": (text_in(".dockerenv", ""), "this is a container (docker)"),
     "namespace": (namespace, "this is a container (a process namespace of its own)"),
     "chroot": (other_root, "this is a chroot"),
     "no-proc": (no_process, "this is a chroot, or /proc is not mounted"),
@@ -382,28 +388,29 @@ REFUSED: Dict[str, Tuple[Callable[[StandaloneJail], object], str]] = {
     "odd-release": (text_in("proc/sys/kernel/osrelease", "6.1 $(touch /canary)\n"), "cannot be one of a file"),
     "no-kernel": (without(KERNEL), "the kernel /{} is missing".format(KERNEL)),
     "kernel-pipe": (kernel_as_pipe, "the kernel /{} is missing".format(KERNEL)),
-    "kernel-mode": (mode_of(KERNEL, 0o664), "/{}: can be written by others than its owner (mode 664)".format(KERNEL)),
-    "kernel-owner": (owner_of(KERNEL), "/{}: belongs to another user".format(KERNEL)),
+    "kernel-mode": (mode_of(KERNEL, 0o664), "/{} can be written by others than its owner (mode 0664)".format(KERNEL)),
+    "kernel-owner": (owner_of(KERNEL), "/{} belongs to user 1000, not to root".format(KERNEL)),
     "boot-mode": (mode_of("boot", 0o1777), "is in a directory that can be changed by others than root"),
     "boot-owner": (owner_of("boot"), "is in a directory that can be changed by others than root"),
     "kernel-text": (text_in(KERNEL, "text\n"), "not an x86 kernel"),
     "kernel-empty": (text_in(KERNEL, ""), "not an x86 kernel"),
     "kernel-header": (body_of(KERNEL, bzimage(RELEASE)[:600]), "it is cut: the file has 600 bytes"),
     "kernel-cut": (body_of(KERNEL, bzimage(RELEASE)[:-1]), "it is cut: its header says"),
-    "kernel-other": (body_of(KERNEL, bzimage("6.1.0-51-amd64")), 'not the running kernel, {}, but "6.1.0-51'.format(RELEASE)),
-    "kernel-longer": (body_of(KERNEL, bzimage(RELEASE + "x")), "not the running kernel"),
+    "kernel-other": (body_of(KERNEL, bzimage("6.1.0-51-amd64")), "the kernel 6.1.0-51-amd64, and not " + RELEASE),
+    "kernel-longer": (body_of(KERNEL, bzimage(RELEASE + "x")), "the kernel {0}x, and not {0} as".format(RELEASE)),
     "kernel-flip": (body_of(KERNEL, bzimage(RELEASE)[:-20] + b"x" + bzimage(RELEASE)[-19:]), "it is damaged"),
     "kernel-signature-cut": (body_of(KERNEL, sign(bzimage(RELEASE))[:-1]), "it is cut: its signature is not there"),
-    "kernel-too-new": (body_of(KERNEL, bzimage(RELEASE, crc=False)), "it is damaged, or newer than 6.14"),
+    "kernel-without-crc": (body_of(KERNEL, bzimage(RELEASE, crc=False)), "it is damaged"),
+    "kernel-too-new": (newer_kernel, "it is newer than 6.14"),
     "kernel-old-protocol": (body_of(KERNEL, bzimage(RELEASE, 0x0207)), "cannot have boot protocol"),
     "no-initrd": (without(INITRD), "the initrd /{} is missing".format(INITRD)),
-    "initrd-mode": (mode_of(INITRD, 0o646), "/{}: can be written by others".format(INITRD)),
+    "initrd-mode": (mode_of(INITRD, 0o646), "/{} can be written by others".format(INITRD)),
     "initrd-empty": (body_of(INITRD, b""), "/{}: the file is empty".format(INITRD)),
     "initrd-text": (body_of(INITRD, b"no initrd"), "byte 0 starts neither"),
     "initrd-cut": (body_of(INITRD, gzipped(cpio())[:-3]), "the gzip archive at byte 0 is damaged"),
-    "initrd-microcode": (body_of(INITRD, microcode()), "it holds no program /init"),
-    "initrd-no-init": (body_of(INITRD, gzipped(microcode())), "it holds no program /init"),
-    "initrd-of-another": (body_of(INITRD, gzipped(initrd_with_modules("6.1.0-51-amd64"))), "its modules are of another kernel"),
+    "initrd-microcode": (body_of(INITRD, microcode()), "no program /init is there"),
+    "initrd-no-init": (body_of(INITRD, gzipped(microcode())), "no program /init is there"),
+    "initrd-of-another": (body_of(INITRD, gzipped(initrd_with_modules("6.1.0-51-amd64"))), "of kernel 6.1.0-51-amd64, not of "),
     "initrd-no-cpio": (body_of(INITRD, gzipped(b"text" * 200)), "is no whole cpio archive"),
     "initrd-xz-check": (body_of(INITRD, lzma.compress(cpio(), check=lzma.CHECK_CRC64)), "has a check that the kernel"),
     "kernel-of-another-name": (kernel_of_another_name, "is not named vmlinuz-VERSION, or for another kernel"),

@@ -204,9 +204,9 @@ def compare_settings(jail: StandaloneJail, corpus: Sequence[str]) -> None:
     lines = """
     settings=$file
     if read_settings; then
-        printf '%s ' $kexec $preload $checks $guard_boots $panic $max_kexecs $max_days $trial $force $check_route $check_seconds
-        printf '%s ' $watchdog $shutdown_limit
-        printf '[%s][%s][%s]\\n' "$append" "$remove" "$removed_modules"
+        printf '%s ' $kexec $preload $purgatory_checks $guard_boots $panic $max_kexecs $max_days $trial
+        printf '%s ' $force_platform $check_route $check_seconds $unpack_initrd $watchdog $shutdown_limit
+        printf '[%s][%s][%s]\\n' "$cmdline_append" "$cmdline_remove" "$remove_modules"
     else
         printf '%s\\n' "${doubt%%:*} $shutdown_limit"
     fi
@@ -222,7 +222,7 @@ def describe_settings(found: reader.Settings, name: str) -> str:
         return "{} {}".format(found.ignored.partition(":")[0].replace("settings", name, 1), found.shutdown_limit)
     fields = (
         *("kexec", "preload", "purgatory_checks", "guard_boots", "panic", "max_kexecs", "max_days", "trial"),
-        *("force_platform", "check_route", "check_seconds", "watchdog", "shutdown_limit"),
+        *("force_platform", "check_route", "check_seconds", "unpack_initrd", "watchdog", "shutdown_limit"),
     )
     words = [("no", "yes")[value] if isinstance(value, bool) else str(value)
              for value in (getattr(found, field) for field in fields)]  # fmt: skip
@@ -262,7 +262,8 @@ def test_command_lines(jail: StandaloneJail) -> None:
     corpus += [b"x" * length for length in (2010, 2011, 2047)] + [bytes([value]) * 2 + b" a" for value in range(1, 256)]
     (jail.root / "out").mkdir()
     cases = "".join(
-        "{}) append={} remove={} ;;\n".format(number, *map(shlex.quote, edit)) for number, edit in enumerate(EDITS)
+        "{}) cmdline_append={} cmdline_remove={} ;;\n".format(number, *map(shlex.quote, edit))
+        for number, edit in enumerate(EDITS)
     )
     lines = """
     settings=/none

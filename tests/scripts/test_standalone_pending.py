@@ -39,10 +39,10 @@ def staged(status: int) -> bytes:
 
 ASKED = [
     (firmware.BOOT_NEXT[1:], b"\7\0\0\0\3\0", "a wish for one boot only (BootNext)"),
-    (INDICATIONS, indications(1), "asked for something (OsIndications, 1)"),
-    (INDICATIONS, indications(0x80), "asked for something (OsIndications, 128)"),
-    (FWUPD, staged(1), "fwupd waits for the next boot"),
-    (FWUPD, b"\7\0\0\0", "fwupd waits for the next boot"),
+    (INDICATIONS, indications(1), "asked for its setup (OsIndications)"),
+    (INDICATIONS, indications(0x80), "asked for a recovery of its platform (OsIndications)"),
+    (FWUPD, staged(1), "fwupd waits for the next boot (fwupd-1234-0)"),
+    (FWUPD, b"\7\0\0\0", "fwupd waits for the next boot (fwupd-1234-0)"),
     ("sys/firmware/efi/efivars/MokAuth" + firmware.SHIM, b"\7\0\0\0", "a request of mokutil waits"),
     ("efi/EFI/UpdateCapsule/x.cap", b"x", "a firmware update waits in /efi/EFI/UpdateCapsule"),
     (HISTORY, b"x", "an update of fwupd may wait"),

@@ -72,7 +72,7 @@ def drawn() -> Iterator[Tuple[str, List[str]]]:
         room = name.strip().rstrip("/") or room
         yield room, re.findall(r"\w+", modules)
     yield "", re.split(r"\s{2,}", upper.strip())[:2]
-    yield "base", re.split(r"\s{2,}", base.strip())[:3]
+    yield "base", re.split(r"\s{2,}", base.strip())[:4]
 
 
 def test_the_map_has_every_room_in_its_order_and_no_module_that_is_not_there() -> None:

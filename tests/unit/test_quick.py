@@ -20,6 +20,7 @@ STANDARD = ["errno", "os", "select", "stat", "struct", "sys", "time"]
 OURS = [
     "kexec_initd",
     "kexec_initd.errors",
+    "kexec_initd.sentences",
     "kexec_initd.stages",
     "kexec_initd.stages.last_step",
     "kexec_initd.system",
@@ -133,7 +134,7 @@ STATUS_STANDARD = (
     + ["_bootlocale"]  # what opens a text file, up to Python 3.9
 )
 STATUS = {
-    "": "arguments boot_entry cli codes errors",
+    "": "arguments boot_entry cli codes errors sentences",
     "verbs": "show status",
     "decision": "assess policy selection",
     "install": """boot_end conffiles deviations dpkg dropped file_copy inittab layout managed_block manifest originals

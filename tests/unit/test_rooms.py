@@ -12,7 +12,7 @@ ROOMS = (
     "", "verbs", "stages", "decision", "install", "kexec", "bootloader", "images", "history", "settings", "cmdline", "state",
     "system", "base",
 )  # fmt: skip
-BASE = {"boot_entry", "codes", "errors"}
+BASE = {"boot_entry", "codes", "errors", "sentences"}
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
 
