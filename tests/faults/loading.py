@@ -44,7 +44,7 @@ FAULTS = (
                 SCRIPT.format("kill -SEGV $$", "/sbin/kexec"), "kexec", smoke=True, kept=UNDER_WAY
             ),
         },
-        tests("scripts/test_standalone_load.py", "no_kexec_program"),
+        tests("scripts/test_standalone_load.py", "refused_with_the_sentence_that_python_says"),
     ),
     Fault(
         2,

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shlex
 from pathlib import Path
 from typing import List, NamedTuple, Sequence
@@ -208,18 +209,22 @@ def compare_settings(jail: StandaloneJail, corpus: Sequence[str]) -> None:
         printf '%s ' $force_platform $check_route $check_seconds $unpack_initrd $watchdog $shutdown_limit
         printf '[%s][%s][%s]\\n' "$cmdline_append" "$cmdline_remove" "$remove_modules"
     else
-        printf '%s\\n' "${doubt%%:*} $shutdown_limit"
+        printf '%s\\n' "$doubt $shutdown_limit"
     fi
     """
     said = answers(jail, [text.encode("utf-8", "surrogateescape") for text in corpus], lines)
     for number, (text, answer) in enumerate(zip(corpus, said)):
-        assert answer == describe_settings(reader.parse(text)[0], "/corpus/{:04}".format(number)), repr(text)
+        name = "/corpus/{:04}".format(number)
+        expected = describe_settings(reader.parse(text, name)[0])
+        if not re.fullmatch(r"[\n -&(-\[\]-~]*", text) and name in expected:  # repr() shows what plain shell leaves out
+            answer, expected = (re.sub(":.* ", ": ", line) for line in (answer, expected))
+        assert answer == expected, repr(text)
 
 
-def describe_settings(found: reader.Settings, name: str) -> str:
-    """Return what the shell prints of the same settings; where it doubts, the line and the limit of the dead-man."""
+def describe_settings(found: reader.Settings) -> str:
+    """Return what the shell prints of the same settings; where it doubts, why, and the limit of the dead-man."""
     if found.ignored is not None:
-        return "{} {}".format(found.ignored.partition(":")[0].replace("settings", name, 1), found.shutdown_limit)
+        return "{} {}".format(found.ignored, found.shutdown_limit)
     fields = (
         *("kexec", "preload", "purgatory_checks", "guard_boots", "panic", "max_kexecs", "max_days", "trial"),
         *("force_platform", "check_route", "check_seconds", "unpack_initrd", "watchdog", "shutdown_limit"),
