@@ -39,11 +39,8 @@ tell () {
 	return 0
 }
 
-# greet TEXT: goes with the next line that is said: each takes a process of its own.
+# What goes with the next line that is said: each takes a process of its own.
 greeting=
-greet () {
-	greeting=$1$newline
-}
 
 put_line () {
 	clean "$1"

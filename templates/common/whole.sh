@@ -9,11 +9,13 @@ checksum () {
 	}
 }
 
+{% if loader is not defined or "standalone" in loader %}
 # print_whole BODY: its lines, and below them that they are all.
 print_whole () {
 	printf '%send %s\n' "$1" "$(printf '%s' "$1" | checksum)"
 }
 
+{% endif %}
 # read_whole <FILE: have what print_whole was given in $body, and all of the file in $whole; anything else fails. Not by `read`,
 # which takes each byte by a call of its own.
 read_whole () {

@@ -12,31 +12,20 @@ read_record () {
 	guard=-
 	why=-
 	damaged=
-	if ! is_lasting_there; then
-		reason="the record of attempts cannot be reached: $missed"
-		return 1
-	fi
+	is_lasting_there || no "the record of attempts cannot be reached: $missed" || return
 	if [ ! -e "$attempts" ] && [ ! -L "$attempts" ]; then
 		return 0
 	fi
 	newer=
-	if [ ! -L "$attempts" ] && [ -f "$attempts" ] && take_record <"$attempts"; then
-		return 0
-	elif [ -n "$newer" ]; then
-		reason="$attempts was written by a newer version of kexec-initd: install that version again, or remove the file"
-		return 1
-	fi
+	{ [ ! -L "$attempts" ] && [ -f "$attempts" ] && take_record <"$attempts"; } && return
+	[ -z "$newer" ] ||
+		no "$attempts was written by a newer version of kexec-initd: install that version again, or remove the file" || return
 	damaged=yes
-	reason="the record of attempts $attempts is damaged or cannot be trusted; it is begun anew"
-	return 1
+	no "the record of attempts $attempts is damaged or cannot be trusted; it is begun anew"
 }
 
 take_record () {
-	if ! is_trusted 0 "$attempts" || ! size_of /proc/self/fd/0 4096 >/dev/null; then
-		return 1
-	elif ! read_whole; then
-		return 1
-	fi
+	is_trusted 0 "$attempts" && size_of /proc/self/fd/0 4096 >/dev/null && read_whole || return
 	case $body in
 	"kexec-initd attempts 1$newline"*) ;;
 	"kexec-initd attempts "[1-9]*)
@@ -116,8 +105,7 @@ find_boot () {
 	shown="${shown%%" -- "*} "
 	case ${#boot},$boot in
 	0,* | ???*,* | 6[5-9],* | [789]?,* | *[!!-~]*)
-		reason="which boot this is cannot be told: /proc/sys/kernel/random/boot_id is not of the form of random(4)"
-		return 1
+		no "which boot this is cannot be told: /proc/sys/kernel/random/boot_id is not of the form of random(4)" || return
 		;;
 	esac
 }
