@@ -258,11 +258,11 @@ decide_by_hand () {
 	is_by_hand && decide kexec
 }
 
-# Is nothing set that no shell can do? A reboot that was to have it would not.
+# Is nothing set that no shell can do? A reboot that was to have it would not; `auto` asks for what can be done.
 is_supported () {
 	code=unsupported
 {% for row in tables.settings if row.python %}
-	[ "${{ row.field }}" = {{ row.default }} ] || no "{{ row.name }} is set, and only Python can {{ row.python }}" || return
+	[ "${{ row.field }}" = {{ row.default }} ] || [ "${{ row.field }}" = auto ] || no "{{ row.name }} is set, and only Python can {{ row.python }}" || return
 {% endfor %}
 }
 

@@ -39,6 +39,7 @@ def test_off_is_off_with_a_kernel_loaded(
     assert machine.wait_end() is end
 
 
+@pytest.mark.full
 def test_without_a_preload_the_early_step_loads(installed: Snapshot, start: StartMachine) -> None:
     machine = start(installed.setup())
     assert machine.check("cat /sys/kernel/kexec_loaded") == "0"
@@ -52,7 +53,6 @@ def test_a_hook_that_fails_means_cold(preloaded: Snapshot, start: StartMachine) 
     reboot_cold(machine, "50-no failed with exit code 1")
 
 
-@pytest.mark.full
 def test_coldreboot_is_cold_once(preloaded: Snapshot, start: StartMachine) -> None:
     machine = start(preloaded.setup())
     assert machine.check("cat /sys/kernel/kexec_loaded") == "1"
