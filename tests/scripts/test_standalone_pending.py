@@ -130,7 +130,10 @@ SUPPORTED = {
 def test_all_other_settings_are_supported(jail: StandaloneJail) -> None:
     cold = {"KEXEC", "TRIAL"}
     assert {*SUPPORTED, *cold} == {name for name, setting in values.SETTINGS.items() if not setting.python}
-    lines = ["UNPACK_INITRD=Auto", *("{}={}".format(*pair) for pair in SUPPORTED.items())]  # it asks for what can be done
+    lines = [
+        "UNPACK_INITRD=Auto",
+        *("{}={}".format(*pair) for pair in SUPPORTED.items()),
+    ]  # it asks for what can be done
     jail.write(SETTINGS, "\n".join(lines) + "\n")
     assert jail.run("kexec-initd", "stop").said == ""
 
