@@ -2,7 +2,7 @@
 
 How slowly or how largely it generates is no finding about our code either: old versions fail by chance for it.
 
-./scripts/test takes `steady` for one Python and `brief` for the others. `--faults` keeps what came of the table of faults.
+./scripts/test takes `steady` for one Python, `thorough` with --full, and `brief` for the others. `--faults` keeps what came of the table of faults.
 """
 
 import gc
@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, settings
 from tests.faults.results import Recorder
 
 GENERATION = [HealthCheck.data_too_large, HealthCheck.too_slow]
-settings.register_profile("steady", deadline=None, suppress_health_check=GENERATION)
-settings.register_profile("brief", settings.get_profile("steady"), max_examples=15)
+settings.register_profile("thorough", deadline=None, suppress_health_check=GENERATION)
+settings.register_profile("steady", settings.get_profile("thorough"), max_examples=40)
+settings.register_profile("brief", settings.get_profile("thorough"), max_examples=15)
 settings.load_profile("steady")
 THRESHOLD = gc.get_threshold()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import List
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kexec_initd.system import process
@@ -21,7 +21,6 @@ def python(code: str, *args: str) -> List[str]:
     return [sys.executable, "-c", code, *args]
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.lists(ARGUMENT, max_size=4))
 def test_any_argument_arrives_unchanged(args: List[str]) -> None:
     env = {"PYTHONUTF8": "1"}

@@ -85,9 +85,7 @@ def test_a_command_line_has_as_many_bytes_as_the_kernel_takes_and_not_one_more(r
 HOSTILE = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), max_size=200)
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(HOSTILE)
 def test_any_command_line_reaches_kexec_byte_for_byte(ready: FakeHost, text: str) -> None:
     log = ready.root / "calls"
