@@ -2,7 +2,8 @@
 
 How slowly or how largely it generates is no finding about our code either: old versions fail by chance for it.
 
-./scripts/test takes `steady` for one Python, `thorough` with --full, and `brief` for the others. `--faults` keeps what came of the table of faults.
+./scripts/test takes `steady` for one Python, with --full `thorough`, and `brief` for the others. `--faults` keeps what
+came of the table of faults.
 """
 
 import gc

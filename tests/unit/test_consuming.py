@@ -29,6 +29,8 @@ from kexec_initd.system.sysroot import Tree
 from tests.bootloader.hosts import unpack
 from tests.unit.fake_host import FakeHost, with_kernel
 
+pytestmark = pytest.mark.ends
+
 SDBOOT = "/boot/efi/4098b3f648d74c13b1f04ccfba7798e8/6.1.0-{}-amd64/linux"
 ENVIRONMENT = "boot/grub/grubenv"
 SIGNATURE = grubenv.SIGNATURE.decode()

@@ -27,6 +27,8 @@ from kexec_initd.system.host import gather
 from tests.trees import RC_LOCAL, REBOOT, dpkg_status, make_tree, put
 from tests.unit.fake_host import FakeHost, with_kernel
 
+pytestmark = pytest.mark.ends
+
 KEPT = "etc/kexec-initd/originals"
 OURS = "etc/init.d/kexec-initd"
 

@@ -12,6 +12,8 @@ from kexec_initd.install.managed_block import BEGIN, add_block, remove_block
 from kexec_initd.install.render import render_plain
 from tests.trees import INITTAB, install, make_tree, put, snapshot, uninstall
 
+pytestmark = pytest.mark.ends
+
 BLOCK = render_plain("common/inittab")
 ENTRY = b"kx6:6:once:/etc/init.d/kexec-initd dead-man"
 WAITED = "l6:6:wait:/etc/init.d/rc 6\n"

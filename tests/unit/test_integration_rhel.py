@@ -14,6 +14,8 @@ from kexec_initd.install.rhel_halt import require_integration
 from kexec_initd.system.host import Family, InitSystem, gather
 from tests.trees import immutable, install, put, snapshot, uninstall
 
+pytestmark = pytest.mark.ends
+
 FIXTURES = Path(__file__).resolve().parents[1] / "render/hosts"
 HOSTS = {
     "rhel-4": RHEL_HALT_WITHOUT_KEXEC,

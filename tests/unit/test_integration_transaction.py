@@ -27,6 +27,8 @@ from kexec_initd.system.host import gather
 from kexec_initd.system.safe_path import locate
 from tests.trees import KEXEC, RC_LOCAL, REBOOT, dpkg_status, immutable, install, make_tree, put, snapshot, uninstall
 
+pytestmark = pytest.mark.ends
+
 KEPT = "etc/kexec-initd/originals/reboot"
 MANIFEST = "var/lib/kexec-initd/manifest.json"
 HOOK = "zzz-kexec-initd"

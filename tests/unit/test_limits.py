@@ -18,6 +18,8 @@ from kexec_initd.system.host import gather
 from kexec_initd.verbs import status
 from tests.unit.fake_host import FakeHost, with_kernel
 
+pytestmark = pytest.mark.ends
+
 ROUTES = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
 DEFAULT = ROUTES + "eth0\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
 LOCAL = ROUTES + "eth0\t0002000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"

@@ -32,6 +32,8 @@ from pathlib import Path
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import shutdown
 from kexec_initd.system.host import gather
+
+pytestmark = pytest.mark.ends
 shutdown.preload(gather(Path(sys.argv[1])), Settings())
 """
 # Pauses before or behind the moment at which the kernel has what is loaded.

@@ -25,6 +25,8 @@ from kexec_initd.system.host import gather
 from tests.unit import images
 from tests.unit.fake_host import FakeHost, with_kernel
 
+pytestmark = pytest.mark.ends
+
 RELEASE = "6.1.0-test"
 KERNEL = Path("/boot/vmlinuz-" + RELEASE)
 MODULES = images.cpio([("usr/lib/modules/{}/kernel/a.ko".format(RELEASE), 0o100644, b"x" * 4097)])

@@ -26,6 +26,8 @@ from tests.unit import images
 from tests.unit.fake_host import FakeHost, running_entry, with_kernel
 from tests.unit.kernel_reading import Archives, find_early, unpack
 
+pytestmark = pytest.mark.ends
+
 REAL = Path("/")
 MICROCODE = b"kernel/x86/microcode/GenuineIntel.bin"
 TABLES = b"kernel/firmware/acpi/"
