@@ -25,6 +25,8 @@ from kexec_initd.system.host import gather
 from kexec_initd.verbs import status
 from tests.unit.fake_host import KEXEC, FakeHost, running_entry, with_kernel
 
+pytestmark = pytest.mark.ends
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOAD = """
 import sys
@@ -32,8 +34,6 @@ from pathlib import Path
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import shutdown
 from kexec_initd.system.host import gather
-
-pytestmark = pytest.mark.ends
 shutdown.preload(gather(Path(sys.argv[1])), Settings())
 """
 # Pauses before or behind the moment at which the kernel has what is loaded.
