@@ -28,7 +28,12 @@ bounded () {
 				break
 			fi
 		done
-		kill -0 "$child" || wait "$child"
+		# A signal may have ended `wait` while the command ended as well: how, says another one, unless the first has.
+		if ! kill -0 "$child"; then
+			wait "$child"
+			again=$?
+			[ "$again" -eq 127 ] || result=$again
+		fi
 		kill -KILL "$timer"
 		wait "$timer"
 	} 2>&-

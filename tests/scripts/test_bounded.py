@@ -41,3 +41,9 @@ def test_the_limit_does(shell: str, tmp_path: Path) -> None:
     began = time.monotonic()
     assert run(shell, "bounded 1 sleep 60\necho $result [$expired]\n", tmp_path) == "137 [.]\n"
     assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_its_end_is_told_although_the_timer_ends_the_waiting_at_the_same_time(shell: str, tmp_path: Path) -> None:
+    many = "for _ in $(seq 40); do bounded 0.01 sleep 60; echo $result; done\n"
+    assert run(shell, many, tmp_path) == "137\n" * 40
