@@ -1,18 +1,34 @@
-"""Diffs without context: how a file that is kept differs from another, which is kept whole.
+"""Diffs without context: how a file that is kept differs from another one.
 
-The format is that of `diff -U 0`, without its two lines of names. A byte is a character (Latin-1), since a file may have any.
+The format is that of `diff -U 0`, without its two lines of names. What goes is not written out, since the other file has it: the
+first line of a hunk ends with the CRC-32 of that. A byte is a character (Latin-1), since a file may have any.
 """
 
 import difflib
 import re
+import zlib
 from typing import Iterable, List, Optional, Tuple
 
-HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@\n")
+HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@ ([0-9a-f]{8})\n")
 
 
 def make(old: bytes, new: bytes) -> bytes:
     """Return what leads from one file to another."""
-    return "".join(list(difflib.unified_diff(_lines(old), _lines(new), n=0))[2:]).encode("latin-1")
+    hunks: List[List[str]] = []
+    for line in list(difflib.unified_diff(_lines(old), _lines(new), n=0))[2:]:
+        if line.startswith("@@"):
+            hunks.append([])
+        hunks[-1].append(line)
+    return "".join(_shorten(*hunk) for hunk in hunks).encode("latin-1")
+
+
+def _shorten(head: str, *body: str) -> str:
+    gone = [line[1:] for line in body if line.startswith("-")]
+    return "{} {}\n{}".format(head.rstrip("\n"), _sum(gone), "".join(line for line in body if line.startswith("+")))
+
+
+def _sum(lines: Iterable[str]) -> str:
+    return "{:08x}".format(zlib.crc32("".join(lines).encode("latin-1")))
 
 
 def find_nearest(new: bytes, others: Iterable[Tuple[str, bytes]]) -> Optional[Tuple[str, bytes]]:
@@ -33,8 +49,8 @@ def apply(old: bytes, diff: bytes) -> bytes:
         count = int(hunk.group(2) or 1)
         start = int(hunk.group(1)) - (1 if count else 0)  # without lines it names the one before
         body = lines[number + 1 :]
-        assert rest[start : start + count] == [line[1:] for line in body if line.startswith("-")]
-        rest[start : start + count] = [line[1:] for line in body if line.startswith("+")]
+        assert _sum(rest[start : start + count]) == hunk.group(3)
+        rest[start : start + count] = [line[1:] for line in body]
         del lines[number:]
     return "".join(rest).encode("latin-1")
 

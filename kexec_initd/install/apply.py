@@ -12,7 +12,7 @@ from typing import Iterator
 from kexec_initd.errors import Error, Refused, describe_error
 from kexec_initd.history import attempts, last_cold
 from kexec_initd.install.file_copy import content_of, make_directory, observe, remove, remove_directory, stage
-from kexec_initd.install.layout import CONFIG_DIR, ORIGINALS_DIR, STAGING_DIR, STATE_DIR
+from kexec_initd.install.layout import CONFIG_DIR, ORIGINALS_DIR, STAGING_DIR, STATE_DIR, UNIT_SUFFIX
 from kexec_initd.install.manifest import PATH as MANIFEST
 from kexec_initd.install.manifest import InstallState, Manifest, find_unfinished, read_manifest, write_manifest
 from kexec_initd.install.originals import is_ours
@@ -131,7 +131,7 @@ def _make_directories(plan: Plan) -> None:
 def _check_syntax(plan: Plan) -> None:
     """Have the shell that will run our scripts read them before the first of them is put in place."""
     for step in plan.steps:
-        if isinstance(step, WriteFile) and is_ours(step.content):
+        if isinstance(step, WriteFile) and is_ours(step.content) and not step.path.endswith(UNIT_SUFFIX):
             staged = stage(locate(plan.root, STAGING_DIR), step.content)
             try:
                 process.run([SHELL, "-n", str(staged)], SYNTAX_TIMEOUT)

@@ -11,7 +11,7 @@ from kexec_initd.errors import Error, Refused
 from kexec_initd.history.running_boot import find_id, read_uptime
 from kexec_initd.state import store
 from kexec_initd.state.store import Lasting, Volatile
-from kexec_initd.system.host import HOOKED, Host
+from kexec_initd.system.host import SYSTEMD_UNIT, Host, InitSystem, find_unhooked
 
 # A boot may still be under way: its last script waits for whatever it likes to.
 PATIENCE = 600.0
@@ -28,7 +28,7 @@ def was_preload_called(host: Host) -> bool:
 
 def find_missed_preload(host: Host) -> Optional[str]:
     """Say that the preload was not called in this boot although it should have been, and where to look; else None."""
-    if host.init not in HOOKED or was_preload_called(host):
+    if find_unhooked(host) is not None or was_preload_called(host):
         return None
     uptime = read_uptime(host.root)
     try:
@@ -42,6 +42,8 @@ def find_missed_preload(host: Host) -> Optional[str]:
 
 def _find_cause(host: Host) -> str:
     """Return what keeps the file that calls the preload from doing so, or that nothing has run it."""
+    if host.init is InitSystem.SYSTEMD:
+        return "nothing has started /{} (systemctl status kexec-initd)".format(SYSTEMD_UNIT)
     # With jinja2, for which the decision of a shutdown, which asks none of this, shall not wait.
     from kexec_initd.install.layout import Purpose
     from kexec_initd.install.render import find_integration, find_obstacle

@@ -13,7 +13,7 @@ from kexec_initd.errors import Refused
 from kexec_initd.install import inittab
 from kexec_initd.install.conffiles import DIVERSIONS, is_diverted
 from kexec_initd.install.file_copy import Observed, observe
-from kexec_initd.install.layout import DEBIAN_HOOKS, INITTAB, INTEGRATIONS, NAME, RHEL_HOOKS
+from kexec_initd.install.layout import DEBIAN_HOOKS, INITTAB, INTEGRATIONS, NAME, RHEL_HOOKS, UNIT_SUFFIX
 from kexec_initd.install.managed_block import read_block
 from kexec_initd.install.manifest import ChangeKind, InstallState, Manifest, ManifestEntry, read_manifest
 from kexec_initd.install.originals import find_loss, is_ours, kept_path
@@ -56,7 +56,8 @@ def find_deviations(root: Path) -> List[Deviation]:
         what = "removal" if found.state is InstallState.REMOVING else "install"
         deviations.append(Deviation("/", "the last {} was interrupted".format(what), True))
     for entry in found.entries:
-        decides = entry.path not in OPTIONAL and (entry.kind is not ChangeKind.SYMLINK or "/rc6.d/" in entry.path)
+        called = "/rc6.d/" in entry.path or entry.path.endswith(UNIT_SUFFIX)
+        decides = entry.path not in OPTIONAL and (entry.kind is not ChangeKind.SYMLINK or called)
         deviations.extend(Deviation(entry.path, text, decides) for text in _describe(root, entry))
         loss = find_loss(root, entry) if entry.kind is ChangeKind.REPLACED else None
         if loss is not None:
@@ -118,7 +119,7 @@ def _describe_file(root: Path, entry: ManifestEntry, seen: Optional[Observed]) -
         yield sentences.NOT_OURS.format(entry.path)
     elif digest(seen.data) not in entry.ours:
         yield sentences.CHANGED.format(entry.path)
-    if seen is not None and not seen.mode & 0o100 and entry.path != INITTAB:
+    if seen is not None and not seen.mode & 0o100 and entry.path != INITTAB and not entry.path.endswith(UNIT_SUFFIX):
         yield sentences.NOT_EXECUTABLE.format(entry.path)
 
 

@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple, Tuple
 
 from kexec_initd.state.store import LASTING, ORIGINALS
+from kexec_initd.system.host import SYSTEMD_UNIT
 
 NAME = "kexec-initd"
 CONFIG_DIR = "/etc/kexec-initd"
@@ -23,6 +24,7 @@ HALT = "/etc/rc.d/init.d/halt"
 INITTAB = "/etc/inittab"
 FINAL_EXEC = re.compile(rb"\s*exec\s+\"?\$\{?command\b.*")
 MARK = b"\n# Written by kexec-initd"
+UNIT_SUFFIX = ".service"
 
 
 class Presence(enum.Enum):
@@ -35,7 +37,7 @@ class Presence(enum.Enum):
 
 
 class OwnScript(NamedTuple):
-    """One script of ours: its path, the template that makes it, and the LSB header where the host's own is unusable.
+    """One script of ours, or a unit: its path, the template that makes it, and the LSB header where the host's own is unusable.
 
     Where `caller` is given, a script of the host, ours is left out unless that names the directory of ours.
     """
@@ -45,6 +47,12 @@ class OwnScript(NamedTuple):
     presence: Presence
     default_header: str = ""
     caller: str = ""
+    mode: int = 0o755
+
+    @property
+    def is_unit(self) -> bool:
+        """Say whether it is systemd that reads it, and no shell."""
+        return self.path.endswith(UNIT_SUFFIX)
 
 
 class Purpose(enum.Enum):
@@ -72,7 +80,8 @@ class Block(NamedTuple):
 class Integration(NamedTuple):
     """All that one family under one init system gets.
 
-    With `debian_tools` dpkg-divert and update-rc.d have their say on the running host, else `links` are made by hand.
+    With `debian_tools` dpkg-divert and, of a `service`, update-rc.d have their say on the running host, else `links` are made by
+    hand.
     """
 
     scripts: Tuple[OwnScript, ...]
@@ -132,18 +141,37 @@ RHEL_HOOKS = _hooks(("/etc/kernel/postinst.d", "/etc/kernel/prerm.d"), "/sbin/ne
 DEAD_MAN = Block(INITTAB, "common/inittab", Purpose.DEAD_MAN, "no dead-man before rc calls our script")
 NO_PRELOAD = "no preload at boot"
 
+DEBIAN_SET_ASIDE = (
+    OwnScript("/etc/init.d/kexec", "debian/set-aside", Presence.REPLACED_IF_THERE, KEXEC_HEADER),
+    OwnScript("/etc/init.d/kexec-load", "debian/set-aside", Presence.REPLACED_IF_THERE, KEXEC_LOAD_HEADER),
+)
+
 # The distribution's reboot comes last in place: until then a reboot is the distribution's own, cold.
 DEBIAN_SYSVINIT = Integration(
     scripts=(
         OwnScript("/etc/init.d/kexec-initd", "debian/kexec-initd", Presence.OURS),
         *DEBIAN_HOOKS,
-        OwnScript("/etc/init.d/kexec", "debian/set-aside", Presence.REPLACED_IF_THERE, KEXEC_HEADER),
-        OwnScript("/etc/init.d/kexec-load", "debian/set-aside", Presence.REPLACED_IF_THERE, KEXEC_LOAD_HEADER),
+        *DEBIAN_SET_ASIDE,
         OwnScript("/etc/init.d/reboot", "debian/reboot", Presence.REQUIRED, REBOOT_HEADER),
     ),
     blocks=(Block("/etc/rc.local", "common/rc.local", Purpose.PRELOAD, NO_PRELOAD), DEAD_MAN),
     service=NAME,
     links=(("/etc/rc6.d/K01kexec-initd", "../init.d/kexec-initd"),),
+    debian_tools=True,
+)
+
+# systemd-shutdown(8) runs what is in this directory of its own; /lib leads to /usr/lib where that is the place. The scripts of
+# kexec-tools execute what is loaded when systemd stops them, at a poweroff, too, with all file systems mounted.
+DEBIAN_SYSTEMD = Integration(
+    scripts=(
+        OwnScript("/lib/systemd/system-shutdown/kexec-initd", "systemd/kexec-initd", Presence.OURS),
+        *DEBIAN_HOOKS,
+        *DEBIAN_SET_ASIDE,
+        OwnScript("/" + SYSTEMD_UNIT, "systemd/kexec-initd.service", Presence.OURS, mode=0o644),
+    ),
+    blocks=(),
+    service="",
+    links=(("/etc/systemd/system/multi-user.target.wants/kexec-initd.service", "/" + SYSTEMD_UNIT),),
     debian_tools=True,
 )
 
@@ -169,4 +197,4 @@ RHEL_HALT_WITHOUT_KEXEC = Integration(
     debian_tools=False,
 )
 
-INTEGRATIONS = (DEBIAN_SYSVINIT, RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC)
+INTEGRATIONS = (DEBIAN_SYSVINIT, DEBIAN_SYSTEMD, RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from kexec_initd.errors import Refused
-from kexec_initd.install import dpkg
+from kexec_initd.install import dpkg, units
 from kexec_initd.install.deviations import is_linked, is_ordered
 from kexec_initd.install.dropped import plan_dropped
 from kexec_initd.install.file_copy import Observed, content_of, label_of, missing_directories, observe, own
@@ -131,7 +131,8 @@ def _plan_script(site: Site, script: OwnScript) -> Optional[PathChange]:
         return None if known is None else PathChange(known, None, None, ())
     seen = observe(site.host.root, script.path)
     if script.presence is Presence.OURS:
-        return _plan_created(rendered, seen, known)
+        change = _plan_created(rendered, seen, known)
+        return _with_start(site, change) if script.is_unit else change
     if script.presence is not Presence.WRAPPED and not is_foreign(seen):
         _require_original(site.host.root, script, seen, known)
     return _plan_replaced(site, rendered, seen, known)
@@ -154,6 +155,14 @@ def _plan_created(rendered: RenderedFile, seen: Optional[Observed], known: Optio
         rendered.path, ChangeKind.CREATED, None, _digests(rendered.content, known), recipe=rendered.recipe
     )
     return PathChange(entry, content_of(seen), rendered.content, tuple(_write(rendered, seen, known)))
+
+
+def _with_start(site: Site, change: PathChange) -> PathChange:
+    """Have a unit that is written started; also one that a run that was broken off may not have come to."""
+    complete = site.found is not None and site.found.state is InstallState.INSTALLED
+    if complete and not change.steps:
+        return change
+    return change._replace(steps=(*change.steps, *units.plan_start(site.host.root, change.entry.path)))
 
 
 def _plan_replaced(
@@ -244,7 +253,7 @@ def _plan_block(site: Site, block: Block) -> Tuple[List[PathChange], List[str]]:
 def _plan_links(site: Site, record: Integration) -> List[PathChange]:
     """Plan the links: by update-rc.d on the running host, by hand under another root."""
     root = site.host.root
-    if record.debian_tools and root == Path("/") and process.find(root, "update-rc.d") is not None:
+    if record.debian_tools and record.service and root == Path("/") and process.find(root, "update-rc.d") is not None:
         entry = ManifestEntry("/etc/rc6.d", ChangeKind.LINKS, None, (record.service,))
         complete = site.found is not None and site.found.state is InstallState.INSTALLED
         done = complete and is_linked(root, record.service) and is_ordered(root, record.service)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import List, Optional, Tuple
 
 from kexec_initd.errors import Refused
-from kexec_initd.install import dpkg, rc_local
+from kexec_initd.install import dpkg, rc_local, units
 from kexec_initd.install.file_copy import Observed, content_of, observe
-from kexec_initd.install.layout import INTEGRATIONS, ORIGINALS_DIR, STATE_DIR, Block, Integration, Presence
+from kexec_initd.install.layout import INTEGRATIONS, ORIGINALS_DIR, STATE_DIR, UNIT_SUFFIX, Block, Integration, Presence
 from kexec_initd.install.managed_block import read_block, remove_block
 from kexec_initd.install.manifest import (
     ChangeKind,
@@ -84,12 +84,15 @@ def _plan_entry(root: Path, entry: ManifestEntry) -> PathChange:
     if entry.kind is ChangeKind.SYMLINK:
         place = locate(root, entry.path)
         there = place.is_symlink() and os.readlink(str(place)) in entry.ours
-        return PathChange(entry, None, None, (Unlink(entry.path),) if there else ())
+        told = units.plan_forget(root, entry.path) if there and entry.path.endswith(UNIT_SUFFIX) else ()
+        return PathChange(entry, None, None, (Unlink(entry.path), *told) if there else ())
     seen = observe(root, entry.path)
     if entry.kind is ChangeKind.BLOCK:
         return _plan_block(entry, seen)
     if entry.kind is ChangeKind.CREATED:
         steps = _unlink(entry, seen)
+        if steps and entry.path.endswith(UNIT_SUFFIX):
+            steps = units.plan_stop(root, entry.path) + steps
         return PathChange(entry, content_of(seen), None, tuple(steps))
     return _plan_replaced(root, entry, seen)
 
@@ -180,7 +183,7 @@ def _find_entries(root: Path) -> Tuple[ManifestEntry, ...]:
             place = locate(root, path)
             if place.is_symlink() and os.readlink(str(place)) == target:
                 found.append(ManifestEntry(path, ChangeKind.SYMLINK, None, (target,)))
-        if record.debian_tools and root == Path("/") and find_links(root, record.service):
+        if record.debian_tools and record.service and root == Path("/") and find_links(root, record.service):
             found.append(ManifestEntry("/etc/rc6.d", ChangeKind.LINKS, None, (record.service,)))
     return tuple(dict.fromkeys(found))  # records share files
 

@@ -17,6 +17,7 @@ from kexec_initd.history import attempts
 from kexec_initd.install import inittab, rc_local
 from kexec_initd.install.file_copy import observe
 from kexec_initd.install.layout import (
+    DEBIAN_SYSTEMD,
     DEBIAN_SYSVINIT,
     FINAL_EXEC,
     LAUNCHER,
@@ -36,7 +37,7 @@ from kexec_initd.install.rhel_halt import require_integration
 from kexec_initd.install.templates import Values, fill, recipe_of
 from kexec_initd.settings.reader import path_for
 from kexec_initd.system import filesystems, hooks
-from kexec_initd.system.files import digest, read_text, write_atomic
+from kexec_initd.system.files import digest, exists, read_text, write_atomic
 from kexec_initd.system.host import HOOKED, Family, Host, InitSystem
 from kexec_initd.system.safe_path import locate
 
@@ -44,8 +45,10 @@ SCRIPT_MODE = 0o755
 HEADER_BEGIN = "### BEGIN INIT INFO"
 HEADER_END = "### END INIT INFO"
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+SYSTEMD_SHUTDOWN = "/lib/systemd/systemd-shutdown"  # it calls ours, from a directory beside it
 HINTS = {
-    InitSystem.SYSTEMD: "under systemd nothing is hooked yet; `kexec-initd load`, then `systemctl kexec`, starts a kernel",
+    InitSystem.SYSTEMD: "under systemd it can be installed where a Debian has {}; elsewhere `kexec-initd load`, then "
+    "`systemctl kexec`, starts a kernel".format(SYSTEMD_SHUTDOWN),
     InitSystem.OPENRC: "under OpenRC nothing is hooked yet",
 }
 
@@ -61,6 +64,8 @@ class RenderedFile(NamedTuple):
 
 def find_integration(host: Host) -> Integration:
     """Return the record for this host. Raises Refused for a family, an init system or a halt that has none."""
+    if host.init is InitSystem.SYSTEMD and host.family is Family.DEBIAN and exists(locate(host.root, SYSTEMD_SHUTDOWN)):
+        return DEBIAN_SYSTEMD
     if host.init in HOOKED:
         if host.family is Family.DEBIAN:
             return DEBIAN_SYSVINIT
@@ -147,7 +152,7 @@ def fill_script(
     text = _find_made(host.root, known, recipe) or fill(script.template, values)
     if MARK not in text:
         raise Error("the template {} lacks the line that marks our scripts".format(script.template))
-    return RenderedFile(script.path, SCRIPT_MODE, text, recipe)
+    return RenderedFile(script.path, script.mode, text, recipe)
 
 
 def _find_made(root: Path, known: Optional[ManifestEntry], recipe: str) -> Optional[bytes]:
@@ -253,7 +258,8 @@ def find_program(host: Host) -> List[str]:
 
 def _values(host: Host, standalone: Optional[Integration]) -> Values:
     """Return what the templates of init scripts are filled with."""
-    by_shell = standalone is not None or host.family is Family.RHEL
+    by_systemd = host.init is InitSystem.SYSTEMD
+    by_shell = standalone is not None or host.family is Family.RHEL or by_systemd
     return {
         "state": host.state_dir,
         "attempts": str(attempts.PATH),
@@ -261,6 +267,7 @@ def _values(host: Host, standalone: Optional[Integration]) -> Values:
         "runtime": [find_python(host.root), "-I", "-S", find_package(host.root) + "/stages/jump.py"],
         "loader": "standalone/load.sh" if standalone else "common/load.sh",
         "jump": "common/jump-shell.sh" if by_shell else "common/jump-program.sh",
+        "level": "systemd/level.sh" if by_systemd else "common/level.sh",
         "initrds": [name.format("VERSION") for name in INITRD_NAMES[host.family]],
         "pseudo": " ".join(filesystems.PSEUDO),
         "remote": " ".join(filesystems.REMOTE),

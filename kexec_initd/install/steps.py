@@ -9,8 +9,11 @@ from kexec_initd.install import dpkg, rc_links
 from kexec_initd.install.file_copy import Observed, make_directory, put, remove, stage
 from kexec_initd.install.layout import BACKUP_DIR, NAME, STAGING_DIR
 from kexec_initd.install.manifest import InstallState, Manifest, ManifestEntry
+from kexec_initd.system import process
 from kexec_initd.system.files import digest, fsync_dir
 from kexec_initd.system.safe_path import locate
+
+SYSTEMCTL_TIMEOUT = 120.0
 
 
 class SaveCopy(NamedTuple):
@@ -160,9 +163,33 @@ class RemoveLinks(NamedTuple):
         rc_links.remove_links(root, self.service)
 
 
+class Systemctl(NamedTuple):
+    """Tell systemd about a unit, or have it do something with it."""
+
+    path: str
+    words: Tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "call systemctl {}".format(" ".join(self.words))
+
+    def apply(self, root: Path) -> None:
+        """Carry it out."""
+        process.run([str(process.require(root, "systemctl")), *self.words], SYSTEMCTL_TIMEOUT)
+
+
 # One primitive change each, atomic in itself; done again it does no harm.
 Step = Union[
-    SaveCopy, KeepOriginal, WriteFile, RestoreOriginal, Unlink, MakeLink, Divert, Undivert, AddLinks, RemoveLinks
+    SaveCopy,
+    KeepOriginal,
+    WriteFile,
+    RestoreOriginal,
+    Unlink,
+    MakeLink,
+    Divert,
+    Undivert,
+    AddLinks,
+    RemoveLinks,
+    Systemctl,
 ]
 OF_LINKS = (MakeLink, AddLinks, RemoveLinks)
 

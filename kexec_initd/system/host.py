@@ -39,7 +39,11 @@ class InitSystem(enum.Enum):
     UNKNOWN = "unknown"
 
 
+# Those whose SysV scripts end a reboot.
 HOOKED = (InitSystem.SYSVINIT, InitSystem.UPSTART)
+# What is there once the one, or the other, calls us.
+SYSTEMD_UNIT = "etc/systemd/system/kexec-initd.service"
+SYSV_SCRIPTS = ("etc/init.d/kexec-initd", "etc/rc.d/init.d/kexec-initd")
 
 
 class Host(NamedTuple):
@@ -162,10 +166,18 @@ def _find_installed(root: Path) -> InitSystem:
 
 def find_unhooked(host: Host) -> Optional[str]:
     """Say that the init system that runs is none that calls us at a reboot; None for one that does."""
-    if host.init in HOOKED:
+    if _is_hooked(host):
         return None
     name = host.init.value if host.init is not InitSystem.UNKNOWN else find_process_1(host.root) or "unknown"
     return sentences.UNHOOKED.format(name)
+
+
+def _is_hooked(host: Host) -> bool:
+    """Tell whether the init system that runs calls us; one of SysV's kind does not where only systemd was hooked."""
+    by_systemd = exists(below(host.root, SYSTEMD_UNIT))
+    if host.init is InitSystem.SYSTEMD:
+        return by_systemd
+    return host.init in HOOKED and (not by_systemd or any(exists(below(host.root, path)) for path in SYSV_SCRIPTS))
 
 
 def _linked_name(path: Path) -> Optional[str]:

@@ -79,8 +79,11 @@ def find_told_runlevel(environ: "Mapping[str, str]") -> "Optional[str]":
 def find_runlevel(place: "Place", environ: "Mapping[str, str]") -> "Optional[str]":
     """Return the runlevel, as "6": what init has recorded, else what it tells what it starts, else what runit says of itself.
 
-    The record comes first: a daemon's environment keeps the runlevel that it was started in.
+    The record comes first: a daemon's environment keeps the runlevel that it was started in. systemd knows no levels, whatever is
+    in the record.
     """
+    if exists(place("run/systemd/system")):
+        return find_told_runlevel(environ)
     runit = read_text(place("run/runit.runlevel"), 16) or ""
     return _find_recorded(place) or find_told_runlevel(environ) or (runit if runit in RUNLEVELS else None)
 

@@ -4,7 +4,7 @@
 
 {% include "common/bounded.sh" %}
 
-{% include "common/level.sh" %}
+{% include level %}
 
 {% include "common/loaded.sh" %}
 

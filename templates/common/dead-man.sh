@@ -40,11 +40,13 @@ is_relieved () {
 		{ [ -n "$before_rc" ] || [ -z "$since" ]; }
 }
 
+{% if systemd is not defined %}
 # Has rc called us meanwhile, so that one stands in its session?
 is_rc_watched () {
 	[ -f "$state/dead-man" ] && read -r other since <"$state/dead-man" && [ -z "$since" ] && kill -0 "$other"
 } 2>/dev/null
 
+{% endif %}
 # dead_man LIMIT: beside the shutdown, see that it ends. It waits until the shutdown has taken LIMIT seconds, or until init's
 # rc is gone for a minute, as when /etc/init.d/reboot is missing or broken and init asks for the root password instead.
 # What counts is the time since the boot: a sleep that is killed ends nothing early. It stands in /proc, whose files it then

@@ -233,6 +233,11 @@ prepare () {
 			bounded 30 settle_attempts
 		fi
 		go_cold cold-once "{{ sentences.COLD_ONCE }}$(take_flag)"
+{% if systemd is defined %}
+	elif find_wish; then
+		bounded 30 settle_attempts
+		go_cold firmware "systemd was asked for what only a boot through firmware does ($wish)"
+{% endif %}
 	elif ! decide_for_loaded; then
 		heard 60 load_and_decide
 		if [ ! -s "$state/decision" ]; then
@@ -242,6 +247,7 @@ prepare () {
 	renew_dead_man
 }
 
+{% if systemd is not defined %}
 # init itself starts this, beside rc and before it: that may wait for a console whose output is stopped, or for a script that does.
 # `prepare`, within the session of rc, takes over.
 watch_rc () {
@@ -258,6 +264,7 @@ watch_rc () {
 	fi
 }
 
+{% endif %}
 # The machine goes off: a boot that nobody has confirmed yet has arrived as far as it was let to.
 settle () {
 	if is_unsettled && make_state_dir; then

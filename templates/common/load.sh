@@ -3,10 +3,12 @@ settle_attempts () {
 	exec {{ program | words }} prepare >/dev/null
 }
 
+{% if systemd is not defined %}
 read_limit () {
 	exec {{ program | words }} prepare --settings >/dev/null
 }
 
+{% endif %}
 load_and_decide () {
 	exec {{ program | words }} prepare
 }

@@ -1,4 +1,4 @@
-"""The distinct files that rendering gives, as they are kept: whole, or as a diff without context from one that is.
+"""The distinct files that rendering gives, as they are kept: whole, or as a diff from another, which may be one.
 
 `python3 -m tests.render.kept DIRECTORY` writes each script that is kept as a diff there, whole, and
 the two that are the same for every host, which are not kept at all.
@@ -22,13 +22,12 @@ def read(name: str) -> bytes:
     if not name.endswith(DIFF):
         return content
     other, _, diff = content.partition(b"\n")
-    return diffs.apply((FILES / other.decode()).read_bytes(), diff)
+    return diffs.apply(read(other.decode()), diff)
 
 
 def keep(name: str, content: bytes) -> str:
     """Write a file, or how it differs from the one that it is most like; return the name that it has then."""
-    whole = [(path.name, path.read_bytes()) for path in sorted(FILES.iterdir()) if path.suffix != DIFF]
-    nearest = diffs.find_nearest(content, whole)
+    nearest = diffs.find_nearest(content, [(path.name, read(path.name)) for path in sorted(FILES.iterdir())])
     if nearest is not None:
         name += DIFF
         content = b"\n".join((nearest[0].encode(), nearest[1]))

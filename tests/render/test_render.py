@@ -12,6 +12,7 @@ from typing import Iterator, Tuple
 import pytest
 
 from kexec_initd import sentences
+from kexec_initd.install.layout import UNIT_SUFFIX
 from kexec_initd.install.render import render_all, write_tree
 from kexec_initd.install.shell_tables import find_tables
 from kexec_initd.install.templates import find_templates
@@ -32,7 +33,9 @@ def test_rendered_files_are_as_expected(name: str, tmp_path: Path) -> None:
     write_tree(files, tmp_path)
     table = HOSTS[name] / "etc/inittab"
     own = {table.stat().st_mode & 0o777} if table.exists() else set()
-    assert {file.mode for file in files if file.path != "/etc/inittab"} == {0o755}
+    assert {file.mode for file in files if file.path != "/etc/inittab" and not file.path.endswith(UNIT_SUFFIX)} == {
+        0o755
+    }
     assert {file.mode for file in files if file.path == "/etc/inittab"} <= own
     assert read_files(tmp_path) == expected(name) != {}
 
@@ -44,7 +47,7 @@ def test_rendered_files_are_valid_in_every_shell(name: str, shell: Tuple[str], t
     if shutil.which(shell[0]) is None:
         pytest.skip("{} is not installed here".format(shell[0]))
     for file in render_all(gather(HOSTS[name])):
-        if file.path == "/etc/inittab":
+        if file.path == "/etc/inittab" or file.path.endswith(UNIT_SUFFIX):
             continue  # no shell's
         script = tmp_path / "script"
         script.write_bytes(file.content)
@@ -80,8 +83,8 @@ def test_insserv_reads_the_same_header(name: str) -> None:
         if file.path.startswith("/etc/init.d/") and before.exists() and b"reboot; " not in before.read_bytes():
             headers.append(before.read_bytes().split(b"### END INIT INFO")[0].split(b"### BEGIN INIT INFO")[1])
             assert headers[-1] in file.content
-    # RHEL's scripts stay where they are, and have no such header.
-    assert bool(headers) == (not name.startswith(("amazon", "centos", "rhel")))
+    # RHEL's scripts stay where they are, and have no such header; systemd needs none.
+    assert bool(headers) == (not name.startswith(("amazon", "centos", "rhel")) and not name.endswith("systemd"))
 
 
 def test_every_placeholder_is_quoted_or_a_checked_header() -> None:

@@ -37,3 +37,6 @@ def test_nothing_of_ours_stays_loaded_once_systemd_is_the_next_init(
         host.write("run/kexec-initd/stamp", "end\n")
     assert host.run("postinst", "triggered", "/sbin/init").said == ""
     assert host.calls() == calls
+    host.write("run/systemd/system/x", "")  # it runs, and has asked for what is loaded
+    host.run("postinst", "triggered", "/sbin/init")
+    assert host.calls() == [*calls, INSTALL]

@@ -1,6 +1,6 @@
 """Which init system runs, and in which runlevel: facts of each decision, by whatever evidence there is."""
 
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Sequence
 
 import pytest
 
@@ -8,7 +8,7 @@ from kexec_initd import cli
 from kexec_initd.kexec import load, program, stamp
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import shutdown
-from kexec_initd.system.host import InitSystem, gather
+from kexec_initd.system.host import InitSystem, find_unhooked, gather
 from kexec_initd.system.virt import find_runlevel
 from kexec_initd.verbs import init, status
 from tests.unit.fake_host import RUNLEVEL_6, FakeHost, running_entry, with_kernel
@@ -55,6 +55,27 @@ def test_under_another_init_system_nothing_is_loaded_and_what_is_ours_goes(
     fake.write("sys/kernel/kexec_loaded", "1\n")  # by hand
     decided = shutdown.prepare(gather(fake.root), Settings())
     assert (decided.kexec, decided.code, decided.reason) == (False, "init", why)
+
+
+UNIT, SCRIPT, OF_RHEL = (
+    "etc/systemd/system/kexec-initd.service",
+    "etc/init.d/kexec-initd",
+    "etc/rc.d/init.d/kexec-initd",
+)
+
+
+@pytest.mark.parametrize("installed, hooked", [
+    ((), "sysvinit"), ((SCRIPT,), "sysvinit"), ((OF_RHEL,), "sysvinit"), ((UNIT,), "systemd"),
+    ((UNIT, SCRIPT), "both"), ((UNIT, OF_RHEL), "both"),
+])  # fmt: skip
+def test_each_init_system_is_hooked_by_its_own_file(fake: FakeHost, installed: Sequence[str], hooked: str) -> None:
+    for path in installed:
+        fake.write(path, "")
+    assert (find_unhooked(gather(fake.root)) is None) == (hooked != "systemd")
+    systemd_runs(fake)
+    assert (find_unhooked(gather(fake.root)) is None) == (hooked != "sysvinit")
+    # Its record says 6, and means nothing; nor is that a shutdown that was called off.
+    assert (find_runlevel(fake.root, {}), find_runlevel(fake.root, {"RUNLEVEL": "0"})) == (None, "0")
 
 
 @pytest.mark.parametrize("proc", [{"proc/1/comm": "init\n"}, {"proc/1/stat": "1 (init) S 0 1 1\n"}])

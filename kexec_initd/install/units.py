@@ -1,0 +1,36 @@
+"""Our unit on the running host: systemd is told when it comes and before it goes, by systemctl(1)."""
+
+from pathlib import Path
+from typing import List
+
+from kexec_initd.install.steps import Step, Systemctl
+from kexec_initd.state import store
+from kexec_initd.state.store import Volatile
+from kexec_initd.system.files import is_directory
+
+RUNNING = "run/systemd/system"  # sd_booted(3)
+
+
+def plan_start(root: Path, path: str) -> List[Step]:
+    """Return the steps after which the unit at `path` runs; only what runs is stopped, and so called, in a shutdown."""
+    if not _is_running(root) or store.is_there(root, Volatile.STOPPING):
+        return []
+    return [Systemctl(path, ("daemon-reload",)), Systemctl(path, ("start", _name(path)))]
+
+
+def plan_stop(root: Path, path: str) -> List[Step]:
+    """Return the steps after which the unit at `path`, which is still there, does not run."""
+    return [Systemctl(path, ("stop", _name(path)))] if _is_running(root) else []
+
+
+def plan_forget(root: Path, path: str) -> List[Step]:
+    """Return the steps after which systemd knows the unit no more, once `path` is gone."""
+    return [Systemctl(path, ("daemon-reload",))] if _is_running(root) else []
+
+
+def _is_running(root: Path) -> bool:
+    return root == Path("/") and is_directory(root / RUNNING)
+
+
+def _name(path: str) -> str:
+    return path.rsplit("/", 1)[-1]

@@ -1,0 +1,121 @@
+"""The program of the systemd integration: called by its unit early in a shutdown, and by systemd-shutdown in the last step."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kexec_initd import sentences
+from kexec_initd.install.render import render_all
+from kexec_initd.system.host import gather
+from tests.scripts.jail import MOUNTS, Jail
+from tests.scripts.test_preload import boot as boot
+from tests.scripts.test_preload import wait_for_load
+
+DECISION = "run/kexec-initd/decision"
+PARAM = "systemd was asked for what only a boot through firmware does (/run/systemd/reboot-param)"
+UNDECIDED = "the early shutdown step left no decision"
+
+
+@pytest.fixture
+def ours(jail: Jail) -> Jail:
+    """Return a host below systemd-shutdown, which has made the root read-only, with ours as /etc/init.d/ours."""
+    jail.write("run/systemd/system/x", "")
+    jail.write("lib/systemd/systemd-shutdown", "")
+    for file in render_all(gather(jail.root)):
+        jail.write(
+            "etc/init.d/ours" if "system-shutdown" in file.path else file.path[1:], file.content.decode(), file.mode
+        )
+    jail.write("proc/1/comm", "systemd-shutdow\n")
+    jail.write("proc/mounts", MOUNTS.replace(" rw,", " ro,"))
+    jail.fake("systemctl", "cat /jobs")
+    return jail
+
+
+@pytest.mark.parametrize("word", ["reboot", "kexec"])
+@pytest.mark.parametrize(
+    "decision, why", [("kexec\n", ""), ("cold whatever\n", "whatever"), ("", UNDECIDED), (None, UNDECIDED)]
+)
+def test_the_decision_alone_says_whether_the_kernel_is_executed(ours: Jail, word: str, decision: str, why: str) -> None:
+    (ours.root / DECISION).unlink()
+    if decision is not None:
+        ours.write(DECISION, decision)
+    said = ours.run("ours", word, runlevel="").said
+    assert ours.calls() == ([] if why else ["sync", "kexec -e -x"]) + ["kexec -u"]
+    assert "reboot goes through firmware: " + (why or "kexec -e came back with code 1") in said
+    assert (ours.root / "sys/kernel/kexec_loaded").read_text() == "0\n" and ours.sysrq() == ""
+
+
+def test_no_jump_leaves_a_disk_writable(ours: Jail) -> None:
+    ours.fake("umount")
+    ours.write("proc/mounts", MOUNTS)
+    assert "/dev/vda1 on / is still writable" in ours.run("ours", "reboot", runlevel="").said
+    assert "kexec -e -x" not in ours.calls() and ours.calls()[-1] == "kexec -u"
+
+
+def test_a_kernel_that_would_not_go_is_left_to_nobody(ours: Jail) -> None:
+    ours.fake("kexec", "exit 1")
+    ours.write(DECISION, "cold whatever\n")
+    ours.run("ours", "kexec", runlevel="")
+    assert ours.sysrq() == "b"
+
+
+@pytest.mark.parametrize(
+    "word, name, code", [("reboot", "systemd", 3), ("kexec", "bash", 3), ("poweroff", "", 0), ("halt", "", 0)]
+)
+def test_by_hand_and_at_a_poweroff_nothing_is_executed(ours: Jail, word: str, name: str, code: int) -> None:
+    ours.write("proc/1/comm", (name or "systemd-shutdow") + "\n")
+    assert (ours.run("ours", word).code, ours.calls()) == (code, [])
+
+
+@pytest.mark.parametrize("jobs, decision", [
+    ("12 reboot.target          start waiting\n 7 x.service stop  running\n", "kexec\n"),
+    ("    7 x.service  stop  running\n  12 kexec.target start waiting\n", "kexec\n"),
+    ("12 soft-reboot.target start waiting\n", None),
+    ("12 reboot.target stop waiting\n", None),
+    ("12 poweroff.target start waiting\n", None),
+    ("No jobs running.\n", None),
+    (None, None),
+])  # fmt: skip
+def test_only_where_a_reboot_is_under_way_it_is_decided(ours: Jail, jobs: str, decision: str) -> None:
+    (ours.root / DECISION).unlink()
+    if jobs is not None:
+        ours.write("jobs", jobs)
+    ours.run("ours", "stop", runlevel="")
+    place = ours.root / DECISION
+    assert (place.read_text() if place.exists() else None) == decision
+    assert (ours.root / "run/kexec-initd/stopping").exists() == (decision is not None)
+    assert "kexec -u" not in ours.calls()
+
+
+@pytest.mark.parametrize("wish, why", [("", PARAM), ("no-kexec-reboot", sentences.COLD_ONCE)])
+def test_what_systemd_leaves_to_the_firmware_is_cold(ours: Jail, wish: str, why: str) -> None:
+    ours.write("jobs", "12 kexec.target start waiting\n")
+    ours.write("run/systemd/reboot-param", "x")
+    if wish:
+        ours.write(wish, "")
+    assert "reboot goes through firmware: " + why in ours.run("ours", "stop", runlevel="").said
+    assert (ours.root / DECISION).read_text() == "cold {}\n".format(why)
+    # It holds for one reboot, whatever that is.
+    assert ours.calls()[-1] == "kexec -u" and not (ours.root / "no-kexec-reboot").exists()
+
+
+def test_at_the_end_of_the_boot_it_loads_and_forgets_a_shutdown_that_was_called_off(boot: Jail, ours: Jail) -> None:
+    ours.fake("systemctl", "if [ -e /over ]; then echo running; else : >/over; echo starting; fi")
+    ours.write("run/kexec-initd/stopping", "")
+    ours.run("ours", "start", runlevel="")
+    assert wait_for_load(boot)[-1] == "nice -n 19 /etc/init.d/ours load"
+    assert ours.calls()[:2] == ["systemctl is-system-running"] * 2
+    assert not any((ours.root / "run/kexec-initd" / name).exists() for name in ("stopping", "decision"))
+
+
+def test_systemd_understands_the_unit(ours: Jail, tmp_path: Path) -> None:
+    unit = (ours.root / "etc/systemd/system/kexec-initd.service").read_text()
+    place = tmp_path / "kexec-initd.service"
+    place.write_text(unit.replace("/lib/systemd/system-shutdown/kexec-initd", str(ours.root / "etc/init.d/ours")))
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed here")
+    argv = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", str(place)]
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    assert (done.returncode, done.stdout) == (0, b"")

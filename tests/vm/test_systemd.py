@@ -1,0 +1,97 @@
+"""A Debian that has only systemd: whoever reboots it goes through kexec into the loader's entry, or cold, and says why."""
+
+from pathlib import Path
+from typing import Tuple
+
+import pytest
+
+from tests.vm.conftest import WAIT_LOADED, StartMachine
+from tests.vm.conversion import build_systemd
+from tests.vm.evidence import assert_came_cold, gather
+from tests.vm.qemu import EndReason, Machine
+from tests.vm.reboots import COLD, reboot_by_kexec, reboot_quietly_cold
+from tests.vm.snapshot import Snapshot, install_line, take, write_payload
+
+LOADED = f"({WAIT_LOADED})"
+FILES = "{ find /etc /lib/systemd/ -printf '%p %y %m %U %G %l\\n'; find /etc /lib/systemd/ -type f -exec sha256sum {} +; } | sort"
+FORCED = "the early shutdown step left no decision"
+ARGUMENT = "systemd was asked for what only a boot through firmware does (/run/systemd/reboot-param)"
+
+
+def reboot_cold(machine: Machine, command: str, reason: str) -> None:
+    """Type `command`; prove that the machine goes through firmware, comes back, and that the console has the reason."""
+    before, old = gather(machine), len(machine.log_text())
+    machine.send(command)
+    assert machine.wait_end() is EndReason.RESET
+    assert COLD + reason in machine.log_text()[old:]
+    machine.restart()
+    machine.wait_login()
+    assert_came_cold(before, gather(machine))
+
+
+@pytest.fixture(scope="session")
+def systemd_alone() -> Snapshot:
+    """Return a guest that has systemd and no other init, without our package."""
+    return take(build_systemd())
+
+
+def test_a_host_of_systemd_alone(
+    systemd_alone: Snapshot, debs: Tuple[Path, ...], start: StartMachine, tmp_path: Path
+) -> None:
+    """Installed, it reboots by kexec, whichever target systemd itself takes; removed, all is as before."""
+    payload = write_payload(tmp_path / "payload.tar", debs)
+    machine = start(systemd_alone.setup(payload))
+    machine.check(f"{FILES} >/root/before")
+    machine.unpack()
+    machine.check(install_line(debs), 300)
+    machine.check(LOADED, 180)  # the unit runs at once
+    reboot_by_kexec(machine)  # by kexec.target
+    machine.check(f"{LOADED}; touch /no-kexec-reboot", 180)
+    reboot_cold(machine, "reboot", "asked for by /no-kexec-reboot")
+    machine.check(LOADED, 180)
+    reboot_by_kexec(machine, "systemctl reboot")  # by reboot.target
+    machine.check("dpkg --purge kexec-initd", 300)
+    assert machine.run(f"{FILES} | diff /root/before -").output == ""
+    reboot_quietly_cold(machine)
+
+
+@pytest.fixture(scope="session")
+def under_systemd(systemd_alone: Snapshot, debs: Tuple[Path, ...]) -> Snapshot:
+    """Return that guest with our package and its kernel loaded."""
+    return take(systemd_alone, debs, (LOADED,))
+
+
+@pytest.mark.full
+def test_each_caller_goes_through_kexec(under_systemd: Snapshot, start: StartMachine) -> None:
+    machine = start(under_systemd.setup())
+    for command in ("shutdown -r now", "init 6", "systemctl kexec"):
+        reboot_by_kexec(machine, command)
+        machine.check(LOADED, 180)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("command, reason", [
+    ("systemctl --force reboot", FORCED), ("systemctl reboot --reboot-argument=x", ARGUMENT),
+], ids=["forced", "argument"])  # fmt: skip
+def test_what_is_cold_says_so(under_systemd: Snapshot, start: StartMachine, command: str, reason: str) -> None:
+    reboot_cold(start(under_systemd.setup()), command, reason)
+
+
+@pytest.mark.full
+def test_a_poweroff_is_one(under_systemd: Snapshot, start: StartMachine) -> None:
+    machine = start(under_systemd.setup())
+    machine.send("poweroff")
+    assert machine.wait_end() is EndReason.POWEROFF
+
+
+@pytest.mark.full
+def test_the_dead_man_ends_a_shutdown_that_a_unit_holds_up(under_systemd: Snapshot, start: StartMachine) -> None:
+    machine = start(under_systemd.setup())
+    machine.check("echo SHUTDOWN_LIMIT=120 >>/etc/default/kexec-initd")
+    machine.check(
+        "systemd-run --unit=deaf -p RemainAfterExit=yes -p TimeoutStopSec=infinity -p 'ExecStop=/bin/sleep infinity' /bin/true"
+    )
+    old = len(machine.log_text())
+    machine.send("reboot")
+    assert machine.wait_end(600) is EndReason.RESET
+    assert "the shutdown did not lead to a reboot, it takes longer than 120 s" in machine.log_text()[old:]
