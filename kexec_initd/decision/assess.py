@@ -23,7 +23,7 @@ from kexec_initd.kexec.freshness import is_loaded_already
 from kexec_initd.settings.reader import Settings
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import Damaged, Volatile
-from kexec_initd.system import hooks, quirks
+from kexec_initd.system import hooks, quirks, rivals
 from kexec_initd.system.files import is_there
 from kexec_initd.system.host import Host, find_unhooked
 
@@ -82,7 +82,7 @@ def assess(host: Host, settings: Settings, named: Optional[Selection] = None) ->
     if isinstance(selection, Selected) and decision.code is Code.TARGET:
         changes = selection.changes
         if present is not Present.FRESH:
-            to_load = selection._replace(config=selection.config + _lines_of_decision(host.root, settings, record))
+            to_load = selection._replace(config=selection.config + _lines_of_decision(host, settings, record))
     return Assessment(decision, present, to_load, changes, problem, record, deviating, selection.menu)
 
 
@@ -114,7 +114,7 @@ def _gather_facts(
         limit_kexecs=guard.kexecs_reached(record, settings.max_kexecs),
         limit_days=guard.days_reached(guard.days_since_firmware(record, time.time(), uptime), settings.max_days),
         trial=None if is_attended(host.root, uptime) else guard.trial_left(record, settings.trial),
-        init=find_unhooked(host),
+        init=find_unhooked(host) or rivals.find_rival(host),
     )
 
 
@@ -132,9 +132,9 @@ def _find_present(host: Host, settings: Settings, selection: Selection, is_loade
     return Present.FRESH if wanted else Present.STALE
 
 
-def _lines_of_decision(root: Path, settings: Settings, record: guard.Record) -> Tuple[str, ...]:
+def _lines_of_decision(host: Host, settings: Settings, record: guard.Record) -> Tuple[str, ...]:
     """Return the stamp's lines of what the decision rests on, beside what the target was chosen by."""
-    lines = tuple(stamp.lines_for(root, deviations.watched(root)))
+    lines = tuple(stamp.lines_for(host.root, deviations.watched(host.root) + rivals.watched(host)))
     time_decides = settings.max_days or record.total < settings.trial  # it passes without a trace on the disk
     return (*lines, stamp.UNSEEN) if time_decides else lines
 

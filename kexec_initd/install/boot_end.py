@@ -45,8 +45,9 @@ def _find_cause(host: Host) -> str:
     if host.init is InitSystem.SYSTEMD:
         return "nothing has started /{} (systemctl status kexec-initd)".format(SYSTEMD_UNIT)
     # With jinja2, for which the decision of a shutdown, which asks none of this, shall not wait.
+    from kexec_initd.install.integrations import find_integration
     from kexec_initd.install.layout import Purpose
-    from kexec_initd.install.render import find_integration, find_obstacle
+    from kexec_initd.install.render import find_obstacle
 
     path = "/etc/rc.local"
     with contextlib.suppress(Refused):

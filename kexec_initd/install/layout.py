@@ -160,20 +160,26 @@ DEBIAN_SYSVINIT = Integration(
     debian_tools=True,
 )
 
-# systemd-shutdown(8) runs what is in this directory of its own; /lib leads to /usr/lib where that is the place. The scripts of
-# kexec-tools execute what is loaded when systemd stops them, at a poweroff, too, with all file systems mounted.
-DEBIAN_SYSTEMD = Integration(
-    scripts=(
-        OwnScript("/lib/systemd/system-shutdown/kexec-initd", "systemd/kexec-initd", Presence.OURS),
-        *DEBIAN_HOOKS,
-        *DEBIAN_SET_ASIDE,
-        OwnScript("/" + SYSTEMD_UNIT, "systemd/kexec-initd.service", Presence.OURS, mode=0o644),
-    ),
-    blocks=(),
-    service="",
-    links=(("/etc/systemd/system/multi-user.target.wants/kexec-initd.service", "/" + SYSTEMD_UNIT),),
-    debian_tools=True,
-)
+# The directory in which systemd was built: in Debian's /lib leads to /usr/lib where that is the place.
+DEBIAN_SYSTEMD_DIR, SYSTEMD_DIR = "/lib/systemd", "/usr/lib/systemd"
+SYSTEMD_PROGRAM = "/system-shutdown/kexec-initd"
+
+
+def _systemd(directory: str, others: Tuple[OwnScript, ...], debian_tools: bool) -> Integration:
+    """Return what a host under systemd gets: systemd-shutdown(8) runs what is in a directory beside it."""
+    unit = OwnScript("/" + SYSTEMD_UNIT, "systemd/kexec-initd.service", Presence.OURS, mode=0o644)
+    return Integration(
+        scripts=(OwnScript(directory + SYSTEMD_PROGRAM, "systemd/kexec-initd", Presence.OURS), *others, unit),
+        blocks=(),
+        service="",
+        links=(("/etc/systemd/system/multi-user.target.wants/kexec-initd.service", unit.path),),
+        debian_tools=debian_tools,
+    )
+
+
+# The scripts of Debian's kexec-tools execute what is loaded when systemd stops them, at a poweroff, too, with all file systems
+# mounted.
+DEBIAN_SYSTEMD = _systemd(DEBIAN_SYSTEMD_DIR, (*DEBIAN_HOOKS, *DEBIAN_SET_ASIDE), debian_tools=True)
 
 RHEL_SCRIPT = OwnScript("/etc/rc.d/init.d/kexec-initd", "rhel/kexec-initd", Presence.OURS)
 RHEL_PRELOAD = Block("/etc/rc.d/rc.local", "common/rc.local", Purpose.PRELOAD, NO_PRELOAD)
@@ -197,4 +203,8 @@ RHEL_HALT_WITHOUT_KEXEC = Integration(
     debian_tools=False,
 )
 
-INTEGRATIONS = (DEBIAN_SYSVINIT, DEBIAN_SYSTEMD, RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC)
+# RHEL from 7 on, Fedora, SUSE, Arch and whoever else has systemd. RHEL 7 has new-kernel-pkg; of later ones the .rpm brings a
+# plug-in for kernel-install(8).
+SYSTEMD = _systemd(SYSTEMD_DIR, RHEL_HOOKS, debian_tools=False)
+
+INTEGRATIONS = (DEBIAN_SYSVINIT, DEBIAN_SYSTEMD, RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC, SYSTEMD)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from kexec_initd.errors import Refused, UsageError
+from kexec_initd.install.integrations import HINTS, find_blocks, find_systemd_integration
 from kexec_initd.install.layout import DEBIAN_SYSVINIT, RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC, Integration
-from kexec_initd.install.render import HINTS, RenderedFile, fill_script, find_blocks, render_block, write_tree
+from kexec_initd.install.render import RenderedFile, fill_script, render_block, write_tree
 from kexec_initd.system.host import FAMILIES, HOOKED, Family, Host, InitSystem
 from kexec_initd.system.sysroot import Tree
 from kexec_initd.system.virt import OLD_STATE_DIR, STATE_DIR
@@ -49,6 +50,7 @@ AMAZON = (  # releases 1 were named by year and month
     Era((2,), InitSystem.SYSTEMD, STATE_DIR),
     Era((1,), InitSystem.UPSTART, OLD_STATE_DIR),
 )
+SYSTEMD = (Era((0,), InitSystem.SYSTEMD, STATE_DIR),)  # all that are still in use
 DISTRIBUTIONS = {
     "debian": DEBIAN,
     "devuan": DEVUAN,
@@ -58,6 +60,12 @@ DISTRIBUTIONS = {
     "scientific": RHEL,
     "oracle": RHEL,
     "amazon": AMAZON,
+    "rocky": RHEL,
+    "almalinux": RHEL,
+    "fedora": SYSTEMD,
+    "arch": SYSTEMD,
+    "opensuse": SYSTEMD,
+    "sles": SYSTEMD,
 }
 
 
@@ -77,7 +85,7 @@ def render_for(target: str, init: Optional[str], standalone: bool) -> Rendition:
     Raises UsageError for a name that is not known, Refused where nothing can be hooked.
     """
     host = _imagine(target, init)
-    record = _require_record(host)
+    record = _require_record(host, standalone)
     files = [
         fill_script(host, script, script.default_header.rstrip("\n"), record if standalone else None)
         for script in record.scripts
@@ -111,9 +119,9 @@ def _imagine(target: str, init: Optional[str]) -> Host:
         raise Refused("{} is older than anything that kexec-initd knows".format(target))
     return Host(
         root=NOWHERE,
-        family=FAMILIES[name],
+        family=FAMILIES.get(name, Family.UNKNOWN),
         distribution=name,
-        release=release or ".".join(map(str, era.since)),
+        release=release or ".".join(map(str, era.since)).lstrip("0"),
         init=InitSystem(init) if init else era.init,
         kernel_release=None,
         cmdline=None,
@@ -125,9 +133,13 @@ def _imagine(target: str, init: Optional[str]) -> Host:
     )
 
 
-def _require_record(host: Host) -> Integration:
-    if host.init not in HOOKED:
-        what = "{} {} with the init system {}".format(host.distribution, host.release, host.init.value)
+def _require_record(host: Host, standalone: bool) -> Integration:
+    what = "{} {} with the init system {}".format(host.distribution, host.release, host.init.value)
+    if host.init is InitSystem.SYSTEMD and standalone:
+        raise Refused("there are no files without Python for {}".format(what), "leave out --standalone")
+    if host.init is InitSystem.SYSTEMD:
+        return find_systemd_integration(host)
+    if host.init not in HOOKED or host.family is Family.UNKNOWN:
         raise Refused("there are no files for {}".format(what), HINTS.get(host.init, ""))
     if host.family is Family.DEBIAN:
         return DEBIAN_SYSVINIT
@@ -141,8 +153,8 @@ def _find_era(eras: Sequence[Era], release: Release) -> Optional[Era]:
 
 
 def _newest(eras: Sequence[Era]) -> Era:
-    """Return the newest that has SysV init's scripts: what is asked for where no release is named."""
-    return next(era for era in eras if era.init is not InitSystem.SYSTEMD)
+    """Return the newest that has SysV init's scripts, if any: what is asked for where no release is named."""
+    return next((era for era in eras if era.init is not InitSystem.SYSTEMD), eras[0])
 
 
 def _numbers(release: str) -> Release:

@@ -14,6 +14,7 @@ from kexec_initd.install import dpkg, units
 from kexec_initd.install.deviations import is_linked, is_ordered
 from kexec_initd.install.dropped import plan_dropped
 from kexec_initd.install.file_copy import Observed, content_of, label_of, missing_directories, observe, own
+from kexec_initd.install.integrations import find_blocks, find_integration
 from kexec_initd.install.layout import ORIGINALS_DIR, STATE_DIR, Block, Integration, OwnScript, Presence
 from kexec_initd.install.managed_block import read_block
 from kexec_initd.install.manifest import (
@@ -27,8 +28,6 @@ from kexec_initd.install.manifest import (
 from kexec_initd.install.originals import find_damage, find_loss, is_foreign, is_ours, kept_path
 from kexec_initd.install.render import (
     RenderedFile,
-    find_blocks,
-    find_integration,
     find_obstacle,
     observe_block,
     render_script,

@@ -16,14 +16,14 @@ from kexec_initd.errors import Error, Refused
 from kexec_initd.history import attempts
 from kexec_initd.install import inittab, rc_local
 from kexec_initd.install.file_copy import observe
+from kexec_initd.install.integrations import find_blocks, find_integration, find_systemd
 from kexec_initd.install.layout import (
-    DEBIAN_SYSTEMD,
-    DEBIAN_SYSVINIT,
     FINAL_EXEC,
     LAUNCHER,
     MARK,
     PACKAGE,
     PYTHON,
+    SYSTEMD_PROGRAM,
     Block,
     Integration,
     OwnScript,
@@ -33,24 +33,17 @@ from kexec_initd.install.layout import (
 from kexec_initd.install.managed_block import add_block, read_block
 from kexec_initd.install.manifest import ChangeKind, ManifestEntry
 from kexec_initd.install.originals import find_original, kept_path
-from kexec_initd.install.rhel_halt import require_integration
 from kexec_initd.install.templates import Values, fill, recipe_of
 from kexec_initd.settings.reader import path_for
 from kexec_initd.system import filesystems, hooks
-from kexec_initd.system.files import digest, exists, read_text, write_atomic
-from kexec_initd.system.host import HOOKED, Family, Host, InitSystem
+from kexec_initd.system.files import digest, read_text, write_atomic
+from kexec_initd.system.host import Family, Host, InitSystem
 from kexec_initd.system.safe_path import locate
 
 SCRIPT_MODE = 0o755
 HEADER_BEGIN = "### BEGIN INIT INFO"
 HEADER_END = "### END INIT INFO"
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-SYSTEMD_SHUTDOWN = "/lib/systemd/systemd-shutdown"  # it calls ours, from a directory beside it
-HINTS = {
-    InitSystem.SYSTEMD: "under systemd it can be installed where a Debian has {}; elsewhere `kexec-initd load`, then "
-    "`systemctl kexec`, starts a kernel".format(SYSTEMD_SHUTDOWN),
-    InitSystem.OPENRC: "under OpenRC nothing is hooked yet",
-}
 
 
 class RenderedFile(NamedTuple):
@@ -60,30 +53,6 @@ class RenderedFile(NamedTuple):
     mode: int
     content: bytes
     recipe: str = ""
-
-
-def find_integration(host: Host) -> Integration:
-    """Return the record for this host. Raises Refused for a family, an init system or a halt that has none."""
-    if host.init is InitSystem.SYSTEMD and host.family is Family.DEBIAN and exists(locate(host.root, SYSTEMD_SHUTDOWN)):
-        return DEBIAN_SYSTEMD
-    if host.init in HOOKED:
-        if host.family is Family.DEBIAN:
-            return DEBIAN_SYSVINIT
-        if host.family is Family.RHEL:
-            return require_integration(host)
-    raise Refused(
-        "this host is {} (family {}) with the init system {}".format(
-            host.distribution, host.family.value, host.init.value
-        ),
-        HINTS.get(host.init, "it can be installed on Debian, RHEL and their kin where SysV init scripts end a reboot"),
-    )
-
-
-def find_blocks(host: Host, record: Integration) -> List[Block]:
-    """Return the blocks of `record` that this host's init system has a use for."""
-    return [
-        block for block in record.blocks if block.purpose is not Purpose.DEAD_MAN or host.init is InitSystem.SYSVINIT
-    ]
 
 
 def render_all(host: Host) -> List[RenderedFile]:
@@ -268,7 +237,8 @@ def _values(host: Host, standalone: Optional[Integration]) -> Values:
         "loader": "standalone/load.sh" if standalone else "common/load.sh",
         "jump": "common/jump-shell.sh" if by_shell else "common/jump-program.sh",
         "level": "systemd/level.sh" if by_systemd else "common/level.sh",
-        "initrds": [name.format("VERSION") for name in INITRD_NAMES[host.family]],
+        "shutdown_program": find_systemd(host) + SYSTEMD_PROGRAM,
+        "initrds": [name.format("VERSION") for name in INITRD_NAMES.get(host.family, ())],
         "pseudo": " ".join(filesystems.PSEUDO),
         "remote": " ".join(filesystems.REMOTE),
         "settings": str(path_for(Path("/"), host.family)),

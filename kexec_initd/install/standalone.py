@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import List
 
 from kexec_initd.errors import Error
+from kexec_initd.install.integrations import find_blocks
 from kexec_initd.install.layout import RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC, OwnScript, Presence
 from kexec_initd.install.offline import Rendition, write_rendition
-from kexec_initd.install.render import find_blocks, render_plain
+from kexec_initd.install.render import render_plain
 from kexec_initd.state import checksum
 from kexec_initd.system.files import write_atomic
 from kexec_initd.system.safe_path import check_path

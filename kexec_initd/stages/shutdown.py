@@ -21,6 +21,7 @@ from kexec_initd.settings import for_shell
 from kexec_initd.settings.reader import Settings
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import Damaged, Volatile
+from kexec_initd.system import journal
 from kexec_initd.system.host import Host
 
 OVERTAKEN = sentences.OVERTAKEN
@@ -118,7 +119,13 @@ def prepare(host: Host, settings: Settings) -> Decision:
     if not decision.kexec:
         _unload(host.root)
     last_cold.keep(host.root, decision)
+    journal.tell(host.root, describe(decision), str(decision.code))
     return decision
+
+
+def describe(decision: Decision) -> str:
+    """Say how the reboot that is under way goes."""
+    return "reboot goes through {}: {}".format("kexec" if decision.kexec else "firmware", one_line(decision.reason))
 
 
 def _withdraw(root: Path) -> Decision:

@@ -81,6 +81,8 @@ FAMILIES = {
     "oracle": Family.RHEL,
     "enterprise": Family.RHEL,  # Oracle's first releases
     "scientific": Family.RHEL,
+    "rocky": Family.RHEL,
+    "almalinux": Family.RHEL,
     "amzn": Family.RHEL,
     "amazon": Family.RHEL,
     "system": Family.RHEL,  # /etc/system-release alone: Amazon Linux before it had os-release

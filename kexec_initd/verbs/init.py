@@ -2,7 +2,7 @@
 
 import argparse
 
-from kexec_initd.errors import Refused, one_line
+from kexec_initd.errors import Refused
 from kexec_initd.settings import for_shell
 from kexec_initd.stages import shutdown
 from kexec_initd.system.host import Host
@@ -29,4 +29,4 @@ def run_prepare(args: argparse.Namespace, host: Host) -> None:
         raise Refused("the runlevel is {}, not 6".format(host.runlevel or "unknown"))
     decision = shutdown.prepare(host, read_settings(host))
     if not decision.kexec:
-        emit("kexec-initd: reboot goes through firmware: {}".format(one_line(decision.reason)))
+        emit("kexec-initd: " + shutdown.describe(decision))

@@ -107,6 +107,9 @@ go_cold () {
 	unload
 	bounded 10 keep_reason "$1 $2"
 	say "reboot goes through firmware: $2"
+{% if systemd is defined %}
+	bounded 4 tell_journal "$1" "reboot goes through firmware: $2"
+{% endif %}
 }
 
 # A kernel without any record of ours was loaded by the admin's own hand and is his wish.

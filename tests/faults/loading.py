@@ -176,12 +176,12 @@ FAULTS = (
     ),
     Fault(
         10,
-        "init is OpenRC, runit or unknown, or systemd on RHEL",
+        "init is OpenRC, runit or unknown",
         "refused, nothing changed",
         {},
         tests("unit/test_integration_transaction.py", "an_unfit_host_is_refused_with_nothing_changed")
         + tests("unit/test_host.py", "init_by_what_runs_and_by_what_is_installed")
-        + tests("install/test_rpm.py", "under_systemd_it_is_installed_and_changes_nothing"),
+        + tests("install/test_rpm.py", "under_systemd_it_waits_for_systemd_shutdown_and_is_hooked_there"),
     ),
     Fault(
         11,

@@ -35,7 +35,7 @@ Change = Callable[[RpmHost], None]
 OURS = (
     *("etc/kexec-initd", "etc/sysconfig/kexec-initd", "usr/sbin/kexec-initd", "usr/share/kexec-initd"),
     *("usr/share/doc/kexec-initd-", "usr/share/man/man5/kexec-initd.5", "usr/share/man/man8/kexec-initd.8"),
-    "usr/lib/kernel",
+    *("usr/lib/kernel", "usr/lib/systemd"),
 )
 NOT_ACTIVATED = "kexec-initd: not activated, see above; reboots stay as they are\n"
 
@@ -143,7 +143,7 @@ def test_a_new_kernel_pkg_that_comes_later_is_hooked(tmp_path: Path, rpm: Path) 
     assert state(host) == before
 
 
-def test_under_systemd_it_is_installed_and_changes_nothing(tmp_path: Path, rpm: Path) -> None:
+def test_under_systemd_it_waits_for_systemd_shutdown_and_is_hooked_there(tmp_path: Path, rpm: Path) -> None:
     host = make_host(tmp_path, "centos-6")
     (host.tree / "sbin/init").unlink()
     (host.tree / "sbin/init").symlink_to("../lib/systemd/systemd")
@@ -155,7 +155,17 @@ def test_under_systemd_it_is_installed_and_changes_nothing(tmp_path: Path, rpm: 
     assert said.endswith(NOT_ACTIVATED)
     check_only_the_package(host, before)
     assert host.rpm("-U", str(build("kexec-tools", "2", tmp_path))) == ""
-    check_removed(host, before)
+    put(host.tree / "usr/lib/systemd/systemd-shutdown", b"", 0o755)
+    assert host.rpm("-i", str(build("systemd", "1", tmp_path))) == ""
+    hooked = state(host)
+    program, unit = "usr/lib/systemd/system-shutdown/kexec-initd", "etc/systemd/system/kexec-initd.service"
+    assert program.encode() in host.read(unit) and host.read(program).startswith(b"#! /bin/sh")
+    assert (SCRIPT in hooked, BEGIN in host.read(RC_LOCAL)) == (False, False)
+    assert host.rpm("-U", "--replacepkgs", str(rpm)) == ""
+    assert state(host) == hooked
+    host.rpm("-e", "kexec-initd", "systemd")
+    (host.tree / "usr/lib/systemd/systemd-shutdown").unlink()
+    assert state(host) == before
 
 
 def check_only_the_package(host: RpmHost, before: Dict[str, str]) -> None:

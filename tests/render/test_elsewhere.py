@@ -48,6 +48,26 @@ def test_generated_files_are_valid_in_every_shell(shell: List[str], tmp_path: Pa
         subprocess.run([*shell, "-n", name], check=True, cwd=str(tmp_path))
 
 
+@pytest.mark.parametrize("target, init", [
+    ("rhel:9", []), ("rocky:8", []), ("fedora", []), ("arch", []), ("sles:15", []), ("ubuntu:16.04", []),
+    ("debian:13", ["systemd"]),
+])  # fmt: skip
+def test_under_systemd_all_get_what_their_own_install_gives(target: str, init: List[str], tmp_path: Path) -> None:
+    assert main(["render", "--for", target, *(["--init"] * len(init)), *init, "--out", str(tmp_path / "new")]) == 0
+    found = read_files(tmp_path / "new/files")
+    debian = target.startswith(("debian", "ubuntu"))
+    own = expected("debian-12-systemd" if debian else "rhel-9")
+    names = ["etc/systemd/system/kexec-initd.service"]
+    if debian or "rhel" in target:
+        names.append(
+            "lib/systemd/system-shutdown/kexec-initd" if debian else "usr/lib/systemd/system-shutdown/kexec-initd"
+        )
+    assert {name: found[name] for name in names} == {name: own[name] for name in names}
+    assert (
+        "etc/systemd/system/multi-user.target.wants/kexec-initd.service" in found and "etc/init.d/reboot" not in found
+    )
+
+
 def test_nothing_of_this_machine_enters(tmp_path: Path) -> None:
     """Another process with another environment, directory and umask gives the same files."""
     first = read_files(generate("rhel:6", "standalone", tmp_path / "first"))
@@ -72,12 +92,12 @@ def test_nothing_of_this_machine_enters(tmp_path: Path) -> None:
         (["--for", "debian", "--standalone", "--deb", "{}"], 1, "Is a directory"),
         (["--rpm", "{}/new"], 2, "go with --for only"),
         (["--for", "ubuntu:12.04", "--out", "{}/new", "--root", "{}"], 2, "takes no --root"),
-        (["--for", "beos", "--out", "{}/new"], 2, "known are: amazon, centos, debian"),
+        (["--for", "beos", "--out", "{}/new"], 2, "known are: almalinux, amazon, arch, centos, debian"),
         (["--for", "rhel:six", "--out", "{}/new"], 2, "must be a number"),
         (["--for", "rhel:", "--out", "{}/new"], 2, "must be a number"),
         (["--for", "rhel:3", "--out", "{}/new"], 3, "older than anything"),
-        (["--for", "rhel:7", "--out", "{}/new"], 3, "systemctl kexec"),
-        (["--for", "ubuntu:16.04", "--out", "{}/new"], 3, "with the init system systemd"),
+        (["--for", "rhel:7", "--standalone", "--out", "{}/new"], 3, "leave out --standalone"),
+        (["--for", "arch", "--init", "sysvinit", "--out", "{}/new"], 3, "with the init system sysvinit"),
         (["--for", "debian:12", "--init", "openrc", "--out", "{}/new"], 2, "invalid choice"),
         (["--for", "debian:12", "--init", "launchd", "--out", "{}/new"], 2, "invalid choice"),
         (["--standalone", "--out", "{}/new"], 2, "go with --for only"),

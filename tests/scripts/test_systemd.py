@@ -95,10 +95,14 @@ def test_what_systemd_leaves_to_the_firmware_is_cold(ours: Jail, wish: str, why:
     ours.write("run/systemd/reboot-param", "x")
     if wish:
         ours.write(wish, "")
+    ours.fake("logger", "cat >/journal")
     assert "reboot goes through firmware: " + why in ours.run("ours", "stop", runlevel="").said
+    told = (ours.root / "journal").read_text().splitlines()
+    assert told[0] == "MESSAGE=reboot goes through firmware: " + why
+    assert told[-1] == "KEXEC_INITD_CODE=" + ("cold-once" if wish else "firmware")
     assert (ours.root / DECISION).read_text() == "cold {}\n".format(why)
     # It holds for one reboot, whatever that is.
-    assert ours.calls()[-1] == "kexec -u" and not (ours.root / "no-kexec-reboot").exists()
+    assert "kexec -u" in ours.calls() and not (ours.root / "no-kexec-reboot").exists()
 
 
 def test_at_the_end_of_the_boot_it_loads_and_forgets_a_shutdown_that_was_called_off(boot: Jail, ours: Jail) -> None:

@@ -175,7 +175,7 @@ UNFIT: Dict[str, Tuple[Callable[[Path], None], str]] = {
     "halt with CRLF": (_halt_with_dos_line_ends, "has the line ends of DOS"),
     "halt in another language": (_halt_in_perl, "is run by /usr/bin/perl"),
     "halt without halt.local": (_halt_that_asks_nobody, "executes a loaded kernel without asking /sbin/halt.local"),
-    "systemd": (_systemd, "systemctl kexec"),
+    "systemd": (_systemd, "it needs systemd-shutdown"),
 }
 
 

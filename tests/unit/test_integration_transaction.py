@@ -361,7 +361,7 @@ def _unknown_family(root: Path) -> None:
         (_damaged_block, "damaged"),
         (_ours_without_original, "its original is gone"),
         (_damaged_manifest, "manifest.json is damaged"),
-        (_systemd, "with the init system systemd; under systemd it can be installed where"),
+        (_systemd, "with the init system systemd; under systemd it needs systemd-shutdown"),
         (_unknown_family, "family unknown"),
     ],
 )

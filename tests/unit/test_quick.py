@@ -149,7 +149,7 @@ STATUS = {
     "cmdline": "edit words",
     "state": "checksum flock store",
     "system": """distribution encoding files filesystems hook_places hooks host inode_flags machine mounts process quirks raw
-        safe_path spawn stdio sysroot virt""",
+        rivals safe_path spawn stdio sysroot virt""",
 }
 
 

@@ -1,5 +1,9 @@
 """Which init system runs, and in which runlevel: facts of each decision, by whatever evidence there is."""
 
+import functools
+import socket
+import tempfile
+from pathlib import Path
 from typing import Callable, Dict, List, Optional, Sequence
 
 import pytest
@@ -8,6 +12,7 @@ from kexec_initd import cli
 from kexec_initd.kexec import load, program, stamp
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import shutdown
+from kexec_initd.system import journal as journal_of
 from kexec_initd.system.host import InitSystem, find_unhooked, gather
 from kexec_initd.system.virt import find_runlevel
 from kexec_initd.verbs import init, status
@@ -76,6 +81,69 @@ def test_each_init_system_is_hooked_by_its_own_file(fake: FakeHost, installed: S
     assert (find_unhooked(gather(fake.root)) is None) == (hooked != "sysvinit")
     # Its record says 6, and means nothing; nor is that a shutdown that was called off.
     assert (find_runlevel(fake.root, {}), find_runlevel(fake.root, {"RUNLEVEL": "0"})) == (None, "0")
+
+
+ENABLED = "etc/systemd/system/kexec.target.wants/kexec-load@linux.service"
+
+
+@pytest.mark.parametrize("enabled, unit", [
+    (ENABLED, "kexec-load@linux.service"),
+    ("usr/lib/systemd/system/kexec.target.wants/kexec-load.service", "kexec-load.service"),
+    ("run/systemd/system/kexec.target.requires/prepare-kexec.service", "prepare-kexec.service"),
+    ("etc/systemd/system/multi-user.target.wants/kexec-initd.service", None),
+    ("etc/systemd/system/multi-user.target.wants/kdump.service", None),
+    ("etc/systemd/system/kexec-load@linux.service", None),  # it is there, and nothing wants it
+])  # fmt: skip
+def test_a_unit_that_loads_a_kernel_of_its_own_makes_it_cold(
+    fake: FakeHost, monkeypatch: pytest.MonkeyPatch, enabled: str, unit: Optional[str]
+) -> None:
+    with_kernel(fake)
+    fake.write(UNIT, "")
+    systemd_runs(fake)
+    fake.write(enabled, "")
+    journal = receive(monkeypatch)
+    decided = shutdown.prepare(gather(fake.root), Settings())
+    why = "the unit {0} loads a kernel of its own; `systemctl disable {0}` ends that".format(unit)
+    assert (decided.code, decided.reason) == (("init", why) if unit else ("target", decided.reason))
+    way = "firmware" if unit else "kexec"
+    assert journal.recv(4096).decode().splitlines() == [
+        "MESSAGE=reboot goes through {}: {}".format(way, decided.reason), "PRIORITY=5", "SYSLOG_IDENTIFIER=kexec-initd",
+        "KEXEC_INITD_CODE={}".format(decided.code),
+    ]  # fmt: skip
+    if unit is not None:
+        (fake.root / "etc/systemd/system" / unit).symlink_to("/dev/null")  # masked
+        assert shutdown.prepare(gather(fake.root), Settings()).code == "target"
+
+
+def test_a_unit_that_is_enabled_later_makes_what_is_loaded_stale(fake: FakeHost) -> None:
+    with_kernel(fake)
+    fake.write(UNIT, "")
+    systemd_runs(fake)
+    shutdown.prepare(gather(fake.root), Settings())
+    stamp_lines = (fake.root / "run/kexec-initd/stamp").read_text()
+    assert stamp_lines.count(" /etc/systemd/system\n") == 1
+    fake.write(ENABLED, "")
+    assert stamp.lines_for(fake.root, [Path("/etc/systemd/system")])[0] not in stamp_lines
+
+
+def test_a_journal_that_is_full_or_gone_holds_up_nothing(fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    tell = functools.partial(journal_of.tell, fake.root, "x" * 90, "code")
+    tell()
+    receiver = receive(monkeypatch)
+    for _ in range(2000):
+        tell()
+    receiver.close()
+    tell()
+
+
+def receive(monkeypatch: pytest.MonkeyPatch) -> socket.socket:
+    """Return the other end of the journal, at a path that is not too long for an address."""
+    place = tempfile.mkdtemp(dir="/tmp") + "/socket"
+    receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    receiver.settimeout(10)
+    receiver.bind(place)
+    monkeypatch.setattr(journal_of, "SOCKET", place)
+    return receiver
 
 
 @pytest.mark.parametrize("proc", [{"proc/1/comm": "init\n"}, {"proc/1/stat": "1 (init) S 0 1 1\n"}])

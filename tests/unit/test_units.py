@@ -79,10 +79,20 @@ def test_both_may_be_installed_and_go_together(root: Path) -> None:
     assert snapshot(root) == before
 
 
-@pytest.mark.parametrize("distribution, shutdown", [(b"ID=debian\n", False), (b"ID=rhel\n", True)])
-def test_elsewhere_nothing_is_installed(root: Path, distribution: bytes, shutdown: bool) -> None:
-    put(root / "etc/os-release", distribution, 0o644)
-    if not shutdown:
-        (root / "lib/systemd/systemd-shutdown").unlink()
-    with pytest.raises(Refused, match="where a Debian has /lib/systemd/systemd-shutdown"):
+@pytest.mark.parametrize("distribution", ["rhel", "fedora", "arch", "opensuse-leap", "anything"])
+def test_other_distributions_have_it_where_they_build_systemd(root: Path, distribution: str) -> None:
+    put(root / "etc/os-release", "ID={}\n".format(distribution).encode(), 0o644)
+    with pytest.raises(Refused, match="it needs systemd-shutdown, which calls it, in /usr/lib/systemd "):
         plan_install(gather(root))
+    put(root / "usr/lib/systemd/systemd-shutdown", b"", 0o755)
+    before = snapshot(root)
+    install(root)
+    unit = (root / UNIT).read_text()
+    assert (
+        (root / "usr" / HOOK).exists()
+        and not (root / HOOK).exists()
+        and "\nExecStart=/usr/" + HOOK + " start\n" in unit
+    )
+    assert find_obstacle(find_deviations(root)) is None and (root / LINK).resolve() == Path("/" + UNIT)
+    execute(plan_uninstall(gather(root)))
+    assert snapshot(root) == before

@@ -1,7 +1,8 @@
 """The packages for hosts without Python on guests that have none: in the shape of Ubuntu 12.04 and 10.04, and of RHEL 4 to 6."""
 
+import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
 import pytest
 
@@ -9,6 +10,7 @@ import kexec_initd
 from kexec_initd.cli import main
 from tests.vm import rhel
 from tests.vm.conftest import StartMachine
+from tests.vm.packages import find_deb, find_rpm
 from tests.vm.qemu import EndReason, Machine
 from tests.vm.reboots import assert_goes_cold, reboot_by_kexec, reboot_cold, reboot_quietly_cold
 from tests.vm.snapshot import Snapshot, take, write_payload
@@ -70,14 +72,14 @@ def bare(stock: Snapshot) -> Snapshot:
     return take(stock, prepare=(NO_PYTHON, STATIC))
 
 
-def pack(kind: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a tar of the package of that kind, and of a later version of it."""
+def pack(kind: str, directory: Path, monkeypatch: pytest.MonkeyPatch, others: Sequence[Path] = ()) -> Path:
+    """Return a tar of the package of that kind, of a later version of it, and of other files."""
     packages = []
     for name, version in (("legacy", kexec_initd.__version__), ("later", "99.0")):
         packages.append(directory / f"{name}.{kind}")
         monkeypatch.setattr("kexec_initd.__version__", version)
         assert main(["render", "--for", KINDS[kind].family, "--standalone", f"--{kind}", str(packages[-1])]) == 0
-    return write_payload(directory / "payload.tar", packages)
+    return write_payload(directory / "payload.tar", [*packages, *others])
 
 
 @pytest.fixture
@@ -140,6 +142,31 @@ def test_like_rhel(
     machine = start(take(rhel.build(rhel.SHAPES[release])).setup(pack("rpm", tmp_path, monkeypatch)))
     machine.check("find / -xdev -type f -name 'python*' -perm /111 -exec rm {} +")
     assert_lives(machine, "rpm", DEV)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("kind, target, state", [("deb", "debian:12", RUN), ("rpm", "rhel:6", DEV)], ids=["deb", "rpm"])
+def test_takes_over(
+    stock: Snapshot, start: StartMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, target: str, state: str
+) -> None:
+    """From install.sh to the package without Python, to the one with it, and back: `reboot` works each time."""
+    assert main(["render", "--for", target, "--standalone", "--out", str(tmp_path / "kit")]) == 0
+    kit = Path(shutil.make_archive(str(tmp_path / "kit"), "tar", str(tmp_path), "kit"))
+    snapshot, python = (stock, find_deb()) if kind == "deb" else (take(rhel.build(rhel.SHAPES[6])), find_rpm())
+    machine = start(snapshot.setup(pack(kind, tmp_path, monkeypatch, (python, kit))))
+    machine.unpack("/root")
+    machine.check(LIST + " >/root/before && tar -xf /root/kit.tar -C /root", limit=300)
+    packages = (f"legacy.{kind}", python.name, f"legacy.{kind}")
+    for command in ("sh /root/kit/install.sh", *(f"{KINDS[kind].upgrade} /root/{name}" for name in packages)):
+        machine.check(command, limit=300)
+        reboot_by_kexec(machine)
+        wait_for_preload(machine, state)
+    machine.check(KINDS[kind].remove + ("; dpkg -P kexec-initd" if kind == "deb" else ""), limit=300)
+    machine.check(LIST + " >/root/after", limit=300)
+    # Of dpkg and insserv themselves, which make these anew with each call.
+    changed = "diff /root/before /root/after | grep '^[<>]' | grep -v -e /.depend. -e /var/lib/dpkg/triggers/File"
+    assert machine.run(changed).output == ""
+    reboot_quietly_cold(machine)
 
 
 @pytest.mark.full

@@ -8,8 +8,10 @@ import pytest
 from tests.vm.conftest import WAIT_LOADED, StartMachine
 from tests.vm.conversion import build_systemd
 from tests.vm.evidence import assert_came_cold, gather
+from tests.vm.packages import find_rpm
 from tests.vm.qemu import EndReason, Machine
 from tests.vm.reboots import COLD, reboot_by_kexec, reboot_quietly_cold
+from tests.vm.rhel_systemd import build_rhel
 from tests.vm.snapshot import Snapshot, install_line, take, write_payload
 
 LOADED = f"({WAIT_LOADED})"
@@ -95,3 +97,37 @@ def test_the_dead_man_ends_a_shutdown_that_a_unit_holds_up(under_systemd: Snapsh
     machine.send("reboot")
     assert machine.wait_end(600) is EndReason.RESET
     assert "the shutdown did not lead to a reboot, it takes longer than 120 s" in machine.log_text()[old:]
+
+
+# As Arch's wiki has it, and as somebody would carry it over to any host with systemd.
+RIVAL = """\
+[Unit]
+DefaultDependencies=no
+Before=shutdown.target umount.target final.target
+[Service]
+Type=oneshot
+ExecStart=/sbin/kexec -l /boot/vmlinuz-%i --initrd=/boot/initrd.img-%i --reuse-cmdline
+[Install]
+WantedBy=kexec.target
+"""
+
+
+@pytest.mark.full
+def test_like_rhel(start: StartMachine, tmp_path: Path) -> None:
+    """The .rpm, the reason in the journal of the boot before, and another's unit that loads as well."""
+    machine = start(take(build_rhel()).setup(write_payload(tmp_path / "payload.tar", [find_rpm()])))
+    machine.check(f"mkdir -p /var/log/journal; systemctl restart systemd-journald; {FILES} >/root/before")
+    machine.unpack("/root")
+    assert "warning" not in machine.check(install_line([find_rpm()]), 300)
+    machine.check(LOADED, 180)
+    reboot_by_kexec(machine)
+    machine.put("/etc/systemd/system/kexec-load@.service", RIVAL.encode())
+    unit = "kexec-load@" + machine.check("uname -r") + ".service"
+    machine.check(f"{LOADED}; systemctl enable {unit}", 180)
+    reboot_cold(machine, "reboot", f"the unit {unit} loads a kernel of its own")
+    machine.check("journalctl --sync; journalctl -b -1 -o cat KEXEC_INITD_CODE=init | grep 'loads a kernel of its own'", 60)
+    machine.check(f"systemctl disable {unit}; rm /etc/systemd/system/kexec-load@.service")
+    reboot_by_kexec(machine, "systemctl reboot")
+    machine.check("rpm -e kexec-initd", 300)
+    assert machine.run(f"{FILES} | diff /root/before -").output == ""
+    reboot_quietly_cold(machine)

@@ -1,0 +1,57 @@
+"""Units of others that load a kernel while systemd stops the machine: it would come over the one that we have checked.
+
+kexec.target wants that of Arch's wiki (kexec-load@KERNEL.service), of SUSE (kexec-load.service) and of NixOS
+(prepare-kexec.service). What wants them, and where, is for others to change: systemd.unit(5).
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Iterator, List, Optional
+
+from kexec_initd.system.host import Host, InitSystem
+from kexec_initd.system.safe_path import below
+
+ADMINS = "etc/systemd/system"
+PLACES = (
+    *(ADMINS, "run/systemd/system", "usr/local/lib/systemd/system"),
+    *("usr/lib/systemd/system", "lib/systemd/system"),
+)
+WANTING = re.compile(r".+\.(wants|requires|upholds)")
+LOADING = re.compile(r"(?!kexec-initd\.|systemd-kexec\.).*kexec.*\.service")
+
+
+def find_rival(host: Host) -> Optional[str]:
+    """Say which unit loads a kernel of its own, and what to do; None where none does."""
+    if host.init is not InitSystem.SYSTEMD:
+        return None
+    for directory in _find_wanting(host.root):
+        for name in _names(directory):
+            if LOADING.fullmatch(name) and not _is_masked(host.root, name):
+                return "the unit {0} loads a kernel of its own; `systemctl disable {0}` ends that".format(name)
+    return None
+
+
+def watched(host: Host) -> List[Path]:
+    """Return the directories, as the host sees them, whose change may bring such a unit."""
+    if host.init is not InitSystem.SYSTEMD:
+        return []
+    return [Path("/", path.relative_to(host.root)) for path in (host.root / ADMINS, *_find_wanting(host.root))]
+
+
+def _find_wanting(root: Path) -> Iterator[Path]:
+    for place in PLACES:
+        directory = root / place
+        yield from (directory / name for name in _names(directory) if WANTING.fullmatch(name))
+
+
+def _names(directory: Path) -> List[str]:
+    try:
+        return sorted(os.listdir(str(directory)))
+    except OSError:
+        return []
+
+
+def _is_masked(root: Path, name: str) -> bool:
+    place = below(root, ADMINS + "/" + name, follow=False)
+    return place.is_symlink() and os.readlink(str(place)) == "/dev/null"
