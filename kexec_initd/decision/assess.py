@@ -104,7 +104,7 @@ def _gather_facts(
         settings=settings.ignored,
         container=host.container,
         chroot=host.chroot,
-        platform=None if settings.force_platform else quirks.find_unfit(host.root),
+        platform=None if settings.force_platform else quirks.find_unfit(host.root, host.machine),
         unsupported=program.unsupported(host.root, host.kernel_release),
         hooks=hooks.find(host.root, hooks.PRE_JUMP).doubt,
         loaded_by_hand=present is Present.BY_HAND,

@@ -35,7 +35,7 @@ from kexec_initd.install.manifest import ChangeKind, ManifestEntry
 from kexec_initd.install.originals import find_original, kept_path
 from kexec_initd.install.templates import Values, fill, recipe_of
 from kexec_initd.settings.reader import path_for
-from kexec_initd.system import filesystems, hooks
+from kexec_initd.system import filesystems, hooks, quirks
 from kexec_initd.system.files import digest, read_text, write_atomic
 from kexec_initd.system.host import Family, Host, InitSystem
 from kexec_initd.system.safe_path import locate
@@ -142,7 +142,7 @@ def render_block(block: Block) -> bytes:
 
 def render_plain(template: str) -> bytes:
     """Return a template that is the same for every host."""
-    return fill(template, {})
+    return fill(template, {"tables": {"tried": " | ".join(quirks.TRIED)}, "sentences": _sentences()})
 
 
 class Edited(NamedTuple):
@@ -245,8 +245,12 @@ def _values(host: Host, standalone: Optional[Integration]) -> Values:
         "steps": [] if standalone is None else _last_steps(standalone),
         "set_aside": [] if standalone is None else _paths(standalone, Presence.REPLACED_IF_THERE),
         "tables": {"leftovers": " | ".join(hooks.LEFTOVERS), **(_find_tables() if standalone else {})},
-        "sentences": {name: text for name, text in vars(sentences).items() if name.isupper()},
+        "sentences": _sentences(),
     }
+
+
+def _sentences() -> Dict[str, str]:
+    return {name: text for name, text in vars(sentences).items() if name.isupper()}
 
 
 def _find_tables() -> Dict[str, Any]:

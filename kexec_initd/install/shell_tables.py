@@ -33,6 +33,7 @@ def find_tables() -> Dict[str, Any]:
         "setting_length": str(edit.LIMIT),
         **{meaning: _pattern_of(meaning == "yes") for meaning in ("yes", "no")},
         "platforms": quirks.PLATFORMS,
+        "tried": " | ".join(quirks.TRIED),
         "container_marks": machine.CONTAINER_MARKS,
         "namespace": str(machine.INITIAL_PID_NAMESPACE),
         "one_off": " | ".join(sorted(edit.ONE_OFF)),

@@ -1,6 +1,7 @@
 """Platforms on which kexec is known to fail: a table, each row with its source. A hypervisor or a cloud tells from files.
 
-What is not in the table is tried: KVM and VMware guests do well, and most machines of metal do. See
+What is not in the table is tried: KVM and VMware guests do well, and most machines of metal do. An architecture on which
+nobody has tried that counts as unfit, too. See
 Documentation/ABI/stable/sysfs-hypervisor-xen and testing/sysfs-class-dmi in the kernel, xenfs for /proc/xen.
 """
 
@@ -13,6 +14,8 @@ from kexec_initd.system.safe_path import below
 
 DMI = "sys/class/dmi/id/"
 CPU_FLAGS = "proc/cpuinfo"
+# As uname(2) names them. One in which a guest has shown that a reboot comes back may join them.
+TRIED = ("x86_64", "i386", "i486", "i586", "i686")
 
 
 class Sign(NamedTuple):
@@ -85,8 +88,10 @@ PLATFORMS = (
 )
 
 
-def find_unfit(root: Path) -> Optional[str]:
-    """Say why the platform of the host below `root` is known not to survive a kexec; None for one that is not known."""
+def find_unfit(root: Path, machine: str) -> Optional[str]:
+    """Say why the host below `root`, whose architecture is `machine`, may not survive a kexec; None where it is known to."""
+    if machine not in TRIED:
+        return sentences.PLATFORM.format(machine, sentences.UNTRIED)
     for platform in PLATFORMS:
         if all(_shows(root, sign) for sign in platform.signs):
             return platform.reason

@@ -93,7 +93,7 @@ def run_install(args: argparse.Namespace, host: Host) -> None:
     from kexec_initd.install import apply, plan_install
 
     refuse_stranger(args, host)
-    unfit, found = quirks.find_unfit(host.root), read_settings(host)
+    unfit, found = quirks.find_unfit(host.root, host.machine), read_settings(host)
     if unfit and not args.force and not found.force_platform:
         raise Refused(unfit)
     if args.take_over and not args.dry_run and host.root == Path("/") and is_standalone(host.root):

@@ -135,6 +135,10 @@ has_flag () {
 is_fit_platform () {
 	code=platform
 	[ "$force_platform" = no ] || return 0
+	case $(uname -m) in
+	{{ tables.tried }}) ;;
+	*) no "{{ sentences.PLATFORM.format("$(uname -m)", sentences.UNTRIED) }}" || return ;;
+	esac
 {% for row in tables.platforms %}
 	! {% if row.signs | length > 1 %}{ {% endif %}
 {% for sign in row.signs %}{{ "has_flag" if sign.word else "begins" }} /{{ sign.path }} "{{ sign.text }}"{% if not loop.last %} && {% endif %}{% endfor %}

@@ -35,7 +35,7 @@ TOOLS = (
         "mv",
         "od",
     ),
-    *("readlink", "rm", "rmdir", "sed", "sort", "stat", "tail", "tr", "wc"),
+    *("readlink", "rm", "rmdir", "sed", "sort", "stat", "tail", "tr", "uname", "wc"),
 )
 CHANGING = ("chmod", "cp", "ln", "mkdir", "mv", "rm", "rmdir", "sync", "dpkg-divert", "update-rc.d")
 CHANGED = ("etc", "sbin", "var")

@@ -357,6 +357,7 @@ REFUSED: Dict[str, Tuple[str, str, str]] = {
     "hook-exists": ("debian:12", "d=/etc/kernel/postrm.d; mkdir -p $d; echo other >$d/zzz-kexec-initd", "is not ours"),
     "diverted": ("debian:12", "echo diversion of /etc/init.d/reboot to /x by molly >" + DIVERSIONS, "is diverted to /x by molly"),
     "diverted-locally": ("debian:12", "echo local diversion of /etc/init.d/reboot to /x >" + DIVERSIONS, "to /x by the admin"),
+    "arm64": ("debian:12", "rm /bin/uname; echo echo aarch64 >/bin/uname; chmod +x /bin/uname", "this is aarch64: "),
     "python": ("debian:12", "mkdir /var/lib/kexec-initd; echo >/var/lib/kexec-initd/manifest.json", "Python is installed"),
     "halt-executes": ("rhel:4", "sed -i 's/# no kexec/kexec -e -x/' /etc/rc.d/init.d/halt", "executes a loaded kernel itself"),
     "halt-does-not": ("rhel:6", "sed -i s/kexec/other/g /etc/rc.d/init.d/halt", "does not execute a loaded kernel"),

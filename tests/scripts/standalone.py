@@ -23,7 +23,7 @@ from tests.unit.images import bzimage, cpio
 
 TOOLS = (
     *("awk", "bzip2", "cat", "cmp", "cpio", "cut", "grep", "gzip", "head", "ln", "mv", "od", "readlink", "sed", "stat"),
-    *("tail", "tr", "wc", "mkdir", "rm", "rmdir", "cp", "date"),
+    *("tail", "tr", "wc", "mkdir", "rm", "rmdir", "cp", "date", "uname"),
 )
 # In every run the strictest; the comparison with Python, in bash, is the other half. All of both are in the long tier.
 ALONE = ("/bin/dash", *(pytest.param(shell, marks=pytest.mark.full) for shell in ("/bin/bash", "/bin/busybox")))

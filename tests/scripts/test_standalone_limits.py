@@ -54,10 +54,14 @@ def test_platforms(jail: StandaloneJail) -> None:
     for name, files in [*SHOWN.items(), *(("", good) for good in GOOD)]:
         places = [jail.write(path, text) for path, text in files.items()]
         said = ask(jail, "force_platform=no", "if is_fit_platform; then echo fit; else echo $code $reason; fi")
-        assert said == "platform {}".format(quirks.find_unfit(jail.root)) if name else said == "fit", files
+        assert said == "platform {}".format(quirks.find_unfit(jail.root, "x86_64")) if name else said == "fit", files
         assert ask(jail, "force_platform=yes", ANSWER.format("is_fit_platform")) == "yes"
         for place in places:
             place.unlink()
+    (jail.root / "bin/uname").unlink()
+    jail.fake("uname", "echo aarch64")
+    said = ask(jail, "force_platform=no", "if is_fit_platform; then echo fit; else echo $code $reason; fi")
+    assert said == "platform {}".format(quirks.find_unfit(jail.root, "aarch64"))
 
 
 def test_limits(jail: StandaloneJail) -> None:

@@ -41,19 +41,31 @@ def put(fake: FakeHost, files: Dict[str, str]) -> FakeHost:
 @pytest.mark.parametrize("name", SHOWN)
 def test_a_known_platform_is_named_and_a_reboot_goes_cold_unless_forced(fake: FakeHost, name: str) -> None:
     put(with_kernel(fake), SHOWN[name])
-    assert (quirks.find_unfit(fake.root) or "").startswith("this is {}: ".format(name))
+    assert (quirks.find_unfit(fake.root, "x86_64") or "").startswith("this is {}: ".format(name))
     assert assess(gather(fake.root), Settings()).decision.code == "platform"
     assert assess(gather(fake.root), Settings(force_platform=True)).decision.kexec
 
 
+@pytest.mark.parametrize("machine, cold", [("aarch64", True), ("ppc64le", True), ("i686", False)])
+def test_an_architecture_that_nobody_has_tried_is_cold_unless_forced(
+    fake: FakeHost, machine: str, cold: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_kernel(fake).write("proc/sys/kernel/arch", machine + "\n")
+    decision = assess(gather(fake.root), Settings()).decision
+    assert (decision.code == "platform", decision.reason.startswith("this is {}: ".format(machine))) == (cold, cold)
+    assert assess(gather(fake.root), Settings(force_platform=True)).decision.kexec
+    cli.main(["install", "--dry-run", "--root", str(fake.root)])
+    assert ("this is " + machine in capsys.readouterr().err) is cold
+
+
 @pytest.mark.parametrize("files", GOOD)
 def test_any_other_platform_is_tried(fake: FakeHost, files: Dict[str, str]) -> None:
-    assert quirks.find_unfit(put(fake, files).root) is None
+    assert quirks.find_unfit(put(fake, files).root, "x86_64") is None
 
 
 def test_an_old_kernel_shows_xen_in_proc_only(fake: FakeHost) -> None:
     put(fake, {"proc/xen/capabilities": ""})
-    assert (quirks.find_unfit(fake.root) or "").startswith("this is Xen: ")
+    assert (quirks.find_unfit(fake.root, "x86_64") or "").startswith("this is Xen: ")
 
 
 def test_install_is_refused_there_unless_forced(fake: FakeHost, capsys: pytest.CaptureFixture[str]) -> None:

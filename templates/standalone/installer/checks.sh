@@ -18,6 +18,13 @@ check_list () {
 }
 
 check_host () {
+	case $(uname -m) in
+	{{ tables.tried }}) ;;
+	*)
+		grep -q "^FORCE_PLATFORM=[\"']\{0,1\}yes" /etc/default/kexec-initd /etc/sysconfig/kexec-initd 2>/dev/null ||
+			refuse "{{ sentences.PLATFORM.format("$(uname -m)", sentences.UNTRIED) }}"
+		;;
+	esac
 	[ ! -e "$home/manifest.json" ] || refuse "kexec-initd with Python is installed here: remove it first"
 	read -r _ family init name <<END
 $(grep '^host ' "$data/list")
