@@ -33,6 +33,7 @@ NO_MOUNTS = "/proc/mounts cannot be read"
 STILL_WRITABLE = "{} is still writable"
 
 # kexec
+CAPTURE = "a panic has started the running kernel, in the memory that was put aside for it"
 NO_PROGRAM = "the program kexec is missing (package kexec-tools)"
 NOT_BUILT = "the kernel was built without CONFIG_KEXEC"
 NO_KEXEC = "the kernel has no kexec (/sys/kernel/kexec_loaded is missing)"

@@ -11,7 +11,7 @@ docs/why/command-line.md says where each comes from.
 from typing import List, NamedTuple, Optional
 
 from kexec_initd import sentences
-from kexec_initd.cmdline.words import cut, parameter, tokens, without_own_words
+from kexec_initd.cmdline.words import cut, parameter, says_panic, tokens, without_own_words
 from kexec_initd.errors import Refused
 from kexec_initd.system.encoding import decode, encode
 
@@ -24,6 +24,16 @@ ONE_OFF = frozenset(
         *("rd.break", "rdbreak", "break"),  # a shell in the initrd, of dracut.cmdline(7) and initramfs-tools(7)
         "recovery",  # the menu of Ubuntu's friendly-recovery
     ]
+)
+# For a kernel that a panic starts. One processor: the others may hang in the old kernel, and each takes memory; kernels before
+# 2.6.34 know maxcpus alone. irqpoll: a device that nobody has stopped may raise an interrupt before its driver is there, and the
+# kernel would shut that line off. reset_devices: drivers are not to trust the state in which they find theirs.
+FOR_PANIC = "maxcpus=1 nr_cpus=1 irqpoll reset_devices"
+# Without a display manager, whose memory is not there.
+FOR_SYSTEMD = "systemd.unit=multi-user.target"
+# Puts memory aside, or takes more than there is; and what would overrule the above.
+NOT_FOR_PANIC = (
+    b"crashkernel hugepages hugepagesz default_hugepagesz log_buf_len slub_debug swiotlb maxcpus nr_cpus systemd.unit"
 )
 LIMIT = 1024  # bytes of a setting; the kernel takes 2048 of a whole line on x86 and 256 before boot protocol 2.06
 
@@ -57,6 +67,18 @@ def edited(cmdline: str, append: str, remove: str) -> str:
     if data.count(b'"') % 2:
         raise Refused(sentences.OPEN_QUOTE, "see CMDLINE_APPEND")
     return decode(data + b" " + words if data else words)
+
+
+def for_panic(cmdline: str, panic: int, systemd: bool) -> str:
+    """Return `cmdline` for a kernel that a panic starts. It resets the machine `panic` seconds after one of its own; 0: not.
+
+    What is put before it cannot be hidden there, see `words.with_attempt`.
+    """
+    rest = decode(_without(encode(without_own_words(cmdline)), NOT_FOR_PANIC))
+    words = [FOR_PANIC] + ([FOR_SYSTEMD] if systemd else [])
+    if panic and not says_panic(rest):
+        words.append("panic={}".format(panic))
+    return " ".join(words + [rest] if rest else words)
 
 
 def find_one_off(cmdline: str, vouched: str) -> Optional[str]:

@@ -55,7 +55,7 @@ def with_attempt(cmdline: str, attempt_id: str, panic: int = 0) -> str:
         raise ValueError("not an attempt id: {!r}".format(attempt_id))
     rest = without_own_words(cmdline)
     words = ["{}={}".format(ATTEMPT, attempt_id)]
-    if panic and not _says_panic(encode(rest)):
+    if panic and not says_panic(rest):
         words += ["{}={}".format(PANIC, panic), "panic={}".format(panic)]
     return " ".join(words + [rest] if rest else words)
 
@@ -78,8 +78,9 @@ def cut(data: bytes, start: int, end: int) -> bytes:
     return data[:start] + data[end + 1 :] if end < len(data) else data[: max(start - 1, 0)]
 
 
-def _says_panic(data: bytes) -> bool:
-    """Tell whether the kernel is told by `data` what to do after a panic."""
+def says_panic(cmdline: str) -> bool:
+    """Tell whether the kernel is told by `cmdline` what to do after a panic."""
+    data = encode(cmdline)
     for start, end in tokens(data):
         name, value = parameter(data[start:end])
         if name == b"--" and value is None:

@@ -23,6 +23,7 @@ class SettingRow(NamedTuple):
     check: str
     wrong: str
     python: str
+    decides: bool
 
 
 def find_tables() -> Dict[str, Any]:
@@ -63,7 +64,9 @@ def _row_of(name: str, setting: Setting) -> SettingRow:
         default = ("no", "yes")[default]
     elif isinstance(default, tuple):
         default = " ".join(default)
-    return SettingRow(name, setting.field, str(default), _check_of(setting), setting.wrong, setting.python)
+    return SettingRow(
+        name, setting.field, str(default), _check_of(setting), setting.wrong, setting.python, setting.decides
+    )
 
 
 def _check_of(setting: Setting) -> str:
@@ -74,6 +77,7 @@ def _check_of(setting: Setting) -> str:
         values.parse_switch: "is_switch",
         values.parse_unpack: "is_switch_or_auto",
         values.parse_modules: "is_modules",
+        values.parse_kernel: "is_kernel",
         edit.parse_words: "is_parameters",
     }
     return checks[setting.parse]

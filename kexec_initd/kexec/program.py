@@ -36,6 +36,17 @@ BUSY_PAUSE = 1.0
 SECURE_BOOT = (DIRECTORY + "SecureBoot-" + GLOBAL).lstrip("/")
 
 
+class Slot(NamedTuple):
+    """One of the two kernels that the kernel keeps: the option that loads it, and the file that tells whether it is there."""
+
+    option: str
+    file: str
+
+
+REBOOT = Slot("-l", "sys/kernel/kexec_loaded")
+PANIC = Slot("-p", "sys/kernel/kexec_crash_loaded")
+
+
 class Image(NamedTuple):
     """The files to load, as open descriptors, with the new kernel's command line; `checks` asks for the purgatory's.
 
@@ -49,13 +60,25 @@ class Image(NamedTuple):
     unpacked_fd: Optional[int] = None
 
 
-def is_loaded(root: Path) -> bool:
-    """Tell whether a kernel is loaded to be executed; a panic kernel does not count."""
-    return read_text(below(root, "sys/kernel/kexec_loaded")) == "1"
+def is_loaded(root: Path, slot: Slot = REBOOT) -> bool:
+    """Tell whether a kernel is loaded to be executed; a panic kernel has a slot of its own."""
+    return read_text(below(root, slot.file)) == "1"
+
+
+def is_capture(root: Path) -> bool:
+    """Tell whether a panic has started the running kernel: it shows the memory of the other (the kernel's kdump.rst)."""
+    words = (read_text(below(root, "proc/cmdline")) or "").split()
+    return exists(below(root, "proc/vmcore")) or any(word.startswith("elfcorehdr=") for word in words)
 
 
 def unsupported(root: Path, kernel_release: Optional[str]) -> Optional[str]:
-    """Say why this machine cannot kexec now: program, kernel configuration or sysctl; None when it can."""
+    """Say why this machine cannot kexec now: program, kernel configuration or sysctl; None when it can.
+
+    A capture kernel could: its few megabytes hold no second kernel for long, and devices that a panic has left are reset best
+    by firmware.
+    """
+    if is_capture(root):
+        return sentences.CAPTURE
     if process.find(root, "kexec") is None:
         return sentences.NO_PROGRAM
     if configured(root, kernel_release) is False:
@@ -109,9 +132,9 @@ def read_ima_policy(root: Path) -> str:
         return ""
 
 
-def load_cmd(root: Path, image: Image, options: Sequence[str]) -> List[str]:
+def load_cmd(root: Path, image: Image, options: Sequence[str], slot: Slot = REBOOT) -> List[str]:
     """Return the command that loads `image` with `options`."""
-    argv = [str(process.require(root, "kexec")), "-l", *options, "--command-line=" + image.cmdline]
+    argv = [str(process.require(root, "kexec")), slot.option, *options, "--command-line=" + image.cmdline]
     if image.initrd_fd is not None:
         argv.append("--initrd=/proc/self/fd/{}".format(image.initrd_fd))
     return [*argv, "/proc/self/fd/{}".format(image.kernel_fd)]
@@ -148,12 +171,19 @@ def load(root: Path, image: Image) -> bool:
     return False
 
 
-def _load_packed(root: Path, image: Image, rules: Rules, options: str, deadline: float) -> None:
+def load_for_panic(root: Path, image: Image) -> None:
+    """Load `image` into the memory that was put aside for a panic. Raises Error; what is loaded for a reboot stays."""
+    if read_text(below(root, "proc/sys/kernel/kexec_load_disabled")) == "1":
+        raise Error(sentences.DISABLED)
+    _load_packed(root, image, read_rules(root), _options(root), time.monotonic() + LOAD_TIMEOUT, PANIC)
+
+
+def _load_packed(root: Path, image: Image, rules: Rules, options: str, deadline: float, slot: Slot = REBOOT) -> None:
     """Load `image` in the first way that goes. Raises Error."""
     failures = []  # type: List[str]
     for way in find_ways(rules, options):
         try:
-            _load_by(root, image, load_options(way, options, image.checks), deadline)
+            _load_by(root, image, load_options(way, options, image.checks), deadline, slot)
             return
         except process.CommandError as error:
             if error.code is None:
@@ -164,10 +194,10 @@ def _load_packed(root: Path, image: Image, rules: Rules, options: str, deadline:
     raise Error(explain(failures, rules))
 
 
-def _load_by(root: Path, image: Image, options: Sequence[str], deadline: float) -> None:
+def _load_by(root: Path, image: Image, options: Sequence[str], deadline: float, slot: Slot = REBOOT) -> None:
     """Load `image` with `options`. Raises CommandError."""
     fds = [fd for fd in (image.kernel_fd, image.initrd_fd) if fd is not None]
-    _try(root, load_cmd(root, image, options), fds, deadline)
+    _try(root, load_cmd(root, image, options, slot), fds, deadline, slot=slot)
 
 
 def unload(root: Path) -> None:
@@ -211,7 +241,9 @@ def _options(root: Path) -> str:
     return process.ask([str(process.require(root, "kexec")), "--help"], HELP_TIMEOUT)
 
 
-def _try(root: Path, argv: Sequence[str], fds: Sequence[int], deadline: float, wanted: bool = True) -> None:
+def _try(
+    root: Path, argv: Sequence[str], fds: Sequence[int], deadline: float, wanted: bool = True, slot: Slot = REBOOT
+) -> None:
     """Load in one way, or unload where nothing is `wanted` in the kernel, whose word counts and not the exit code.
 
     Again while another load is under way, and once more with memory gathered. Raises CommandError.
@@ -230,7 +262,7 @@ def _try(root: Path, argv: Sequence[str], fds: Sequence[int], deadline: float, w
                 raise
         else:
             break
-    if is_loaded(root) != wanted:
+    if is_loaded(root, slot) != wanted:
         has = "nothing loaded" if wanted else "still something loaded"
         raise process.CommandError("kexec reported success, but the kernel has " + has, code=0)
 

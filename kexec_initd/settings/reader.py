@@ -64,6 +64,8 @@ class Settings(NamedTuple):
     """CHECK_ROUTE: a kexec has only arrived when the next system has a default route."""
     check_seconds: int = 60
     """CHECK_SECONDS: how long the checks after a kexec are repeated before they have failed."""
+    panic_kernel: str = "no"
+    """PANIC_KERNEL: load a kernel for a panic at boot: "yes" for the target, an entry's name or a kernel's path, or "no"."""
     unpack_initrd: str = "no"
     """UNPACK_INITRD: hand the initrd to kexec unpacked: "yes" wherever that can be done, "auto" where it saves time, or "no"."""
     ignored: Optional[str] = None

@@ -15,6 +15,7 @@ NO_WORDS = "no list of parameters in ASCII without -- and an open quote, of at m
 NO_MODULES = "neither no nor a list of kernel modules with blanks between them, of at most {} bytes".format(LENGTH)
 
 WORDS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+_KERNEL = re.compile(r"[!-~][ -~]*\Z")
 _MODULES = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_-]*(?:[ \t]+|\Z))*\Z")
 
 
@@ -36,7 +37,8 @@ class Number(NamedTuple):
 class Setting(NamedTuple):
     """One setting: its field of Settings, what makes that field's value of a text, and what is wrong with any other.
 
-    `python` says what of it only Python can do: where it is set, plain shell goes cold.
+    `python` says what of it only Python can do: where it is set, plain shell goes cold, or where no reboot depends on it (not
+    `decides`) only tells so.
     """
 
     field: str
@@ -44,6 +46,7 @@ class Setting(NamedTuple):
     wrong: str
     python: str = ""
     number: Optional[Number] = None
+    decides: bool = True
 
 
 def parse_switch(value: str) -> Optional[bool]:
@@ -57,6 +60,14 @@ def parse_unpack(value: str) -> Optional[str]:
     if switch is not None:
         return "yes" if switch else "no"
     return "auto" if value.lower() == "auto" else None
+
+
+def parse_kernel(value: str) -> Optional[str]:
+    """Return "yes", "no", or the name of a kernel; None for what can be none: empty, too long, or not ASCII that shows."""
+    switch = parse_switch(value)
+    if switch is not None:
+        return "yes" if switch else "no"
+    return value if len(value) <= LENGTH and _KERNEL.match(value) else None
 
 
 def parse_modules(value: str) -> Optional[Tuple[str, ...]]:
@@ -89,6 +100,13 @@ SETTINGS = {
     "CHECK_ROUTE": Setting("check_route", parse_switch, "neither yes nor no"),
     "CHECK_SECONDS": _number("check_seconds", 1, 999, or_no=False),
     "PANIC": _number("panic", 1, 999),
+    "PANIC_KERNEL": Setting(
+        "panic_kernel",
+        parse_kernel,
+        "neither yes nor no nor the name of a kernel",
+        "load a kernel for a panic",
+        decides=False,
+    ),
     "CMDLINE_APPEND": Setting("cmdline_append", parse_words, NO_WORDS),
     "CMDLINE_REMOVE": Setting("cmdline_remove", parse_words, NO_WORDS),
     "WATCHDOG": _number("watchdog", SHORTEST_WATCH, 999, python="set a watchdog"),

@@ -165,8 +165,11 @@ def _write(root: Path, decision: Decision) -> None:
 def _record_boot(host: Host, settings: Settings) -> Optional[str]:
     """Settle how this boot came, where nothing has done it before; say what stands in the way.
 
-    A damaged record, which has sent this reboot through firmware, goes: the next one begins anew.
+    A damaged record, which has sent this reboot through firmware, goes: the next one begins anew. A capture kernel is left out:
+    whether the last attempt has come up well before its panic is still to be judged, and the next boot does.
     """
+    if program.is_capture(host.root):
+        return None
     try:
         attempts.record_boot(host, settings.guard_boots)
     except Damaged:
@@ -179,6 +182,8 @@ def _record_boot(host: Host, settings: Settings) -> Optional[str]:
 
 def record_boot(host: Host, settings: Settings) -> None:
     """Settle how this boot came before the machine goes off: it shall not count as lost. Raises Error."""
+    if program.is_capture(host.root):
+        return
     with lock(host.root):
         attempts.record_boot(host, settings.guard_boots)
 

@@ -45,6 +45,7 @@ class Volatile(enum.Enum):
     DEAD_MAN = "dead-man"  # the process that resets the machine; with the uptime at which init has started it before rc
     SESSION = "session"  # of init's rc, on RHEL: the shutdown that has been decided
     PRELOADED = "preloaded"  # the id of the boot at whose end `preload` was called
+    PANIC_KERNEL = "panic-kernel"  # whether one was loaded, and why not
     LAST_COLD = "last-cold"  # why the running boot came through firmware; empty for a kexec
 
 

@@ -4,7 +4,7 @@ import argparse
 
 from kexec_initd.errors import Refused
 from kexec_initd.settings import for_shell
-from kexec_initd.stages import shutdown
+from kexec_initd.stages import panic_kernel, shutdown
 from kexec_initd.system.host import Host
 from kexec_initd.system.stdio import emit
 from kexec_initd.verbs.common import read_settings, refuse_unfit, require_root
@@ -13,7 +13,11 @@ from kexec_initd.verbs.common import read_settings, refuse_unfit, require_root
 def run_preload(args: argparse.Namespace, host: Host) -> None:
     """Load at the end of the boot; called by the init script."""
     refuse_unfit(host)
-    emit(shutdown.preload(host, read_settings(host)))
+    settings = read_settings(host)
+    try:
+        emit(shutdown.preload(host, settings))
+    finally:
+        panic_kernel.preload(host, settings)
 
 
 def run_prepare(args: argparse.Namespace, host: Host) -> None:

@@ -78,7 +78,8 @@ def run_unload(args: argparse.Namespace, host: Host) -> None:
         was_loaded = program.is_loaded(host.root)
         program.unload(host.root)
         load.forget(host.root)
-    emit("unloaded" if was_loaded else "nothing was loaded")
+    kept = "; the kernel for a panic stays" if program.is_loaded(host.root, program.PANIC) else ""
+    emit(("unloaded" if was_loaded else "nothing was loaded") + kept)
 
 
 def run_trust(args: argparse.Namespace, host: Host) -> None:

@@ -14,7 +14,7 @@ from kexec_initd.history.running_boot import read_uptime
 from kexec_initd.install.boot_end import find_missed_preload, was_preload_called
 from kexec_initd.install.deviations import Deviation
 from kexec_initd.install.manifest import InstallState, Manifest, read_manifest
-from kexec_initd.kexec import stamp, watchdog
+from kexec_initd.kexec import panic, stamp, watchdog
 from kexec_initd.settings.reader import Settings
 from kexec_initd.state import store
 from kexec_initd.state.store import Damaged, Volatile
@@ -35,6 +35,7 @@ class Status(NamedTuple):
     closed; it is None where it is open.
     `last_reboot` is "kexec" or "cold", with the code and the sentence of a cold one; None before the first.
     `preload_called` tells whether the step at the end of the boot was, and `preload` what that load has said.
+    `panic_kernel` says whether one is loaded, and why not; it is None where none is wanted.
     `watchdog` says whether one will watch the jump, and why not; it is None where none is wanted.
     """
 
@@ -57,6 +58,7 @@ class Status(NamedTuple):
     kexecs_total: int
     firmware_days: float
     guard: Optional[str]
+    panic_kernel: Optional[str]
     watchdog: Optional[str]
     last_reboot: Optional[str]
     last_code: Optional[str]
@@ -76,8 +78,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
     deviations, manifest = found.deviations, read_manifest(host.root)
     installed = _is_whole(manifest) and not any(deviation.decides for deviation in deviations)
     known = installed or bool(deviations)
-    record, last = found.record, found.record.last
-    cold = last_cold.find(host.root, record)
+    record, last, cold = found.record, found.record.last, last_cold.find(host.root, found.record)
     return Status(
         installed=installed,
         deviations=_describe_all(host, deviations) if manifest else [],
@@ -98,6 +99,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         kexecs_total=record.total,
         firmware_days=round(guard.days_since_firmware(record, time.time(), read_uptime(host.root)), 1),
         guard=found.guard,
+        panic_kernel=panic.describe(host.root, settings),
         watchdog=watchdog.describe_watch(host.root, settings.watchdog),
         last_reboot="cold" if cold else "kexec" if last else None,
         last_code=cold.code if cold else None,
@@ -184,6 +186,8 @@ def as_text(status: Status) -> str:
         "guard:      {}".format("closed: " + status.guard if status.guard else "open"),
         "reboot:     {}: {}".format(through, status.reason),
     ]
+    if status.panic_kernel:
+        lines.append("panic kernel: {}".format(status.panic_kernel))
     if status.watchdog:
         lines.append("watchdog:   {}".format(status.watchdog))
     if status.last_reboot:

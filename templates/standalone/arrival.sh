@@ -4,6 +4,7 @@
 check_arrival () {
 	failure=
 	read_settings
+	! is_capture || return 0
 	read_record || return 0
 	find_boot || return 0
 	rest=${last#under-way }

@@ -86,6 +86,7 @@ write_record () {
 settle_attempts () {
 	read_settings
 	note_settings
+	! is_capture || return 0 # the next boot says what became of the last attempt
 	read_record || return 1
 	find_boot || return 1
 	if [ "$seen" = "$boot" ]; then

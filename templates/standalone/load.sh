@@ -261,7 +261,7 @@ decide_by_hand () {
 # Is nothing set that no shell can do? A reboot that was to have it would not; `auto` asks for what can be done.
 is_supported () {
 	code=unsupported
-{% for row in tables.settings if row.python %}
+{% for row in tables.settings if row.python and row.decides %}
 	[ "${{ row.field }}" = {{ row.default }} ] || [ "${{ row.field }}" = auto ] || no "{{ row.name }} is set, and only Python can {{ row.python }}" || return
 {% endfor %}
 }
@@ -314,8 +314,16 @@ load_at_boot () {
 		say "nothing is loaded at boot: $reason"
 	else
 		load_or_say
+		say_unsupported
 	fi
 	rm -f "$state/loading"
+}
+
+# What no reboot depends on is only told.
+say_unsupported () {
+{% for row in tables.settings if row.python and not row.decides %}
+	[ "${{ row.field }}" = {{ row.default }} ] || say "{{ row.name }} is set, and only Python can {{ row.python }}"
+{% endfor %}
 }
 
 load_or_say () {

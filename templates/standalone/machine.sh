@@ -174,6 +174,14 @@ has_kexec_program () {
 	return 1
 }
 
+# Has a panic started the running kernel? It shows the memory of the other.
+is_capture () {
+	case " $(cat /proc/cmdline) " in
+	*" elfcorehdr="*) return 0 ;;
+	esac
+	[ -e /proc/vmcore ]
+}
+
 # Can the running kernel, whose name goes to $release, load another one?
 can_kexec () {
 	code=unsupported
@@ -182,6 +190,7 @@ can_kexec () {
 	case $release in
 	'' | *[!A-Za-z0-9._+~:-]*) no "the running kernel has a name that cannot be one of a file" || return ;;
 	esac
+	! is_capture || no "{{ sentences.CAPTURE }}" || return
 	has_kexec_program || no "{{ sentences.NO_PROGRAM }}" || return
 	was_built_with_kexec || no "{{ sentences.NOT_BUILT }}" || return
 	[ -e /sys/kernel/kexec_loaded ] || no "{{ sentences.NO_KEXEC }}" || return

@@ -137,6 +137,14 @@ is_switch_or_auto () {
 	esac
 }
 
+is_kernel () {
+	case $value in
+	{{ tables.yes }} | {{ tables.no }}) is_switch ;;
+	'' | ' '* | *[!\ -~]*) return 1 ;;
+	*) [ "${#value}" -le {{ tables.setting_length }} ] ;;
+	esac
+}
+
 # is_within LEAST MOST: is $value one?
 is_within () {
 	case $value in

@@ -207,7 +207,7 @@ def compare_settings(jail: StandaloneJail, corpus: Sequence[str]) -> None:
     if read_settings; then
         printf '%s ' $kexec $preload $purgatory_checks $guard_boots $panic $max_kexecs $max_days $trial
         printf '%s ' $force_platform $check_route $check_seconds $unpack_initrd $watchdog $shutdown_limit
-        printf '[%s][%s][%s]\\n' "$cmdline_append" "$cmdline_remove" "$remove_modules"
+        printf '[%s][%s][%s][%s]\\n' "$cmdline_append" "$cmdline_remove" "$remove_modules" "$panic_kernel"
     else
         printf '%s\\n' "$doubt $shutdown_limit"
     fi
@@ -232,7 +232,9 @@ def describe_settings(found: reader.Settings) -> str:
     words = [("no", "yes")[value] if isinstance(value, bool) else str(value)
              for value in (getattr(found, field) for field in fields)]  # fmt: skip
     modules = " ".join(found.remove_modules)
-    return " ".join([*words, "[{}][{}][{}]".format(found.cmdline_append, found.cmdline_remove, modules)])
+    return " ".join(
+        [*words, "[{}][{}][{}][{}]".format(found.cmdline_append, found.cmdline_remove, modules, found.panic_kernel)]
+    )
 
 
 # What the settings append and remove.

@@ -7,11 +7,12 @@ from typing import Dict
 
 import pytest
 
+from kexec_initd import sentences
 from kexec_initd.bootloader import firmware, fwupd
 from kexec_initd.history.attempts import format_record
 from kexec_initd.history.guard import Record
 from kexec_initd.settings import values
-from tests.scripts.standalone import ALONE, CMDLINE, UUID, StandaloneJail
+from tests.scripts.standalone import ALONE, CMDLINE, RELEASE, UUID, StandaloneJail
 from tests.scripts.test_standalone_load import COLD, RECORD, SETTINGS
 from tests.unit.test_pending import LEFT, RAUC, grubenv, u_boot
 
@@ -125,6 +126,28 @@ SUPPORTED = {
     "SHUTDOWN_LIMIT": "900",
     "MAX_DAYS": "9999",
 }
+
+
+def test_what_no_reboot_depends_on_is_told_at_boot_and_no_reason_to_go_cold(jail: StandaloneJail) -> None:
+    jail.write(SETTINGS, "PANIC_KERNEL=yes\n")
+    told = "kexec-initd: PANIC_KERNEL is set, and only Python can load a kernel for a panic\n"
+    assert (
+        jail.run("kexec-initd", "load", runlevel="2").said == "kexec-initd: loaded kernel {}\n".format(RELEASE) + told
+    )
+    assert jail.run("kexec-initd", "stop").said == ""
+
+
+def test_the_kernel_that_a_panic_has_started_loads_nothing_and_judges_nothing(jail: StandaloneJail) -> None:
+    cmdline = jail.root / "proc/cmdline"
+    cmdline.write_text("elfcorehdr=0x1 " + cmdline.read_text())
+    record = format_record(Record(boot=UUID[::-1], firmware=FIRMWARE))
+    jail.put(RECORD, record, 0o600)
+    for call, begin in (
+        ("load", "kexec-initd: nothing is loaded at boot, reboot goes through firmware: "),
+        ("stop", COLD),
+    ):
+        assert jail.run("kexec-initd", call).said == "{}{}\n".format(begin, sentences.CAPTURE)
+    assert (jail.root / RECORD).read_bytes() == record
 
 
 def test_all_other_settings_are_supported(jail: StandaloneJail) -> None:

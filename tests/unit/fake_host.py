@@ -76,6 +76,7 @@ class FakeHost:
 KEXEC = """case "$1" in
 --help) echo "--no-checks --kexec-syscall --kexec-file-syscall"; exit 1 ;;
 -l) echo 1 >{root}/sys/kernel/kexec_loaded ;;
+-p) echo 1 >{root}/sys/kernel/kexec_crash_loaded ;;
 -u) echo 0 >{root}/sys/kernel/kexec_loaded ;;
 -e) exit 1 ;;
 esac"""

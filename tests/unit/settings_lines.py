@@ -117,6 +117,7 @@ NOT_UNDERSTOOD = (
         )
     ),
     *("WATCHDOG=yes", "WATCHDOG=29", "WATCHDOG=1000", "SHUTDOWN_LIMIT=9", "SHUTDOWN_LIMIT=1", "CHECK_SECONDS=no"),
+    *("PANIC_KERNEL={}".format(word) for word in ("", "' yes'", "'\u00e9'", "'a\tb'", "a" * 1025)),
     *("UNPACK_INITRD={}".format(word) for word in ("", "autos", "automatic", "2", "' auto'", "xz")),
     *("GUARD_BOOTS=no", "PANIC=1000", "TRIAL=yes", "TRIAL=10000", "SHUTDOWN_LIMIT=yes"),
     *("REMOVE_MODULES=yes", "REMOVE_MODULES=1", "REMOVE_MODULES=-f", "REMOVE_MODULES='a; reboot'"),
@@ -162,6 +163,7 @@ UNDERSTOOD = (
     "export SHUTDOWN_LIMIT=no",
     *("SHUTDOWN_LIMIT={}".format(word) for word in ("no", "off", "0", "10", "99999", '"40"')),
     *("WATCHDOG={}".format(word) for word in ("no", "30", "999", "0")),
+    *("PANIC_KERNEL={}".format(word) for word in ("Yes", "off", "/boot/vmlinuz", "'1>2 [a-z]* \"b\" '", "a" * 1024)),
     *("UNPACK_INITRD={}".format(word) for word in ("auto", "Auto", "yes", "OFF", '"auto"')),
     "CMDLINE_APPEND='console=ttyS0,115200 dyndbg=\"file ahci.c +p\"'",
     "CMDLINE_APPEND=",

@@ -19,7 +19,7 @@ from tests.unit.settings_lines import LINE, NOT_UNDERSTOOD, UNDERSTOOD
 
 def test_nothing_set_means_the_defaults() -> None:
     assert parse("") == (
-        Settings(True, True, False, 3, 30, 1800, (), "", "", 0, 0, 0, 0, False, False, 60, "no", None, None),
+        Settings(True, True, False, 3, 30, 1800, (), "", "", 0, 0, 0, 0, False, False, 60, "no", "no", None, None),
         [],
     )
     assert parse("# KEXEC=no\n\n  \t\n")[0] == Settings()
@@ -60,6 +60,8 @@ def test_nothing_set_means_the_defaults() -> None:
         ("TRIAL=3", Settings(trial=3)),
         ("TRIAL=3\nTRIAL=0", Settings()),
         ("FORCE_PLATFORM=yes", Settings(force_platform=True)),
+        *(("PANIC_KERNEL=" + word, Settings(panic_kernel="yes")) for word in ("yes", "On", "1")),
+        ("PANIC_KERNEL=yes\nPANIC_KERNEL='1>2 old'", Settings(panic_kernel="1>2 old")),
         ("CHECK_ROUTE=yes", Settings(check_route=True)),
         ("CHECK_SECONDS=5", Settings(check_seconds=5)),
     ],

@@ -1,0 +1,37 @@
+"""A kernel that we have loaded for a panic runs after one, loads nothing there, and a `reboot` in it goes through firmware."""
+
+import pytest
+
+from kexec_initd import sentences
+from kexec_initd.kexec.panic import NOT_PUT_ASIDE
+from tests.vm.conftest import CRASHKERNEL, StartMachine
+from tests.vm.evidence import assert_came_cold, gather
+from tests.vm.reboots import assert_goes_cold, reboot_by_kexec
+from tests.vm.snapshot import Snapshot
+
+NOTED = "/run/kexec-initd/panic-kernel"
+WAIT = f"(for i in $(seq 180); do [ -s {NOTED} ] && exec cat {NOTED}; sleep 1; done; exit 1)"
+
+
+@pytest.mark.full
+def test_a_panic_starts_what_was_loaded_and_a_reboot_there_is_cold(preloaded: Snapshot, start: StartMachine) -> None:
+    machine = start(preloaded.setup())
+    machine.check("echo PANIC_KERNEL=yes >>/etc/default/kexec-initd; kexec-initd preload", 180)
+    assert "panic kernel: not loaded: " + NOT_PUT_ASIDE in machine.check("kexec-initd status")
+    machine.check(CRASHKERNEL.replace("160M", "256M"), 180)
+    before = reboot_by_kexec(machine)
+    assert machine.check(WAIT, 200) == "loaded: kernel " + before.release
+    machine.check("sync")
+    machine.send("echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger")
+    machine.wait_login(900)
+    captured = gather(machine)
+    assert (captured.qemu, captured.resets, captured.attempt) == (before.qemu, 0, None)
+    assert "maxcpus=1 nr_cpus=1 irqpoll reset_devices " in captured.cmdline and "elfcorehdr=" in captured.cmdline
+    assert "crashkernel=" not in captured.cmdline
+    assert machine.check("head -c 4 /proc/vmcore | tail -c 3") == "ELF"
+    assert machine.run("kexec-initd preload", 180).output == "kexec-initd: " + sentences.CAPTURE
+    assert_goes_cold(machine, sentences.CAPTURE)
+    machine.restart()
+    machine.wait_login()
+    assert_came_cold(captured, gather(machine))
+    assert f"last reboot: through firmware: {sentences.CAPTURE} (unsupported)" in machine.check("kexec-initd status")
