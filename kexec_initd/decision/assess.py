@@ -105,7 +105,7 @@ def _gather_facts(
         container=host.container,
         chroot=host.chroot,
         platform=None if settings.force_platform else quirks.find_unfit(host.root, host.machine),
-        unsupported=program.unsupported(host.root, host.kernel_release),
+        unsupported=program.unsupported(host.root, host.kernel_release, host.cmdline),
         hooks=hooks.find(host.root, hooks.PRE_JUMP).doubt,
         loaded_by_hand=present is Present.BY_HAND,
         no_target=(selection.code, selection.problem) if isinstance(selection, NoTarget) else None,

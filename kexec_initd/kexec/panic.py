@@ -9,11 +9,13 @@ import re
 from pathlib import Path
 from typing import Optional
 
-from kexec_initd.kexec.program import PANIC, is_loaded
+from kexec_initd import sentences
+from kexec_initd.kexec.program import PANIC, is_capture, is_loaded
 from kexec_initd.settings.reader import Settings
 from kexec_initd.state import store
 from kexec_initd.state.store import Damaged, Volatile
 from kexec_initd.system.files import read_text
+from kexec_initd.system.host import Host
 from kexec_initd.system.safe_path import below
 
 IOMEM_LIMIT = 1 << 20
@@ -72,12 +74,14 @@ def has_loaded(root: Path) -> bool:
     return is_loaded(root, PANIC) and _read_note(root).startswith(LOADED)
 
 
-def describe(root: Path, settings: Settings) -> Optional[str]:
+def describe(host: Host, settings: Settings) -> Optional[str]:
     """Say whether a panic kernel of ours is loaded, and why not; None where none is wanted."""
     if settings.panic_kernel == "no":
         return None
-    said = _read_note(root)
-    if said.startswith(LOADED) and not is_loaded(root, PANIC):
+    if is_capture(host.root, host.cmdline):
+        return "not loaded: " + sentences.CAPTURE
+    said = _read_note(host.root)
+    if said.startswith(LOADED) and not is_loaded(host.root, PANIC):
         return "not loaded: somebody has unloaded it"
     return said or "not loaded: that is done at the end of a boot"
 

@@ -65,19 +65,19 @@ def is_loaded(root: Path, slot: Slot = REBOOT) -> bool:
     return read_text(below(root, slot.file)) == "1"
 
 
-def is_capture(root: Path) -> bool:
+def is_capture(root: Path, cmdline: Optional[str]) -> bool:
     """Tell whether a panic has started the running kernel: it shows the memory of the other (the kernel's kdump.rst)."""
-    words = (read_text(below(root, "proc/cmdline")) or "").split()
+    words = (cmdline or "").split()
     return exists(below(root, "proc/vmcore")) or any(word.startswith("elfcorehdr=") for word in words)
 
 
-def unsupported(root: Path, kernel_release: Optional[str]) -> Optional[str]:
+def unsupported(root: Path, kernel_release: Optional[str], cmdline: Optional[str]) -> Optional[str]:
     """Say why this machine cannot kexec now: program, kernel configuration or sysctl; None when it can.
 
     A capture kernel could: its few megabytes hold no second kernel for long, and devices that a panic has left are reset best
     by firmware.
     """
-    if is_capture(root):
+    if is_capture(root, cmdline):
         return sentences.CAPTURE
     if process.find(root, "kexec") is None:
         return sentences.NO_PROGRAM

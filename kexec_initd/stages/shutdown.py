@@ -168,7 +168,7 @@ def _record_boot(host: Host, settings: Settings) -> Optional[str]:
     A damaged record, which has sent this reboot through firmware, goes: the next one begins anew. A capture kernel is left out:
     whether the last attempt has come up well before its panic is still to be judged, and the next boot does.
     """
-    if program.is_capture(host.root):
+    if program.is_capture(host.root, host.cmdline):
         return None
     try:
         attempts.record_boot(host, settings.guard_boots)
@@ -182,7 +182,7 @@ def _record_boot(host: Host, settings: Settings) -> Optional[str]:
 
 def record_boot(host: Host, settings: Settings) -> None:
     """Settle how this boot came before the machine goes off: it shall not count as lost. Raises Error."""
-    if program.is_capture(host.root):
+    if program.is_capture(host.root, host.cmdline):
         return
     with lock(host.root):
         attempts.record_boot(host, settings.guard_boots)

@@ -29,6 +29,6 @@ def refuse_unfit(host: Host) -> None:
     """Raise Refused where loading a kernel would reach outside of what `host` is."""
     require_root()
     confined = confinement(host.container, host.chroot)
-    reason = confined[1] if confined else program.unsupported(host.root, host.kernel_release)
+    reason = confined[1] if confined else program.unsupported(host.root, host.kernel_release, host.cmdline)
     if reason:
         raise Refused(reason)

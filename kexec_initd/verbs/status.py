@@ -99,7 +99,7 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         kexecs_total=record.total,
         firmware_days=round(guard.days_since_firmware(record, time.time(), read_uptime(host.root)), 1),
         guard=found.guard,
-        panic_kernel=panic.describe(host.root, settings),
+        panic_kernel=panic.describe(host, settings),
         watchdog=watchdog.describe_watch(host.root, settings.watchdog),
         last_reboot="cold" if cold else "kexec" if last else None,
         last_code=cold.code if cold else None,

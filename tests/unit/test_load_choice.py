@@ -242,9 +242,9 @@ def test_unloading_a_locked_kernel_asks_by_file_alone(failing: FakeHost) -> None
 @pytest.mark.parametrize("name, value", [("kexec_load_disabled", "1"), ("kexec_load_limit_reboot", "0")])
 def test_what_is_loaded_may_be_executed_though_no_more_may_be_loaded(fake: FakeHost, name: str, value: str) -> None:
     fake.write("proc/sys/kernel/" + name, value + "\n")
-    assert "sysctl kernel." + name in (program.unsupported(fake.root, None) or "")
+    assert "sysctl kernel." + name in (program.unsupported(fake.root, None, None) or "")
     fake.write("sys/kernel/kexec_loaded", "1\n")
-    assert program.unsupported(fake.root, None) is None
+    assert program.unsupported(fake.root, None, None) is None
     with pytest.raises(Error, match="sysctl kernel." + name):
         program.load(fake.root, IMAGE)
     with pytest.raises(Error, match="sysctl kernel." + name):

@@ -30,7 +30,7 @@ def loads(fake: FakeHost) -> List[List[str]]:
 def preload(fake: FakeHost, settings: Settings = WANTED) -> str:
     """Load the panic kernel; return what `status` says of it then."""
     panic_kernel.preload(gather(fake.root), settings)
-    return panic.describe(fake.root, settings) or ""
+    return panic.describe(gather(fake.root), settings) or ""
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_the_target_or_what_is_named_is_loaded_once_and_nothing_for_a_reboot(rea
     assert "--command-line={}panic=30 BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro".format(WORDS) in call
     assert (ready.root / "sys/kernel/kexec_loaded").read_text() == "0\n"
     ready.write("sys/kernel/kexec_crash_loaded", "0\n")
-    assert panic.describe(ready.root, settings) == "not loaded: somebody has unloaded it"
+    assert panic.describe(gather(ready.root), settings) == "not loaded: somebody has unloaded it"
 
 
 OBSTACLES = {
@@ -82,7 +82,7 @@ def test_old_kernels_and_a_kdump_that_is_off_are_no_obstacle(ready: FakeHost, fi
 
 def test_it_is_left_alone_unless_asked_for(ready: FakeHost) -> None:
     assert (preload(ready, Settings()), loads(ready)) == ("", [])
-    assert panic.describe(ready.root, WANTED) == "not loaded: that is done at the end of a boot"
+    assert panic.describe(gather(ready.root), WANTED) == "not loaded: that is done at the end of a boot"
 
 
 def test_a_load_that_fails_is_no_matter_for_a_reboot(ready: FakeHost) -> None:
@@ -111,6 +111,7 @@ def test_what_a_panic_has_started_goes_cold_and_judges_nothing(ready: FakeHost, 
     host = gather(put(ready, sign).root)
     decision = shutdown.prepare(host, WANTED)
     assert (decision.code, decision.reason) == ("unsupported", sentences.CAPTURE)
+    assert panic.describe(host, WANTED) == "not loaded: " + sentences.CAPTURE
     shutdown.record_boot(host, WANTED)
     assert not (ready.root / str(attempts.PATH).lstrip("/")).exists()
     assert loads(ready) == []

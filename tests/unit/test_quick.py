@@ -139,7 +139,7 @@ STATUS = {
     "decision": "assess policy selection",
     "install": """boot_end conffiles deviations dpkg dropped file_copy inittab layout managed_block manifest originals
         plan_install rc_links rc_local render rhel_halt run_lock steps templates units""",
-    "kexec": "freshness method program stamp watchdog",
+    "kexec": "freshness method panic program stamp watchdog",
     "bootloader": """ab_slots boot_order boot_partition devices efivars evidence extlinux_search firmware fwupd
         installed_kernels legacy_search load_option menu output signs starter system_partition systemd_boot_search target""",
     "bootloader.grub2": """commands conditions defaults disk grubenv images interpreter lexer machine menu menuentry modules

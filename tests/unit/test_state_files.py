@@ -91,6 +91,7 @@ HARMLESS: Dict[StateFile, bytes] = {
     Volatile.PRINTED: b"kexec: something\n",
     Volatile.DEAD_MAN: b"1234 100\n",
     Volatile.SESSION: b"1234\n",
+    Volatile.PANIC_KERNEL: b"loaded: kernel 6.1\n",
     Volatile.LAST_COLD: b"cold-once asked for\n",
     Lasting.LAST_COLD: b"cold-once asked for by /no-kexec-reboot\n",
     Lasting.LOCK: b"",
