@@ -58,7 +58,7 @@ def make_parser(groups: Mapping[str, Mapping[str, Run]]) -> Parser:
 
 
 def _add_installing(add: Add) -> None:
-    inits = [init.value for init in (*HOOKED, InitSystem.SYSTEMD)]
+    inits = [init.value for init in (*HOOKED, InitSystem.SYSTEMD, InitSystem.OPENRC)]
     verb = add_root(add("render", "write what install would write for this host"))
     verb.add_argument("--out", metavar="DIR", help="write the files below DIR, not to standard output")
     verb.add_argument("--for", dest="target", metavar="FAMILY[:RELEASE]", help="for another machine, as ubuntu:12.04")

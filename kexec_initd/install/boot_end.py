@@ -11,7 +11,7 @@ from kexec_initd.errors import Error, Refused
 from kexec_initd.history.running_boot import find_id, read_uptime
 from kexec_initd.state import store
 from kexec_initd.state.store import Lasting, Volatile
-from kexec_initd.system.host import SYSTEMD_UNIT, Host, InitSystem, find_unhooked
+from kexec_initd.system.host import SYSTEMD_UNIT, Family, Host, InitSystem, find_unhooked
 
 # A boot may still be under way: its last script waits for whatever it likes to.
 PATIENCE = 600.0
@@ -44,6 +44,8 @@ def _find_cause(host: Host) -> str:
     """Return what keeps the file that calls the preload from doing so, or that nothing has run it."""
     if host.init is InitSystem.SYSTEMD:
         return "nothing has started /{} (systemctl status kexec-initd)".format(SYSTEMD_UNIT)
+    if host.init is InitSystem.OPENRC and host.family is Family.GENTOO:
+        return "OpenRC has not started kexec-initd (rc-service kexec-initd status)"
     # With jinja2, for which the decision of a shutdown, which asks none of this, shall not wait.
     from kexec_initd.install.integrations import find_integration
     from kexec_initd.install.layout import Purpose

@@ -19,6 +19,7 @@ from kexec_initd.install.manifest import ChangeKind, InstallState, Manifest, Man
 from kexec_initd.install.originals import find_loss, is_ours, kept_path
 from kexec_initd.install.rc_links import find_links
 from kexec_initd.system.files import digest, exists, read_bytes
+from kexec_initd.system.host import OPENRC_OFF
 from kexec_initd.system.safe_path import below, locate, real
 
 LAST_STEP = "/etc/init.d/reboot"
@@ -28,6 +29,7 @@ OPTIONAL = frozenset(
     [script.path for script in DEBIAN_HOOKS + RHEL_HOOKS]
     + [block.path for record in INTEGRATIONS for block in record.blocks if block.optional]
 )
+LINKS = ("/rc6.d/", "/runlevels/")
 FILE_RC = "etc/runlevel.conf"
 ORDERS = ("etc/init.d/.depend.boot", "etc/init.d/.depend.start", "etc/init.d/.depend.stop")
 STARTPAR = ("sbin/startpar", "bin/startpar", "usr/sbin/startpar", "usr/bin/startpar", "lib/startpar/bin/startpar")
@@ -56,7 +58,7 @@ def find_deviations(root: Path) -> List[Deviation]:
         what = "removal" if found.state is InstallState.REMOVING else "install"
         deviations.append(Deviation("/", "the last {} was interrupted".format(what), True))
     for entry in found.entries:
-        called = "/rc6.d/" in entry.path or entry.path.endswith(UNIT_SUFFIX)
+        called = any(part in entry.path for part in LINKS) or entry.path.endswith(UNIT_SUFFIX)
         decides = entry.path not in OPTIONAL and (entry.kind is not ChangeKind.SYMLINK or called)
         deviations.extend(Deviation(entry.path, text, decides) for text in _describe(root, entry))
         loss = find_loss(root, entry) if entry.kind is ChangeKind.REPLACED else None
@@ -131,6 +133,8 @@ def _find_order(root: Path) -> Iterator[Deviation]:
         if not is_linked(root, service):
             hint = REPAIR if service == NAME else "update-rc.d {} defaults makes it".format(service)
             yield Deviation("/etc/rc6.d", "/etc/rc6.d has no link to /etc/init.d/{}".format(service), True, hint)
+    if not is_in_openrc(root):
+        yield Deviation("/" + OPENRC_OFF, "the link /{} is gone".format(OPENRC_OFF), True)
     if not is_ordered(root, NAME):
         text = "/{} does not name {}, so that startpar leaves it out".format(ORDERS[2], NAME)
         yield Deviation("/etc/rc6.d", text, True)
@@ -143,6 +147,11 @@ def is_linked(root: Path, service: str) -> bool:
     return real(root, script) in {real(root, "/etc/rc6.d/" + path.name) for path in links} and exists(
         below(root, script)
     )
+
+
+def is_in_openrc(root: Path) -> bool:
+    """Tell whether Debian's OpenRC, where there is one, stops our script in the shutdown."""
+    return not exists(below(root, "sbin/openrc")) or exists(below(root, OPENRC_OFF))
 
 
 def is_ordered(root: Path, service: str) -> bool:

@@ -3,6 +3,7 @@
 from typing import List
 
 from kexec_initd.errors import Refused
+from kexec_initd.install import openrc
 from kexec_initd.install.layout import (
     DEBIAN_SYSTEMD,
     DEBIAN_SYSTEMD_DIR,
@@ -22,14 +23,18 @@ HINTS = {
     InitSystem.SYSTEMD: "under systemd it needs systemd-shutdown, which calls it, in {} ({} on Debian)".format(
         SYSTEMD_DIR, DEBIAN_SYSTEMD_DIR
     ),
-    InitSystem.OPENRC: "under OpenRC nothing is hooked yet",
 }
+ELSEWHERE = (
+    "it can be installed where SysV scripts end a reboot, on Debian and RHEL; runit executes what is loaded by itself"
+)
 
 
 def find_integration(host: Host) -> Integration:
     """Return the record for this host. Raises Refused for a family, an init system or a halt that has none."""
     if host.init is InitSystem.SYSTEMD and exists(locate(host.root, find_systemd(host) + "/systemd-shutdown")):
         return find_systemd_integration(host)
+    if host.init is InitSystem.OPENRC:
+        return openrc.find_integration(host)
     if host.init in HOOKED:
         if host.family is Family.DEBIAN:
             return DEBIAN_SYSVINIT
@@ -39,7 +44,7 @@ def find_integration(host: Host) -> Integration:
         "this host is {} (family {}) with the init system {}".format(
             host.distribution, host.family.value, host.init.value
         ),
-        HINTS.get(host.init, "it can be installed on Debian, RHEL and their kin where SysV init scripts end a reboot"),
+        HINTS.get(host.init, ELSEWHERE),
     )
 
 
@@ -56,5 +61,5 @@ def find_systemd_integration(host: Host) -> Integration:
 def find_blocks(host: Host, record: Integration) -> List[Block]:
     """Return the blocks of `record` that this host's init system has a use for."""
     return [
-        block for block in record.blocks if block.purpose is not Purpose.DEAD_MAN or host.init is InitSystem.SYSVINIT
+        block for block in record.blocks if block.purpose is not Purpose.DEAD_MAN or host.init is not InitSystem.UPSTART
     ]

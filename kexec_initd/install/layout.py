@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple, Tuple
 
 from kexec_initd.state.store import LASTING, ORIGINALS
-from kexec_initd.system.host import SYSTEMD_UNIT
+from kexec_initd.system.host import OPENRC_LAST, OPENRC_OFF, SYSTEMD_UNIT
 
 NAME = "kexec-initd"
 CONFIG_DIR = "/etc/kexec-initd"
@@ -25,6 +25,8 @@ INITTAB = "/etc/inittab"
 FINAL_EXEC = re.compile(rb"\s*exec\s+\"?\$\{?command\b.*")
 MARK = b"\n# Written by kexec-initd"
 UNIT_SUFFIX = ".service"
+OPENRC_TEMPLATE = "openrc/kexec-initd"
+OPENRC_RUN = b"#!/sbin/openrc-run\n"
 
 
 class Presence(enum.Enum):
@@ -50,9 +52,9 @@ class OwnScript(NamedTuple):
     mode: int = 0o755
 
     @property
-    def is_unit(self) -> bool:
-        """Say whether it is systemd that reads it, and no shell."""
-        return self.path.endswith(UNIT_SUFFIX)
+    def is_started(self) -> bool:
+        """Say whether only what runs is called in a shutdown: a unit of systemd's, a service of OpenRC's in `default`."""
+        return self.path.endswith(UNIT_SUFFIX) or self.template == OPENRC_TEMPLATE
 
 
 class Purpose(enum.Enum):
@@ -181,6 +183,29 @@ def _systemd(directory: str, others: Tuple[OwnScript, ...], debian_tools: bool) 
 # mounted.
 DEBIAN_SYSTEMD = _systemd(DEBIAN_SYSTEMD_DIR, (*DEBIAN_HOOKS, *DEBIAN_SET_ASIDE), debian_tools=True)
 
+# update-rc.d(8) adds the script to OpenRC's runlevel `off`, too, whose services Debian's rc has stopped once the others are.
+DEBIAN_OPENRC = DEBIAN_SYSVINIT._replace(
+    links=(*DEBIAN_SYSVINIT.links, ("/" + OPENRC_OFF, "/etc/init.d/kexec-initd")),
+)
+
+# OpenRC takes no name for a service that ends in .sh. The service `kexec` of Gentoo's kexec-tools loads a kernel of its own.
+OPENRC_SERVICE = "/etc/init.d/kexec-initd"
+OPENRC = Integration(
+    scripts=(
+        OwnScript(OPENRC_SERVICE + ".sh", "openrc/kexec-initd.sh", Presence.OURS),
+        OwnScript("/etc/init.d/kexec", "openrc/set-aside", Presence.REPLACED_IF_THERE),
+        OwnScript(OPENRC_SERVICE + "-last", "openrc/kexec-initd-last", Presence.OURS),
+        OwnScript(OPENRC_SERVICE, OPENRC_TEMPLATE, Presence.OURS),
+    ),
+    blocks=(),
+    service="",
+    links=(
+        ("/" + OPENRC_LAST, OPENRC_SERVICE + "-last"),
+        ("/etc/runlevels/default/kexec-initd", OPENRC_SERVICE),
+    ),
+    debian_tools=False,
+)
+
 RHEL_SCRIPT = OwnScript("/etc/rc.d/init.d/kexec-initd", "rhel/kexec-initd", Presence.OURS)
 RHEL_PRELOAD = Block("/etc/rc.d/rc.local", "common/rc.local", Purpose.PRELOAD, NO_PRELOAD)
 RHEL_LINKS = tuple(
@@ -207,4 +232,7 @@ RHEL_HALT_WITHOUT_KEXEC = Integration(
 # plug-in for kernel-install(8).
 SYSTEMD = _systemd(SYSTEMD_DIR, RHEL_HOOKS, debian_tools=False)
 
-INTEGRATIONS = (DEBIAN_SYSVINIT, DEBIAN_SYSTEMD, RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC, SYSTEMD)
+INTEGRATIONS = (
+    *(DEBIAN_SYSVINIT, DEBIAN_OPENRC, DEBIAN_SYSTEMD, OPENRC),
+    *(RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC, SYSTEMD),
+)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from kexec_initd.errors import Refused, UsageError
+from kexec_initd.install import openrc
 from kexec_initd.install.integrations import HINTS, find_blocks, find_systemd_integration
 from kexec_initd.install.layout import DEBIAN_SYSVINIT, RHEL_HALT_EXECUTES, RHEL_HALT_WITHOUT_KEXEC, Integration
 from kexec_initd.install.render import RenderedFile, fill_script, render_block, write_tree
@@ -51,7 +52,10 @@ AMAZON = (  # releases 1 were named by year and month
     Era((1,), InitSystem.UPSTART, OLD_STATE_DIR),
 )
 SYSTEMD = (Era((0,), InitSystem.SYSTEMD, STATE_DIR),)  # all that are still in use
+GENTOO = (Era((0,), InitSystem.OPENRC, STATE_DIR),)
 DISTRIBUTIONS = {
+    "artix": GENTOO,
+    "gentoo": GENTOO,
     "debian": DEBIAN,
     "devuan": DEVUAN,
     "ubuntu": UBUNTU,
@@ -139,7 +143,9 @@ def _require_record(host: Host, standalone: bool) -> Integration:
         raise Refused("there are no files without Python for {}".format(what), "leave out --standalone")
     if host.init is InitSystem.SYSTEMD:
         return find_systemd_integration(host)
-    if host.init not in HOOKED or host.family is Family.UNKNOWN:
+    if host.init is InitSystem.OPENRC and not standalone:
+        return openrc.find_integration(host)
+    if host.init not in HOOKED or host.family not in (Family.DEBIAN, Family.RHEL):
         raise Refused("there are no files for {}".format(what), HINTS.get(host.init, ""))
     if host.family is Family.DEBIAN:
         return DEBIAN_SYSVINIT

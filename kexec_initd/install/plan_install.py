@@ -11,11 +11,11 @@ from typing import List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from kexec_initd.errors import Refused
 from kexec_initd.install import dpkg, units
-from kexec_initd.install.deviations import is_linked, is_ordered
+from kexec_initd.install.deviations import is_in_openrc, is_linked, is_ordered
 from kexec_initd.install.dropped import plan_dropped
 from kexec_initd.install.file_copy import Observed, content_of, label_of, missing_directories, observe, own
 from kexec_initd.install.integrations import find_blocks, find_integration
-from kexec_initd.install.layout import ORIGINALS_DIR, STATE_DIR, Block, Integration, OwnScript, Presence
+from kexec_initd.install.layout import NAME, ORIGINALS_DIR, STATE_DIR, Block, Integration, OwnScript, Presence
 from kexec_initd.install.managed_block import read_block
 from kexec_initd.install.manifest import (
     ChangeKind,
@@ -131,7 +131,7 @@ def _plan_script(site: Site, script: OwnScript) -> Optional[PathChange]:
     seen = observe(site.host.root, script.path)
     if script.presence is Presence.OURS:
         change = _plan_created(rendered, seen, known)
-        return _with_start(site, change) if script.is_unit else change
+        return _with_start(site, change) if script.is_started else change
     if script.presence is not Presence.WRAPPED and not is_foreign(seen):
         _require_original(site.host.root, script, seen, known)
     return _plan_replaced(site, rendered, seen, known)
@@ -255,7 +255,7 @@ def _plan_links(site: Site, record: Integration) -> List[PathChange]:
     if record.debian_tools and record.service and root == Path("/") and process.find(root, "update-rc.d") is not None:
         entry = ManifestEntry("/etc/rc6.d", ChangeKind.LINKS, None, (record.service,))
         complete = site.found is not None and site.found.state is InstallState.INSTALLED
-        done = complete and is_linked(root, record.service) and is_ordered(root, record.service)
+        done = complete and is_linked(root, NAME) and is_ordered(root, NAME) and is_in_openrc(root)
         return [PathChange(entry, None, None, () if done else (AddLinks(record.service),))]
     return [_plan_link(root, path, target) for path, target in record.links]
 

@@ -11,7 +11,17 @@ from typing import List, Optional, Tuple
 from kexec_initd.errors import Refused
 from kexec_initd.install import dpkg, rc_local, units
 from kexec_initd.install.file_copy import Observed, content_of, observe
-from kexec_initd.install.layout import INTEGRATIONS, ORIGINALS_DIR, STATE_DIR, UNIT_SUFFIX, Block, Integration, Presence
+from kexec_initd.install.layout import (
+    INTEGRATIONS,
+    OPENRC_RUN,
+    OPENRC_SERVICE,
+    ORIGINALS_DIR,
+    STATE_DIR,
+    UNIT_SUFFIX,
+    Block,
+    Integration,
+    Presence,
+)
 from kexec_initd.install.managed_block import read_block, remove_block
 from kexec_initd.install.manifest import (
     ChangeKind,
@@ -91,10 +101,16 @@ def _plan_entry(root: Path, entry: ManifestEntry) -> PathChange:
         return _plan_block(entry, seen)
     if entry.kind is ChangeKind.CREATED:
         steps = _unlink(entry, seen)
-        if steps and entry.path.endswith(UNIT_SUFFIX):
+        if steps and _is_started(entry, seen):
             steps = units.plan_stop(root, entry.path) + steps
         return PathChange(entry, content_of(seen), None, tuple(steps))
     return _plan_replaced(root, entry, seen)
+
+
+def _is_started(entry: ManifestEntry, seen: Optional[Observed]) -> bool:
+    """Tell whether it is what systemd or OpenRC has started; Debian's OpenRC has a plain script by the same name."""
+    by_openrc = entry.path == OPENRC_SERVICE and seen is not None and seen.data.startswith(OPENRC_RUN)
+    return by_openrc or entry.path.endswith(UNIT_SUFFIX)
 
 
 def _plan_replaced(root: Path, entry: ManifestEntry, seen: Optional[Observed]) -> PathChange:

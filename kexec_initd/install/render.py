@@ -11,7 +11,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import kexec_initd
 from kexec_initd import sentences
-from kexec_initd.bootloader.installed_kernels import INITRD_NAMES
+from kexec_initd.bootloader.installed_kernels import ANY_INITRD, INITRD_NAMES
 from kexec_initd.errors import Error, Refused
 from kexec_initd.history import attempts
 from kexec_initd.install import inittab, rc_local
@@ -228,7 +228,7 @@ def find_program(host: Host) -> List[str]:
 def _values(host: Host, standalone: Optional[Integration]) -> Values:
     """Return what the templates of init scripts are filled with."""
     by_systemd = host.init is InitSystem.SYSTEMD
-    by_shell = standalone is not None or host.family is Family.RHEL or by_systemd
+    by_shell = standalone is not None or host.family is not Family.DEBIAN or by_systemd
     return {
         "state": host.state_dir,
         "attempts": str(attempts.PATH),
@@ -238,7 +238,7 @@ def _values(host: Host, standalone: Optional[Integration]) -> Values:
         "jump": "common/jump-shell.sh" if by_shell else "common/jump-program.sh",
         "level": "systemd/level.sh" if by_systemd else "common/level.sh",
         "shutdown_program": find_systemd(host) + SYSTEMD_PROGRAM,
-        "initrds": [name.format("VERSION") for name in INITRD_NAMES.get(host.family, ())],
+        "initrds": [name.format("VERSION") for name in INITRD_NAMES.get(host.family, ANY_INITRD)],
         "pseudo": " ".join(filesystems.PSEUDO),
         "remote": " ".join(filesystems.REMOTE),
         "settings": str(path_for(Path("/"), host.family)),

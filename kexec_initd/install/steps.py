@@ -177,6 +177,20 @@ class Systemctl(NamedTuple):
         process.run([str(process.require(root, "systemctl")), *self.words], SYSTEMCTL_TIMEOUT)
 
 
+class RcService(NamedTuple):
+    """Have OpenRC start or stop a service."""
+
+    path: str
+    words: Tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "call rc-service {}".format(" ".join(self.words))
+
+    def apply(self, root: Path) -> None:
+        """Carry it out."""
+        process.run([str(process.require(root, "rc-service")), *self.words], SYSTEMCTL_TIMEOUT)
+
+
 # One primitive change each, atomic in itself; done again it does no harm.
 Step = Union[
     SaveCopy,
@@ -190,6 +204,7 @@ Step = Union[
     AddLinks,
     RemoveLinks,
     Systemctl,
+    RcService,
 ]
 OF_LINKS = (MakeLink, AddLinks, RemoveLinks)
 

@@ -1,18 +1,22 @@
-"""Our unit on the running host: systemd is told when it comes and before it goes, by systemctl(1)."""
+"""Our unit on the running host: systemd is told when it comes and before it goes, by systemctl(1); OpenRC likewise."""
 
 from pathlib import Path
 from typing import List
 
-from kexec_initd.install.steps import Step, Systemctl
+from kexec_initd.install.layout import NAME, OPENRC_SERVICE
+from kexec_initd.install.steps import RcService, Step, Systemctl
 from kexec_initd.state import store
 from kexec_initd.state.store import Volatile
 from kexec_initd.system.files import is_directory
 
 RUNNING = "run/systemd/system"  # sd_booted(3)
+OPENRC_RUNNING = "run/openrc"
 
 
 def plan_start(root: Path, path: str) -> List[Step]:
     """Return the steps after which the unit at `path` runs; only what runs is stopped, and so called, in a shutdown."""
+    if path == OPENRC_SERVICE:
+        return _plan_service(root, "start")
     if not _is_running(root) or store.is_there(root, Volatile.STOPPING):
         return []
     return [Systemctl(path, ("daemon-reload",)), Systemctl(path, ("start", _name(path)))]
@@ -20,6 +24,8 @@ def plan_start(root: Path, path: str) -> List[Step]:
 
 def plan_stop(root: Path, path: str) -> List[Step]:
     """Return the steps after which the unit at `path`, which is still there, does not run."""
+    if path == OPENRC_SERVICE:
+        return _plan_service(root, "stop")
     return [Systemctl(path, ("stop", _name(path)))] if _is_running(root) else []
 
 
@@ -28,8 +34,12 @@ def plan_forget(root: Path, path: str) -> List[Step]:
     return [Systemctl(path, ("daemon-reload",))] if _is_running(root) else []
 
 
-def _is_running(root: Path) -> bool:
-    return root == Path("/") and is_directory(root / RUNNING)
+def _plan_service(root: Path, word: str) -> List[Step]:
+    return [RcService(OPENRC_SERVICE, (NAME, word))] if _is_running(root, OPENRC_RUNNING) else []
+
+
+def _is_running(root: Path, mark: str = RUNNING) -> bool:
+    return root == Path("/") and is_directory(root / mark)
 
 
 def _name(path: str) -> str:

@@ -26,6 +26,7 @@ class Family(enum.Enum):
 
     DEBIAN = "debian"
     RHEL = "rhel"
+    GENTOO = "gentoo"
     UNKNOWN = "unknown"
 
 
@@ -44,6 +45,10 @@ HOOKED = (InitSystem.SYSVINIT, InitSystem.UPSTART)
 # What is there once the one, or the other, calls us.
 SYSTEMD_UNIT = "etc/systemd/system/kexec-initd.service"
 SYSV_SCRIPTS = ("etc/init.d/kexec-initd", "etc/rc.d/init.d/kexec-initd")
+# Of Debian's OpenRC, whose rc calls the script of the last step itself, and of others.
+OPENRC_OFF = "etc/runlevels/off/kexec-initd"
+OPENRC_LAST = "etc/runlevels/shutdown/kexec-initd-last"
+OPENRC_INIT = "openrc-init"
 
 
 class Host(NamedTuple):
@@ -85,6 +90,8 @@ FAMILIES = {
     "almalinux": Family.RHEL,
     "amzn": Family.RHEL,
     "amazon": Family.RHEL,
+    "gentoo": Family.GENTOO,
+    "artix": Family.GENTOO,
     "system": Family.RHEL,  # /etc/system-release alone: Amazon Linux before it had os-release
 }
 
@@ -138,7 +145,7 @@ def find_init(root: Path) -> InitSystem:
     running = find_process_1(root)
     if below(root, "run/systemd/system").is_dir() or running == "systemd":
         return InitSystem.SYSTEMD
-    if below(root, "run/openrc").is_dir() or running == "openrc-init":
+    if below(root, "run/openrc").is_dir() or running == OPENRC_INIT:
         return InitSystem.OPENRC
     if running not in (None, "init"):
         return InitSystem.UNKNOWN
@@ -152,12 +159,12 @@ def _find_installed(root: Path) -> InitSystem:
         return exists(below(root, path))
 
     program = _linked_name(below(root, "sbin/init", follow=False))
+    if program == "systemd":
+        return InitSystem.SYSTEMD
     if has("sbin/openrc-init"):
         return InitSystem.OPENRC
     if program is None:
         return InitSystem.UNKNOWN
-    if program == "systemd":
-        return InitSystem.SYSTEMD
     # Ubuntu's, RHEL 6's, and that of Ubuntu before 9.10.
     if has("etc/init/rc-sysinit.conf") or has("etc/init/rcS.conf") or has("etc/event.d/rc-default"):
         return InitSystem.UPSTART
@@ -179,7 +186,15 @@ def _is_hooked(host: Host) -> bool:
     by_systemd = exists(below(host.root, SYSTEMD_UNIT))
     if host.init is InitSystem.SYSTEMD:
         return by_systemd
+    if host.init is InitSystem.OPENRC:
+        by_rc = not is_openrc_alone(host.root) and exists(below(host.root, OPENRC_OFF))
+        return by_rc or exists(below(host.root, OPENRC_LAST))
     return host.init in HOOKED and (not by_systemd or any(exists(below(host.root, path)) for path in SYSV_SCRIPTS))
+
+
+def is_openrc_alone(root: Path) -> bool:
+    """Tell whether OpenRC's own init(8) runs: it reads no /etc/inittab, and so calls no /etc/init.d/rc."""
+    return find_process_1(root) == OPENRC_INIT
 
 
 def _linked_name(path: Path) -> Optional[str]:

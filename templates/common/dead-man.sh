@@ -40,7 +40,7 @@ is_relieved () {
 		{ [ -n "$before_rc" ] || [ -z "$since" ]; }
 }
 
-{% if systemd is not defined %}
+{% if systemd is not defined and openrc is not defined %}
 # Has rc called us meanwhile, so that one stands in its session?
 is_rc_watched () {
 	[ -f "$state/dead-man" ] && read -r other since <"$state/dead-man" && [ -z "$since" ] && kill -0 "$other"

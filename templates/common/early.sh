@@ -250,7 +250,7 @@ prepare () {
 	renew_dead_man
 }
 
-{% if systemd is not defined %}
+{% if systemd is not defined and openrc is not defined %}
 # init itself starts this, beside rc and before it: that may wait for a console whose output is stopped, or for a script that does.
 # `prepare`, within the session of rc, takes over.
 watch_rc () {

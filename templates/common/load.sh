@@ -3,7 +3,7 @@ settle_attempts () {
 	exec {{ program | words }} prepare >/dev/null
 }
 
-{% if systemd is not defined %}
+{% if systemd is not defined and openrc is not defined %}
 read_limit () {
 	exec {{ program | words }} prepare --settings >/dev/null
 }

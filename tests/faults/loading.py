@@ -176,7 +176,7 @@ FAULTS = (
     ),
     Fault(
         10,
-        "init is OpenRC, runit or unknown",
+        "init is runit or unknown, OpenRC on Alpine",
         "refused, nothing changed",
         {},
         tests("unit/test_integration_transaction.py", "an_unfit_host_is_refused_with_nothing_changed")

@@ -74,7 +74,7 @@ def test_the_document_shows_the_last_script_whole_and_explains_each_line() -> No
     assert sorted(explained + empty) == list(range(len(script.splitlines()) + 1))
 
 
-@pytest.mark.parametrize("name", HOSTS)
+@pytest.mark.parametrize("name", sorted(set(HOSTS) - {"gentoo"}))  # which has neither insserv nor headers
 def test_insserv_reads_the_same_header(name: str) -> None:
     root = HOSTS[name]
     headers = []
