@@ -1,4 +1,4 @@
-"""What rendering gives, kept: a table says which host gets which file at which path, and each distinct file is kept once.
+"""What rendering gives, kept: a table says which hosts get which file at which path, and each distinct file is kept once.
 
 UPDATE_GOLDEN=1 in the environment of pytest has both written anew before the tests run.
 """
@@ -6,13 +6,13 @@ UPDATE_GOLDEN=1 in the environment of pytest has both written anew before the te
 import os
 import shutil
 from pathlib import Path
-from typing import Dict, Tuple
+from typing import Dict, List, Tuple
 
 from kexec_initd.cli import main
 from kexec_initd.install.render import render_all, write_tree
 from kexec_initd.install.standalone import SCRIPTS
 from kexec_initd.system.host import gather
-from tests.render.kept import FILES, keep, read
+from tests.render.kept import DIFF, FILES, keep, read
 
 HERE = Path(__file__).resolve().parent
 TABLE = HERE / "table.txt"
@@ -48,14 +48,16 @@ def read_files(directory: Path) -> Files:
     return found
 
 
+def read_table() -> List[Tuple[str, str, str, List[str]]]:
+    """Return the rows of the table: path, kind, target of a link or name of a kept file, hosts."""
+    rows = [line.split("\t") for line in TABLE.read_text(encoding="utf-8").splitlines()]
+    return [(path, kind, what, hosts.split(", ")) for path, kind, what, hosts in rows]
+
+
 def expected(name: str) -> Files:
     """Return what the host of that name, or "TARGET KIND", is to get."""
-    found = {}
-    for line in TABLE.read_text(encoding="utf-8").splitlines():
-        host, path, kind, what = line.split("\t")
-        if host == name:
-            found[path] = (kind, what.encode() if kind == "link" else read(what))
-    return found
+    mine = [row for row in read_table() if name in row[3]]
+    return {path: (kind, what.encode() if kind == "link" else read(what)) for path, kind, what, _ in mine}
 
 
 def update(directory: Path) -> None:
@@ -74,21 +76,26 @@ def update(directory: Path) -> None:
 def _write(everything: Dict[str, Files]) -> None:
     shutil.rmtree(str(FILES), ignore_errors=True)
     FILES.mkdir()
-    names: Dict[bytes, str] = {}
-    lines = []
+    names = _keep_all(everything)
+    rows: Dict[str, List[str]] = {}
     for host, files in everything.items():
         for path, (kind, content) in files.items():
-            what = content.decode() if kind == "link" else _keep(names, host, path, content)
-            lines.append("\t".join((host, path, kind, what)) + "\n")
-    TABLE.write_text("".join(lines), encoding="utf-8")
+            what = content.decode() if kind == "link" else names[content]
+            rows.setdefault("\t".join((path, kind, what)), []).append(host)
+    TABLE.write_text("".join("{}\t{}\n".format(row, ", ".join(hosts)) for row, hosts in rows.items()), encoding="utf-8")
 
 
-def _keep(names: Dict[bytes, str], host: str, path: str, content: bytes) -> str:
-    """Return the name that a file is kept by: its own, and the first host that gets it."""
-    if content not in names:
-        first = host.replace(" ", "-").replace(":", "-")
-        name = "{}.{}".format(path.rpartition("/")[2], first)
-        if (FILES / name).exists():
-            name = "{}.{}".format(path.replace("/", "-"), first)
+def _keep_all(everything: Dict[str, Files]) -> Dict[bytes, str]:
+    """Keep each distinct file by its own name and the first host that gets it; the longest first, from which others differ."""
+    first: Dict[bytes, Tuple[str, str]] = {}
+    for host, files in everything.items():
+        for path, (kind, content) in files.items():
+            if kind != "link":
+                first.setdefault(content, (path, host.replace(" ", "-").replace(":", "-")))
+    names = {}
+    for content, (path, host) in sorted(first.items(), key=lambda item: -item[0].count(b"\n")):
+        name = "{}.{}".format(path.rpartition("/")[2], host)
+        if (FILES / name).exists() or (FILES / (name + DIFF)).exists():
+            name = "{}.{}".format(path.replace("/", "-"), host)
         names[content] = keep(name, content)
-    return names[content]
+    return names

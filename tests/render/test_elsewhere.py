@@ -13,7 +13,7 @@ import pytest
 from kexec_initd.cli import main
 from kexec_initd.install.render import render_plain
 from kexec_initd.install.standalone import SCRIPTS
-from tests.render.golden import KINDS, TABLE, TARGETS, expected, generate, read_files
+from tests.render.golden import KINDS, TARGETS, expected, generate, read_files, read_table
 from tests.render.kept import FILES, read, scripts
 
 SHELLS = [["dash"], ["bash"], ["busybox", "sh"]]
@@ -31,7 +31,7 @@ def test_generated_files_are_as_expected(target: str, kind: str, tmp_path: Path)
 
 
 def test_every_file_that_is_kept_is_expected_somewhere_and_once() -> None:
-    used = {line.split("\t")[3] for line in TABLE.read_text().splitlines() if "\tlink\t" not in line}
+    used = {what for _, kind, what, _ in read_table() if kind != "link"}
     kept = {path.name: read(path.name) for path in FILES.iterdir()}
     assert set(kept) == used
     assert len(set(kept.values())) == len(kept)
