@@ -1,7 +1,8 @@
 """Units of others that load a kernel while systemd stops the machine: it would come over the one that we have checked.
 
 kexec.target wants that of Arch's wiki (kexec-load@KERNEL.service), of SUSE (kexec-load.service) and of NixOS
-(prepare-kexec.service). What wants them, and where, is for others to change: systemd.unit(5).
+(prepare-kexec.service). What wants them, and where, is for others to change: systemd.unit(5). Scripts in /etc/init.d are units
+too, by systemd-sysv-generator(8), as Debian's kexec-load is.
 """
 
 import os
@@ -9,6 +10,7 @@ import re
 from pathlib import Path
 from typing import Iterator, List, Optional
 
+from kexec_initd.system.files import read_bytes
 from kexec_initd.system.host import Host, InitSystem
 from kexec_initd.system.safe_path import below
 
@@ -16,7 +18,10 @@ ADMINS = "etc/systemd/system"
 PLACES = (
     *(ADMINS, "run/systemd/system", "usr/local/lib/systemd/system"),
     *("usr/lib/systemd/system", "lib/systemd/system"),
+    *("run/systemd/generator.early", "run/systemd/generator", "run/systemd/generator.late"),
 )
+SET_ASIDE = b"\n# Written by kexec-initd"
+LIMIT = 65536
 WANTING = re.compile(r".+\.(wants|requires|upholds)")
 LOADING = re.compile(r"(?!kexec-initd\.|systemd-kexec\.).*kexec.*\.service")
 
@@ -27,7 +32,7 @@ def find_rival(host: Host) -> Optional[str]:
         return None
     for directory in _find_wanting(host.root):
         for name in _names(directory):
-            if LOADING.fullmatch(name) and not _is_masked(host.root, name):
+            if LOADING.fullmatch(name) and not _is_masked(host.root, name) and not _is_set_aside(host.root, name):
                 return "the unit {0} loads a kernel of its own; `systemctl disable {0}` ends that".format(name)
     return None
 
@@ -55,3 +60,9 @@ def _names(directory: Path) -> List[str]:
 def _is_masked(root: Path, name: str) -> bool:
     place = below(root, ADMINS + "/" + name, follow=False)
     return place.is_symlink() and os.readlink(str(place)) == "/dev/null"
+
+
+def _is_set_aside(root: Path, name: str) -> bool:
+    """Tell whether the unit is a script in whose place is one of ours, which does nothing."""
+    script = below(root, "etc/init.d/" + name.rpartition(".")[0])
+    return SET_ASIDE in (read_bytes(script, LIMIT) or b"")

@@ -90,6 +90,8 @@ ENABLED = "etc/systemd/system/kexec.target.wants/kexec-load@linux.service"
     (ENABLED, "kexec-load@linux.service"),
     ("usr/lib/systemd/system/kexec.target.wants/kexec-load.service", "kexec-load.service"),
     ("run/systemd/system/kexec.target.requires/prepare-kexec.service", "prepare-kexec.service"),
+    ("run/systemd/generator.late/multi-user.target.wants/kexec-load.service", "kexec-load.service"),
+    ("run/systemd/generator.late/multi-user.target.wants/kexec.service", None),
     ("etc/systemd/system/multi-user.target.wants/kexec-initd.service", None),
     ("etc/systemd/system/multi-user.target.wants/kdump.service", None),
     ("etc/systemd/system/kexec-load@linux.service", None),  # it is there, and nothing wants it
@@ -101,6 +103,8 @@ def test_a_unit_that_loads_a_kernel_of_its_own_makes_it_cold(
     fake.write(UNIT, "")
     systemd_runs(fake)
     fake.write(enabled, "")
+    fake.write("etc/init.d/kexec", "#!/bin/sh\n# Written by kexec-initd: does nothing.\n")
+    fake.write("etc/init.d/kexec-load", "#!/bin/sh\nkexec -l\n")
     journal = receive(monkeypatch)
     decided = shutdown.prepare(gather(fake.root), Settings())
     why = "the unit {0} loads a kernel of its own; `systemctl disable {0}` ends that".format(unit)

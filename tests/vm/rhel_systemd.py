@@ -27,6 +27,8 @@ def build_rhel() -> Image:
 def put_on(tree: Path) -> None:
     """Make the shape out of the tree."""
     put_on_systemd(tree)
+    for script in (tree / "etc/init.d").glob("kexec*"):
+        script.unlink()  # of Debian's kexec-tools, which would load a kernel at each reboot
     for name in DEBIAN:
         path = tree / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
