@@ -33,7 +33,8 @@ def put_on(tree: Path) -> None:
         path = tree / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     (tree / "etc/os-release").write_text(OS_RELEASE)
-    (tree / "etc/rpm").mkdir(exist_ok=True)
+    for name in ("rpm", "sysconfig"):
+        (tree / "etc" / name).mkdir(exist_ok=True)
     (tree / "etc/rpm/macros").write_text("%_dbpath /var/lib/rpm\n")  # Debian's is in root's home
     with tempfile.TemporaryDirectory() as directory:
         package = build_package("kexec-tools", "1", Path(directory), tags="Provides: /bin/sh")
