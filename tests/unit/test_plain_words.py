@@ -251,9 +251,9 @@ def test_the_scripts_of_both_packages_pass_warnings_on(tmp_path: Path, script: s
 
 
 def test_help_offers_only_what_is_not_always_refused() -> None:
-    with pytest.raises(Error, match="invalid choice: 'systemd'"):
-        cli.make_parser().parse_args(["render", "--for", "debian", "--init", "systemd"])
-    for init in ("sysvinit", "upstart"):
+    with pytest.raises(Error, match="invalid choice: 'unknown'"):
+        cli.make_parser().parse_args(["render", "--for", "debian", "--init", "unknown"])
+    for init in ("sysvinit", "upstart", "systemd", "openrc"):
         assert cli.make_parser().parse_args(["render", "--init", init]).init == init
 
 
