@@ -62,6 +62,11 @@ OBSTACLES = {
     ),
     "openrc": ({"etc/runlevels/default/kdump": ""}, "kdump is enabled, and loads its own"),
     "disabled": ({"proc/sys/kernel/kexec_load_disabled": "1\n"}, sentences.DISABLED),
+    # It would fit, but for what kexec adds.
+    "no-room": (
+        {"proc/cmdline": "root=/dev/vda1 ".ljust(1900, "x") + "\n"},
+        "the command line has 2079 bytes, the kernel takes ",
+    ),
     "no-kernel": ({"boot/vmlinuz-6.1.0-test": "cut"}, "/boot/vmlinuz-6.1.0-test: "),
 }
 
