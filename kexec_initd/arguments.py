@@ -6,7 +6,7 @@ from typing import Any, Callable, Mapping, NoReturn
 
 from kexec_initd import __version__
 from kexec_initd.errors import UsageError
-from kexec_initd.system.host import HOOKED, Host, InitSystem
+from kexec_initd.system.host import Host, InitSystem
 from kexec_initd.system.stdio import emit
 
 WIDTH = 78  # for what argparse lays out but never shows
@@ -58,7 +58,7 @@ def make_parser(groups: Mapping[str, Mapping[str, Run]]) -> Parser:
 
 
 def _add_installing(add: Add) -> None:
-    inits = [init.value for init in (*HOOKED, InitSystem.SYSTEMD, InitSystem.OPENRC)]
+    inits = [init.value for init in InitSystem if init is not InitSystem.UNKNOWN]
     verb = add_root(add("render", "write what install would write for this host"))
     verb.add_argument("--out", metavar="DIR", help="write the files below DIR, not to standard output")
     verb.add_argument("--for", dest="target", metavar="FAMILY[:RELEASE]", help="for another machine, as ubuntu:12.04")

@@ -23,7 +23,6 @@ LAUNCHER = "/usr/sbin/kexec-initd"
 HALT = "/etc/rc.d/init.d/halt"
 INITTAB = "/etc/inittab"
 FINAL_EXEC = re.compile(rb"\s*exec\s+\"?\$\{?command\b.*")
-MARK = b"\n# Written by kexec-initd"
 UNIT_SUFFIX = ".service"
 OPENRC_TEMPLATE = "openrc/kexec-initd"
 OPENRC_RUN = b"#!/sbin/openrc-run\n"

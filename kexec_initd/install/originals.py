@@ -12,9 +12,10 @@ from typing import List, NamedTuple, Optional
 from kexec_initd.errors import Refused
 from kexec_initd.install.conffiles import Conffile, digest_of, find_conffile, has_records, is_diverted
 from kexec_initd.install.file_copy import Observed, observe
-from kexec_initd.install.layout import INTEGRATIONS, MARK, NAME, ORIGINALS_DIR, Presence
+from kexec_initd.install.layout import INTEGRATIONS, NAME, ORIGINALS_DIR, Presence
 from kexec_initd.install.manifest import ManifestEntry
 from kexec_initd.system.files import digest
+from kexec_initd.system.host import MARK
 from kexec_initd.system.safe_path import locate
 
 AFTERWARDS = "then {} can be removed".format(NAME)

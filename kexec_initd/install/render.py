@@ -20,7 +20,6 @@ from kexec_initd.install.integrations import find_blocks, find_integration, find
 from kexec_initd.install.layout import (
     FINAL_EXEC,
     LAUNCHER,
-    MARK,
     PACKAGE,
     PYTHON,
     SYSTEMD_PROGRAM,
@@ -37,7 +36,7 @@ from kexec_initd.install.templates import Values, fill, recipe_of
 from kexec_initd.settings.reader import path_for
 from kexec_initd.system import filesystems, hooks, quirks
 from kexec_initd.system.files import digest, read_text, write_atomic
-from kexec_initd.system.host import Family, Host, InitSystem
+from kexec_initd.system.host import MARK, Family, Host, InitSystem
 from kexec_initd.system.safe_path import locate
 
 SCRIPT_MODE = 0o755

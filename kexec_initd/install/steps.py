@@ -13,7 +13,7 @@ from kexec_initd.system import process
 from kexec_initd.system.files import digest, fsync_dir
 from kexec_initd.system.safe_path import locate
 
-SYSTEMCTL_TIMEOUT = 120.0
+MANAGER_TIMEOUT = 120.0
 
 
 class SaveCopy(NamedTuple):
@@ -163,32 +163,19 @@ class RemoveLinks(NamedTuple):
         rc_links.remove_links(root, self.service)
 
 
-class Systemctl(NamedTuple):
-    """Tell systemd about a unit, or have it do something with it."""
+class ManageService(NamedTuple):
+    """Tell the service manager about a service of ours, or have it start or stop that, by a `program` of its own."""
 
     path: str
+    program: str
     words: Tuple[str, ...]
 
     def __str__(self) -> str:
-        return "call systemctl {}".format(" ".join(self.words))
+        return "call {} {}".format(self.program, " ".join(self.words))
 
     def apply(self, root: Path) -> None:
         """Carry it out."""
-        process.run([str(process.require(root, "systemctl")), *self.words], SYSTEMCTL_TIMEOUT)
-
-
-class RcService(NamedTuple):
-    """Have OpenRC start or stop a service."""
-
-    path: str
-    words: Tuple[str, ...]
-
-    def __str__(self) -> str:
-        return "call rc-service {}".format(" ".join(self.words))
-
-    def apply(self, root: Path) -> None:
-        """Carry it out."""
-        process.run([str(process.require(root, "rc-service")), *self.words], SYSTEMCTL_TIMEOUT)
+        process.run([str(process.require(root, self.program)), *self.words], MANAGER_TIMEOUT)
 
 
 # One primitive change each, atomic in itself; done again it does no harm.
@@ -203,8 +190,7 @@ Step = Union[
     Undivert,
     AddLinks,
     RemoveLinks,
-    Systemctl,
-    RcService,
+    ManageService,
 ]
 OF_LINKS = (MakeLink, AddLinks, RemoveLinks)
 

@@ -45,6 +45,11 @@ class Checked(NamedTuple):
     release: str
     unpacked_fd: Optional[int]
 
+    def require_room(self, length: int) -> None:
+        """Raise Refused where this kernel does not take a command line of `length` bytes."""
+        if length > self.info.cmdline_size:
+            raise Refused(sentences.TOO_LONG.format(length, self.info.cmdline_size))
+
 
 @contextlib.contextmanager
 def checked(host: Host, entry: BootEntry, settings: Settings = Settings()) -> Iterator[Checked]:
@@ -131,9 +136,7 @@ def _load(
     text = words.with_attempt(entry.cmdline, attempt, settings.panic)
     seen = stamp.text_for(host.root, watched(host, entry), config)
     with checked(host, entry, settings) as files:
-        length = len(encode(text))
-        if length > files.info.cmdline_size:
-            raise Refused(sentences.TOO_LONG.format(length, files.info.cmdline_size))
+        files.require_room(len(encode(text)))
         stamp.begin(host.root)
         image = program.Image(files.kernel_fd, files.initrd_fd, text, settings.purgatory_checks, files.unpacked_fd)
         unpacked = program.load(host.root, image)

@@ -1,6 +1,5 @@
 """PANIC_KERNEL: at the end of a boot, load the kernel that a panic starts. Nothing of a reboot depends on it."""
 
-from kexec_initd import sentences
 from kexec_initd.cmdline.edit import for_panic
 from kexec_initd.decision import selection
 from kexec_initd.errors import Error, Refused, describe_error, one_line
@@ -43,8 +42,6 @@ def _load(host: Host, settings: Settings) -> str:
         raise Refused(found.problem)
     text = for_panic(found.entry.cmdline, settings.panic, host.init is InitSystem.SYSTEMD)
     with load.checked(host, found.entry) as files:
-        length = len(encode(text)) + ROOM
-        if length > files.info.cmdline_size:
-            raise Refused(sentences.TOO_LONG.format(length, files.info.cmdline_size))
+        files.require_room(len(encode(text)) + ROOM)
         program.load_for_panic(host.root, program.Image(files.kernel_fd, files.initrd_fd, text, checks=True))
         return "kernel " + files.release

@@ -9,6 +9,7 @@ from kexec_initd import sentences
 from kexec_initd.errors import Refused
 from kexec_initd.system.distribution import identify
 from kexec_initd.system.files import exists
+from kexec_initd.system.machine import SYSTEMD_RUNS
 from kexec_initd.system.safe_path import below
 from kexec_initd.system.sysroot import Tree
 from kexec_initd.system.virt import (
@@ -49,6 +50,9 @@ SYSV_SCRIPTS = ("etc/init.d/kexec-initd", "etc/rc.d/init.d/kexec-initd")
 OPENRC_OFF = "etc/runlevels/off/kexec-initd"
 OPENRC_LAST = "etc/runlevels/shutdown/kexec-initd-last"
 OPENRC_INIT = "openrc-init"
+OPENRC_RUNS = "run/openrc"
+# In the beginning of each script of ours.
+MARK = b"\n# Written by kexec-initd"
 
 
 class Host(NamedTuple):
@@ -143,9 +147,9 @@ def find_family(identifier: str, like: str) -> Family:
 def find_init(root: Path) -> InitSystem:
     """Return the init system that runs or, in a tree that is not running, that is installed as /sbin/init."""
     running = find_process_1(root)
-    if below(root, "run/systemd/system").is_dir() or running == "systemd":
+    if below(root, SYSTEMD_RUNS).is_dir() or running == "systemd":
         return InitSystem.SYSTEMD
-    if below(root, "run/openrc").is_dir() or running == OPENRC_INIT:
+    if below(root, OPENRC_RUNS).is_dir() or running == OPENRC_INIT:
         return InitSystem.OPENRC
     if running not in (None, "init"):
         return InitSystem.UNKNOWN

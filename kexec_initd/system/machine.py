@@ -22,6 +22,7 @@ UTMP_RECORD = 384
 UTMP_LIMIT = 1 << 20
 RUNLEVELS = frozenset("0123456789sS")
 STATE_DIR = "/run/kexec-initd"
+SYSTEMD_RUNS = "run/systemd/system"  # sd_booted(3)
 OLD_STATE_DIR = "/dev/.kexec-initd"
 UTMP = ("run/utmp", "var/run/utmp")
 
@@ -82,7 +83,7 @@ def find_runlevel(place: "Place", environ: "Mapping[str, str]") -> "Optional[str
     The record comes first: a daemon's environment keeps the runlevel that it was started in. systemd knows no levels, whatever is
     in the record.
     """
-    if exists(place("run/systemd/system")):
+    if exists(place(SYSTEMD_RUNS)):
         return find_told_runlevel(environ)
     runit = read_text(place("run/runit.runlevel"), 16) or ""
     return _find_recorded(place) or find_told_runlevel(environ) or (runit if runit in RUNLEVELS else None)

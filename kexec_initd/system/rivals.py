@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Iterator, List, Optional
 
 from kexec_initd.system.files import read_bytes
-from kexec_initd.system.host import Host, InitSystem
-from kexec_initd.system.safe_path import below
+from kexec_initd.system.host import MARK, Host, InitSystem
+from kexec_initd.system.safe_path import below, real
 
 ADMINS = "etc/systemd/system"
 PLACES = (
@@ -20,7 +20,6 @@ PLACES = (
     *("usr/lib/systemd/system", "lib/systemd/system"),
     *("run/systemd/generator.early", "run/systemd/generator", "run/systemd/generator.late"),
 )
-SET_ASIDE = b"\n# Written by kexec-initd"
 LIMIT = 65536
 WANTING = re.compile(r".+\.(wants|requires|upholds)")
 LOADING = re.compile(r"(?!kexec-initd\.|systemd-kexec\.).*kexec.*\.service")
@@ -45,8 +44,9 @@ def watched(host: Host) -> List[Path]:
 
 
 def _find_wanting(root: Path) -> Iterator[Path]:
-    for place in PLACES:
-        directory = root / place
+    # Where /lib leads to /usr/lib, both are one.
+    for place in dict.fromkeys(str(real(root, "/" + place)) for place in PLACES):
+        directory = root / place[1:]
         yield from (directory / name for name in _names(directory) if WANTING.fullmatch(name))
 
 
@@ -65,4 +65,4 @@ def _is_masked(root: Path, name: str) -> bool:
 def _is_set_aside(root: Path, name: str) -> bool:
     """Tell whether the unit is a script in whose place is one of ours, which does nothing."""
     script = below(root, "etc/init.d/" + name.rpartition(".")[0])
-    return SET_ASIDE in (read_bytes(script, LIMIT) or b"")
+    return MARK in (read_bytes(script, LIMIT) or b"")

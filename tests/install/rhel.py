@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import List
+from typing import Iterable, List
 
 from tests.install.chroot import Chroot, copy_base
 from tests.vm.cache import CHECKOUT
@@ -73,12 +73,10 @@ class RpmHost(Chroot):
 def make_host(directory: Path, fixture: str) -> RpmHost:
     """Return a fresh host below `directory`, in the shape of a fixture root of tests/render."""
     tree = copy_base(directory, PACKAGES).tree
-    for pattern in DEBIAN:
-        for path in tree.glob(pattern):
-            shutil.rmtree(str(path)) if path.is_dir() and not path.is_symlink() else path.unlink()
+    remove(tree, DEBIAN)
     for name in DIRECTORIES:
         (tree / name).mkdir(parents=True, exist_ok=True)
-    (tree / "etc/rpm/macros").write_text("%_dbpath /var/lib/rpm\n")  # Debian's is in root's home
+    place_database(tree)
     # /sbin is a link in the base, which holds. What is left out comes in packages, or is a directory made above.
     left_out = shutil.ignore_patterns("rc.d", "var")
     shutil.copytree(FIXTURES / fixture, tree, symlinks=True, dirs_exist_ok=True, ignore=left_out)
@@ -88,6 +86,19 @@ def make_host(directory: Path, fixture: str) -> RpmHost:
         "-i", str(bash), str(build("kexec-tools", "1", directory)), str(build_initscripts(fixture, "1", directory))
     )
     return host
+
+
+def remove(tree: Path, patterns: Iterable[str]) -> None:
+    """Remove whatever fits one of `patterns`, directories with all that is in them."""
+    for pattern in patterns:
+        for path in tree.glob(pattern):
+            shutil.rmtree(str(path)) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def place_database(tree: Path) -> None:
+    """Have the tree's rpm, which is Debian's, keep its database where RHEL's does and not in root's home."""
+    (tree / "etc/rpm").mkdir(exist_ok=True)
+    (tree / "etc/rpm/macros").write_text("%_dbpath /var/lib/rpm\n")
 
 
 def build_initscripts(fixture: str, version: str, directory: Path, addition: bytes = b"") -> Path:

@@ -10,7 +10,7 @@ from kexec_initd.install.apply import execute
 from kexec_initd.install.deviations import find_deviations, find_obstacle
 from kexec_initd.install.plan_install import plan_install
 from kexec_initd.install.plan_uninstall import plan_uninstall
-from kexec_initd.install.steps import Systemctl, WriteFile, describe
+from kexec_initd.install.steps import ManageService, WriteFile, describe
 from kexec_initd.system.host import gather
 from tests.trees import install, make_tree, put, snapshot
 
@@ -45,7 +45,7 @@ def test_what_was_installed_is_looked_after_and_removed(root: Path) -> None:
 def test_systemd_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(units, "_is_running", lambda root: True)
     plan = plan_install(gather(root))
-    assert [step.words for step in plan.steps if isinstance(step, Systemctl)] == [
+    assert [step.words for step in plan.steps if isinstance(step, ManageService)] == [
         ("daemon-reload",), ("start", "kexec-initd.service"),
     ]  # fmt: skip
     assert "\ncall systemctl start kexec-initd.service\n" in describe(plan)
@@ -56,7 +56,7 @@ def test_systemd_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "daemon-reload", "start kexec-initd.service", "stop kexec-initd.service", "daemon-reload",
     ]  # fmt: skip
     put(root / "run/kexec-initd/stopping", b"", 0o600)  # systemd would refuse to start anything
-    assert not any(isinstance(step, Systemctl) for step in plan_install(gather(root)).steps)
+    assert not any(isinstance(step, ManageService) for step in plan_install(gather(root)).steps)
 
 
 def test_both_may_be_installed_and_go_together(root: Path) -> None:

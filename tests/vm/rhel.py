@@ -21,6 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.install.rhel import place_database, remove
 from tests.vm.cache import digest, digest_tree
 from tests.vm.image import Dress, Image, Recipe, run
 from tests.vm.image import build as build_image
@@ -65,12 +66,7 @@ def build(shape: Shape) -> Image:
 
 def put_on(shape: Shape, tree: Path) -> None:
     """Turn the Debian `tree` into `shape`."""
-    for pattern in DEBIAN:
-        for path in tree.glob(pattern):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+    remove(tree, DEBIAN)
     initrd = next((tree / "boot").glob("initrd.img-*"))
     initrd.rename(initrd.with_name(shape.initrd.format(initrd.name[len("initrd.img-"):])))
     # the harness types into dash, as in the other guests: bash would edit the line and echo it
@@ -82,9 +78,7 @@ def put_on(shape: Shape, tree: Path) -> None:
 
 def install_init_tree(shape: Shape, tree: Path) -> None:
     """Install the package of the init tree by the tree's own rpm."""
-    (tree / "etc/rpm").mkdir(exist_ok=True)
-    # Debian's rpm keeps its database in root's home
-    (tree / "etc/rpm/macros").write_text("%_dbpath /var/lib/rpm\n")
+    place_database(tree)
     with tempfile.TemporaryDirectory() as directory:
         shutil.copyfile(build_init_tree(shape, Path(directory)), tree / "initscripts.rpm")
     run(["chroot", str(tree), "rpm", "-i", "--force-debian", "/initscripts.rpm"])

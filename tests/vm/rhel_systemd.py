@@ -10,13 +10,15 @@ import tempfile
 from pathlib import Path
 
 from tests.install.rhel import build as build_package
+from tests.install.rhel import place_database, remove
 from tests.vm.cache import digest
 from tests.vm.conversion import SYSTEMD, put_on_systemd
 from tests.vm.image import Dress, Image, build, run
 
 RECIPE = SYSTEMD._replace(packages=SYSTEMD.packages + " rpm", carried="systemd-sysv")
 OS_RELEASE = 'NAME="Rocky Linux"\nID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"\n'
-DEBIAN = ("etc/debian_version", "etc/dpkg", "var/lib/dpkg", "etc/os-release")
+# The scripts are of Debian's kexec-tools, which would load a kernel at each reboot.
+DEBIAN = ("etc/debian_version", "etc/dpkg", "var/lib/dpkg", "etc/os-release", "etc/init.d/kexec*")
 
 
 def build_rhel() -> Image:
@@ -27,15 +29,10 @@ def build_rhel() -> Image:
 def put_on(tree: Path) -> None:
     """Make the shape out of the tree."""
     put_on_systemd(tree)
-    for script in (tree / "etc/init.d").glob("kexec*"):
-        script.unlink()  # of Debian's kexec-tools, which would load a kernel at each reboot
-    for name in DEBIAN:
-        path = tree / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    remove(tree, DEBIAN)
     (tree / "etc/os-release").write_text(OS_RELEASE)
-    for name in ("rpm", "sysconfig"):
-        (tree / "etc" / name).mkdir(exist_ok=True)
-    (tree / "etc/rpm/macros").write_text("%_dbpath /var/lib/rpm\n")  # Debian's is in root's home
+    (tree / "etc/sysconfig").mkdir(exist_ok=True)
+    place_database(tree)
     with tempfile.TemporaryDirectory() as directory:
         package = build_package("kexec-tools", "1", Path(directory), tags="Provides: /bin/sh")
         shutil.copyfile(package, tree / "tools.rpm")
