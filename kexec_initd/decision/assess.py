@@ -51,7 +51,8 @@ class Assessment(NamedTuple):
     `to_load` has to be loaded before a jump, with the stamp's lines of all that the decision rests on; None where the
     reboot is cold, or what is loaded may stay. `changes` are to be carried out before a jump; there are none for a kernel that
     the admin has loaded or named himself. `guard` says why the guard is closed, `record` is what that rests on. `deviations`
-    are those of what is installed, `menu` is the boot loader's where it could be read.
+    are those of what is installed, `menu` is the boot loader's where it could be read. `facts` are all that was decided by.
+    `release` is that of the kernel to load, known once its file was read.
     """
 
     decision: Decision
@@ -62,6 +63,8 @@ class Assessment(NamedTuple):
     record: guard.Record
     deviations: Sequence[Deviation]
     menu: Optional[Menu]
+    facts: Facts
+    release: Optional[str] = None
 
 
 def assess(host: Host, settings: Settings, named: Optional[Selection] = None) -> Assessment:
@@ -77,13 +80,14 @@ def assess(host: Host, settings: Settings, named: Optional[Selection] = None) ->
     if problem is None and isinstance(selection, Selected):
         problem = guard.obstacle(record, attempts.target_key(host, selection.entry), settings.guard_boots)
     deviating = _find_deviations(host.root)
-    decision = decide(_gather_facts(host, settings, selection, present, record, problem, deviating))
+    facts = _gather_facts(host, settings, selection, present, record, problem, deviating)
+    decision = decide(facts)
     to_load, changes = None, ()  # type: Optional[Selected], Tuple[LoaderWrite, ...]
     if isinstance(selection, Selected) and decision.code is Code.TARGET:
         changes = selection.changes
         if present is not Present.FRESH:
             to_load = selection._replace(config=selection.config + _lines_of_decision(host, settings, record))
-    return Assessment(decision, present, to_load, changes, problem, record, deviating, selection.menu)
+    return Assessment(decision, present, to_load, changes, problem, record, deviating, selection.menu, facts)
 
 
 def _gather_facts(
@@ -163,8 +167,8 @@ def with_files_read(host: Host, assessment: Assessment) -> Assessment:
     from kexec_initd.kexec import load
 
     try:
-        with load.checked(host, assessment.to_load.entry):
-            return assessment
+        with load.checked(host, assessment.to_load.entry) as files:
+            return assessment._replace(release=files.release)
     except Error as error:
         return assessment._replace(decision=Decision(error.cold_code, str(error)), to_load=None, changes=())
 

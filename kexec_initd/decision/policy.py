@@ -1,6 +1,6 @@
 """The one decision: does a reboot go through kexec, or cold through firmware? Pure, and always with its reason."""
 
-from typing import NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 from kexec_initd import sentences
 from kexec_initd.codes import Code, Decision
@@ -35,30 +35,37 @@ class Facts(NamedTuple):
 
 
 def decide(facts: Facts) -> Decision:
-    """Return the decision for `facts`: the admin's wish first, then what is possible, then what is to be loaded."""
-    confined = confinement(facts.container, facts.chroot)
-    obstacles = [
+    """Return the decision for `facts`: the first obstacle, else the kernel that is loaded or to be loaded."""
+    for code, reason in list_preconditions(facts):
+        if reason is not None:
+            return Decision(code, reason)
+    if facts.loaded_by_hand:
+        return Decision(Code.BY_HAND, "a kernel that was loaded by hand")
+    return Decision(Code.TARGET, facts.target)
+
+
+def list_preconditions(facts: Facts) -> List[Tuple[Code, Optional[str]]]:
+    """Return every precondition of a kexec in the order of the decision, with why it does not hold; None where it does.
+
+    The admin's wish comes first, then what is possible, then what is to be loaded, which a kernel loaded by hand is none of.
+    """
+    found = [
         (Code.NOT_INSTALLED, facts.incomplete),
         (Code.COLD_ONCE, sentences.COLD_ONCE if facts.cold_once else None),
         (Code.SWITCHED_OFF, facts.switched_off),
         (Code.SETTINGS, facts.settings),
-        confined or (Code.CONTAINER, None),
+        confinement(facts.container, facts.chroot) or (Code.CONTAINER, None),
         (Code.INIT, facts.init),
         (Code.PLATFORM, facts.platform),
         (Code.UNSUPPORTED, facts.unsupported),
         (Code.HOOKS, facts.hooks),
     ]
     if not facts.loaded_by_hand:
-        obstacles += [
+        found += [
             facts.no_target or (Code.NO_TARGET, None),
             (Code.GUARD, facts.guard),
             (Code.LIMIT_KEXECS, facts.limit_kexecs),
             (Code.LIMIT_DAYS, facts.limit_days),
             (Code.TRIAL, facts.trial),
         ]
-    for code, reason in obstacles:
-        if reason is not None:
-            return Decision(code, reason)
-    if facts.loaded_by_hand:
-        return Decision(Code.BY_HAND, "a kernel that was loaded by hand")
-    return Decision(Code.TARGET, facts.target)
+    return found

@@ -3,17 +3,16 @@
 import json
 import time
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Sequence
+from typing import List, NamedTuple, Optional
 
-from kexec_initd.codes import Code
-from kexec_initd.decision.assess import Assessment, Present, assess, with_files_read
+from kexec_initd.decision.assess import Present
 from kexec_initd.decision.selection import find_copied
-from kexec_initd.errors import Error, one_line
+from kexec_initd.decision.verdict import Verdict, judge
+from kexec_initd.errors import one_line
 from kexec_initd.history import guard, last_cold
 from kexec_initd.history.running_boot import read_uptime
 from kexec_initd.install.boot_end import find_missed_preload, was_preload_called
-from kexec_initd.install.deviations import Deviation
-from kexec_initd.install.manifest import InstallState, Manifest, read_manifest
+from kexec_initd.install.outdated import list_deviations
 from kexec_initd.kexec import panic, stamp, watchdog
 from kexec_initd.settings.reader import Settings
 from kexec_initd.state import store
@@ -73,15 +72,12 @@ class Status(NamedTuple):
 
 def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status:
     """Return the status of `host`; reads the kernel and the initrd when a reboot would still have to load them."""
-    found = with_files_read(host, assess(host, settings))
-    loaded = _read_loaded(host.root) if found.present.is_ours else None
-    deviations, manifest = found.deviations, read_manifest(host.root)
-    installed = _is_whole(manifest) and not any(deviation.decides for deviation in deviations)
-    known = installed or bool(deviations)
+    verdict = judge(host, settings)
+    found, loaded = verdict.found, verdict.loaded
     record, last, cold = found.record, found.record.last, last_cold.find(host.root, found.record)
     return Status(
-        installed=installed,
-        deviations=_describe_all(host, deviations) if manifest else [],
+        installed=verdict.installed,
+        deviations=list_deviations(host, found.deviations) if verdict.manifest else [],
         init=host.init.value,
         distribution="{} {}".format(host.distribution, host.release).strip(),
         running_kernel=host.kernel_release,
@@ -104,49 +100,20 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         last_reboot="cold" if cold else "kexec" if last else None,
         last_code=cold.code if cold else None,
         last_reason=cold.reason if cold else None,
-        reboot="kexec" if found.decision.kexec and installed else "cold",
-        code=(found.decision.code if known else Code.NOT_INSTALLED).value,
-        reason=found.decision.reason if known else "kexec-initd is not installed: kexec-initd install",
+        reboot="kexec" if verdict.decision.kexec else "cold",
+        code=verdict.decision.code.value,
+        reason=verdict.decision.reason,
         preload_called=was_preload_called(host),
         preload=_read_log(host.root),
-        warnings=[*warnings, *hooks.list_left_out(host.root), *_list_copied(found), *_list_missed(host, installed)],
+        warnings=warnings + _list_warnings(host, verdict),
     )
 
 
-def _is_whole(manifest: Optional[Manifest]) -> bool:
-    return manifest is not None and manifest.state is InstallState.INSTALLED
-
-
-def _list_copied(found: Assessment) -> List[str]:
-    return [] if found.menu is None else find_copied(found.menu)
-
-
-def _list_missed(host: Host, installed: bool) -> List[str]:
-    missed = find_missed_preload(host) if installed else None
-    return [] if missed is None else [missed]
-
-
-def _describe_all(host: Host, deviations: Sequence[Deviation]) -> List[str]:
-    """Return the deviations, and what else `install` would do, as far as that can be planned at all."""
-    from kexec_initd.install import plan_install
-
-    texts = [deviation.text for deviation in deviations]
-    try:
-        planned = plan_install.plan_install(host, by_recipe=True)
-    except Error as error:
-        return [*texts, *(text for text in [str(error)] if text not in texts)]
-    told = {deviation.path for deviation in deviations}
-    changes = [change.entry.path for change in planned.changes if change.steps and change.entry.path not in told]
-    texts += ["{} is not as this version would write it".format(path) for path in changes]
-    return texts + [text for text in planned.warnings if text not in texts]
-
-
-def _read_loaded(root: Path) -> Optional[stamp.Loaded]:
-    """Return what is loaded, as far as that can be told; what else a damaged record means is the decision's to say."""
-    try:
-        return stamp.read_loaded(root)
-    except Damaged:
-        return None
+def _list_warnings(host: Host, verdict: Verdict) -> List[str]:
+    menu = verdict.found.menu
+    missed = find_missed_preload(host) if verdict.installed else None
+    copied = [] if menu is None else find_copied(menu)
+    return [*hooks.list_left_out(host.root), *copied, *([] if missed is None else [missed])]
 
 
 def _read_log(root: Path) -> Optional[str]:

@@ -136,9 +136,9 @@ STATUS_STANDARD = (
 STATUS = {
     "": "arguments boot_entry cli codes errors sentences",
     "verbs": "show status",
-    "decision": "assess policy selection",
+    "decision": "assess policy selection verdict",
     "install": """boot_end conffiles deviations dpkg dropped file_copy inittab integrations layout managed_block manifest
-        openrc originals plan_install rc_links rc_local render rhel_halt run_lock steps templates units""",
+        openrc originals outdated plan_install rc_links rc_local render rhel_halt run_lock steps templates units""",
     "kexec": "freshness method panic program stamp watchdog",
     "bootloader": """ab_slots boot_order boot_partition devices efivars evidence extlinux_search firmware fwupd
         installed_kernels legacy_search load_option menu output signs starter system_partition systemd_boot_search target""",
