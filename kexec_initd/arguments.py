@@ -2,10 +2,10 @@
 
 import argparse
 import functools
-from typing import Any, Callable, Mapping, NoReturn
+from typing import Any, Callable, Dict, Iterable, Mapping, NoReturn, Optional
 
 from kexec_initd import __version__
-from kexec_initd.errors import UsageError
+from kexec_initd.errors import UsageError, shortened
 from kexec_initd.system.host import Host, InitSystem
 from kexec_initd.system.stdio import emit
 
@@ -19,11 +19,12 @@ Add = Callable[[str, str], argparse.ArgumentParser]
 class Parser(argparse.ArgumentParser):
     """Reports bad usage as every other error: one line; help that cannot be written is an error as any other.
 
-    It asks how wide the terminal is for help alone: that imports modules for archives.
+    It asks how wide the terminal is for help alone: that imports modules for archives. `verbs` has the parser of each verb.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(formatter_class=functools.partial(argparse.HelpFormatter, width=WIDTH), **options)
+        self.verbs: Dict[str, argparse.ArgumentParser] = {}
 
     def format_help(self) -> str:
         """Return the help, as wide as the terminal."""
@@ -34,9 +35,44 @@ class Parser(argparse.ArgumentParser):
         """Print what help and version are; argparse itself does not say whether that succeeded."""
         emit(message, end="")
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Raise UsageError for a verb that is none, and name the one that may be meant."""
+        if action.dest != "verb" or action.choices is None or value in action.choices:
+            super()._check_value(action, value)
+            return
+        near = find_near(value, action.choices)
+        hint = "did you mean {}?".format(near) if near else "see {} --help".format(self.prog)
+        raise UsageError('there is no verb "{}"'.format(shortened(value)), hint)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Return the arguments. Raises UsageError; for an option that is none it names the one that may be meant."""
+        first = args[0] if args else ""
+        if first.startswith("-") and not any(option.startswith(first) for option in self._option_string_actions):
+            self.refuse(first, "")
+        found, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self.refuse(unknown[0], found.verb)
+        return found
+
+    def refuse(self, word: str, verb: str) -> NoReturn:
+        """Raise UsageError for a word that `verb`, or without one the command itself, does not know."""
+        parser = self.verbs[verb] if verb else self
+        near = find_near(word.partition("=")[0], parser._option_string_actions) if word.startswith("-") else None
+        what = "{}no {} {}".format(
+            verb + " has " if verb else "there is ", "option" if word.startswith("-") else "argument", shortened(word)
+        )
+        raise UsageError(what, "did you mean {}?".format(near) if near else "see {} --help".format(parser.prog))
+
     def error(self, message: str) -> NoReturn:
         """Raise UsageError, which `main` reports."""
         raise UsageError(message, "see {} --help".format(self.prog))
+
+
+def find_near(word: str, words: Iterable[str]) -> Optional[str]:
+    """Return the one of `words` that `word` may have been meant for."""
+    import difflib  # only where something is wrong already
+
+    return next(iter(difflib.get_close_matches(word.lower().replace("_", "-"), list(words), 1, 0.7)), None)
 
 
 def make_parser(groups: Mapping[str, Mapping[str, Run]]) -> Parser:
@@ -50,6 +86,7 @@ def make_parser(groups: Mapping[str, Mapping[str, Run]]) -> Parser:
     def add(name: str, text: str) -> argparse.ArgumentParser:
         verb = verbs.add_parser(name, help=text, description=text + ".", epilog=EPILOG)
         verb.set_defaults(run=runs[name])
+        parser.verbs[name] = verb
         return verb
 
     for group in groups:
@@ -70,24 +107,24 @@ def _add_installing(add: Add) -> None:
     verb.add_argument("--standalone", action="store_true", help="plain shell with its own installer: no Python there")
     verb.add_argument("--deb", metavar="FILE", help="with --standalone, a package for all hosts of that family")
     verb.add_argument("--rpm", metavar="FILE", help="the same for RHEL and its kin")
-    verb = add_dry_run(add_root(add("install", "hook the init system, so that reboot goes through kexec")))
+    verb = add_talk(add_dry_run(add_root(add("install", "hook the init system, so that reboot goes through kexec"))))
     verb.add_argument("--force", action="store_true", help="also where the platform is known not to survive a kexec")
     verb.add_argument(
         "--take-over", action="store_true", help="in place of what install.sh has installed, if all is fit"
     )
-    add_dry_run(add_root(add("uninstall", "restore every file as it was")))
+    add_talk(add_dry_run(add_root(add("uninstall", "restore every file as it was"))))
 
 
 def _add_loading(add: Add) -> None:
-    verb = add_dry_run(add("load", "validate a kernel and its initrd, and load them now"))
+    verb = add_talk(add_dry_run(add("load", "validate a kernel and its initrd, and load them now")))
     text = "an entry of the boot loader, or a kernel file (default: what the boot loader would boot)"
     verb.add_argument("name", nargs="?", metavar="ENTRY|KERNEL", help=text)
-    verb = add_dry_run(add("reboot-into", "reboot now, through kexec and once, into another entry"))
+    verb = add_talk(add_dry_run(add("reboot-into", "reboot now, through kexec and once, into another entry")))
     text = "its position, id or title as entries prints them, or the version of its kernel"
     verb.add_argument("name", metavar="ENTRY", help=text)
-    add("unload", "unload the kernel that is loaded")
-    add("trust", "go through kexec again although an attempt never arrived")
-    add("trial", "on trial, make the next reboot go through kexec: you are watching")
+    add_talk(add("unload", "unload the kernel that is loaded"))
+    add_talk(add("trust", "go through kexec again although an attempt never arrived"))
+    add_talk(add("trial", "on trial, make the next reboot go through kexec: you are watching"))
 
 
 def _add_showing(add: Add) -> None:
@@ -115,6 +152,14 @@ def add_root(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
 def add_dry_run(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Give `verb` the option --dry-run."""
     verb.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    return verb
+
+
+def add_talk(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Give `verb` the options --quiet and --verbose."""
+    talk = verb.add_mutually_exclusive_group()
+    talk.add_argument("-q", "--quiet", action="store_true", help="say only what is wrong")
+    talk.add_argument("-v", "--verbose", action="store_true", help="say more of what is done")
     return verb
 
 

@@ -43,14 +43,22 @@ def drop_output() -> None:
         os.dup2(open_nothing(), sys.stdout.fileno())
 
 
-def say(text: str) -> None:
-    """Print one line on standard error, as far as it takes one."""
+def say(text: str, kind: str = "") -> None:
+    """Print one line on standard error, as far as it takes one; a terminal has our name, or the `kind` of line, in a colour."""
+    name, text = "kexec-initd:", one_line(text)
     try:
-        print("kexec-initd: {}".format(one_line(text)), file=sys.stderr, flush=True)
+        if sys.stderr.isatty():
+            from kexec_initd.system import colour
+
+            if kind:
+                kind = colour.paint(kind, colour.CAUTION, sys.stderr)
+            else:
+                name = colour.paint(name, colour.BAD, sys.stderr)
+        print(" ".join(part for part in (name, kind, text) if part), file=sys.stderr, flush=True)
     except OSError:
         os.dup2(open_nothing(), sys.stderr.fileno())
 
 
 def warn(text: str) -> None:
     """Print a warning on standard error."""
-    say("warning: {}".format(text))
+    say(text, "warning:")

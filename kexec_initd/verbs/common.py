@@ -1,13 +1,17 @@
 """Shared by the verbs: who may call them, and the settings, whose warnings are told."""
 
+import argparse
 import os
+import sys
+from typing import ContextManager
 
 from kexec_initd.errors import Refused
 from kexec_initd.kexec import program
 from kexec_initd.settings import reader
+from kexec_initd.system.colour import progress
 from kexec_initd.system.host import Host
 from kexec_initd.system.safe_path import SUDO
-from kexec_initd.system.stdio import warn
+from kexec_initd.system.stdio import emit, warn
 from kexec_initd.system.virt import confinement
 
 
@@ -32,3 +36,20 @@ def refuse_unfit(host: Host) -> None:
     reason = confined[1] if confined else program.unsupported(host.root, host.kernel_release, host.cmdline)
     if reason:
         raise Refused(reason)
+
+
+def tell(args: argparse.Namespace, text: str) -> None:
+    """Print what was done, unless --quiet says not to."""
+    if not getattr(args, "quiet", False):
+        emit(text)
+
+
+def tell_more(args: argparse.Namespace, text: str) -> None:
+    """Print a detail where --verbose asks for it."""
+    if getattr(args, "verbose", False):
+        emit(text)
+
+
+def under_way(args: argparse.Namespace, text: str) -> ContextManager[None]:
+    """Say on a terminal what takes long, unless --quiet says not to."""
+    return progress(text, None if getattr(args, "quiet", False) else sys.stderr)

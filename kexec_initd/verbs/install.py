@@ -9,7 +9,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kexec_initd.errors import Refused, UsageError, describe_error
+from kexec_initd.errors import Error, Refused, UsageError, describe_error, one_line
 from kexec_initd.install.manifest import is_standalone
 from kexec_initd.kexec import lock
 from kexec_initd.state import store
@@ -18,10 +18,11 @@ from kexec_initd.system.host import Family, Host
 from kexec_initd.system.process import CommandError
 from kexec_initd.system.stdio import emit, warn
 from kexec_initd.system.virt import confinement
-from kexec_initd.verbs.common import read_settings, require_root
+from kexec_initd.verbs.common import read_settings, require_root, tell, tell_more
 
 if TYPE_CHECKING:
     from kexec_initd.install.steps import Plan
+    from kexec_initd.settings.reader import Settings
 
 OTHER = {"--deb": "--rpm", "--rpm": "--deb"}
 
@@ -79,13 +80,23 @@ def refuse_stranger(args: argparse.Namespace, host: Host) -> None:
     store.refuse_unreadable(host.root)
 
 
-def print_plan(changes: "Plan") -> None:
-    """Print a plan, its warnings on standard error: packages show only that."""
+def print_plan(args: argparse.Namespace, changes: "Plan") -> None:
+    """Print what would be done, with all that would change; warnings are on standard error, which packages pass on."""
     from kexec_initd.install.steps import describe
 
-    emit(describe(changes._replace(warnings=())))
+    if args.dry_run:
+        tell(args, describe(changes._replace(warnings=())))
     for warning in changes.warnings:
         warn(warning)
+
+
+def print_done(args: argparse.Namespace, changes: "Plan") -> None:
+    """Print what was done; with --verbose each step of it."""
+    from kexec_initd.install import summary
+
+    if changes.steps:
+        tell_more(args, summary.describe_steps(changes))
+    tell(args, summary.describe_done(changes))
 
 
 def run_install(args: argparse.Namespace, host: Host) -> None:
@@ -99,10 +110,33 @@ def run_install(args: argparse.Namespace, host: Host) -> None:
     if args.take_over and not args.dry_run and host.root == Path("/") and is_standalone(host.root):
         take_over(host)
     changes = plan_install.plan_install(host)
-    print_plan(changes)
-    if not args.dry_run:
-        apply.execute(changes)
-        lock.reopen(host.root)
+    print_plan(args, changes)
+    if args.dry_run:
+        return
+    apply.execute(changes)
+    lock.reopen(host.root)
+    print_done(args, changes)
+    if not changes.is_empty:
+        tell(args, describe_next(host.renewed(), found))
+
+
+def describe_next(host: Host, found: "Settings") -> str:
+    """Return what happens from now on: the last line of an installation, which packages pass on."""
+    from kexec_initd.decision.assess import assess
+
+    if host.root != Path("/") or confinement(host.container, host.chroot) is not None:
+        return "kexec-initd is installed: once this system has booted, its reboots go through kexec"
+    try:
+        decision = assess(host, found).decision
+    except (Error, OSError) as error:
+        return "kexec-initd is installed, but a reboot goes through firmware: {}".format(describe_error(error))
+    if not decision.kexec:
+        return "kexec-initd is installed, but a reboot goes through firmware: {}".format(one_line(decision.reason))
+    when = "at the end of the next boot" if found.preload else "early in the shutdown"
+    told = (
+        "kexec-initd is installed: reboot goes through kexec; the kernel is loaded {}, `kexec-initd load` does it now"
+    )
+    return told.format(when)
 
 
 def take_over(host: Host) -> None:
@@ -122,7 +156,7 @@ def run_uninstall(args: argparse.Namespace, host: Host) -> None:
 
     refuse_stranger(args, host)
     changes = plan_uninstall.plan_uninstall(host)
-    print_plan(changes)
+    print_plan(args, changes)
     if args.dry_run:
         return
     with contextlib.ExitStack() as stack:
@@ -130,3 +164,6 @@ def run_uninstall(args: argparse.Namespace, host: Host) -> None:
             # A halt or kexec-tools' own script that we restore would still execute what is loaded.
             stack.enter_context(lock.lock_to_remove(host.root))
         apply.execute(changes)
+    print_done(args, changes)
+    if not changes.is_empty:
+        tell(args, "kexec-initd is uninstalled: reboots are the distribution's own again")

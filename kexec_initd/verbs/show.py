@@ -1,6 +1,7 @@
 """The verbs that change nothing: status, entries, target. Each imports what it needs when it is called."""
 
 import argparse
+import sys
 
 from kexec_initd.errors import Refused
 from kexec_initd.system.host import Host
@@ -16,7 +17,28 @@ def run_status(args: argparse.Namespace, host: Host) -> None:
     store.refuse_unreadable(host.root)
     found, warnings = reader.read(host.root, host.family)
     answer = status.gather_status(host, found, warnings)
-    emit(status.as_json(answer) if args.json else status.as_text(answer))
+    emit(status.as_json(answer) if args.json else paint_labels(status.as_text(answer)))
+
+
+def paint_labels(text: str) -> str:
+    """Return the status with the beginning of each line that matters in a colour, on a terminal."""
+    if not sys.stdout.isatty():
+        return text
+    from kexec_initd.system import colour
+
+    colours = {
+        "installed:  yes": colour.GOOD,
+        "installed:  no": colour.BAD,
+        "reboot:     through kexec": colour.GOOD,
+        "reboot:     through firmware": colour.CAUTION,
+        "problem:": colour.BAD,
+        "warning:": colour.CAUTION,
+    }
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        for begin in [begin for begin in colours if line.startswith(begin)]:
+            lines[number] = colour.paint(begin, colours[begin], sys.stdout) + line[len(begin) :]
+    return "\n".join(lines)
 
 
 def run_entries(args: argparse.Namespace, host: Host) -> None:

@@ -8,7 +8,7 @@ from typing import List, NamedTuple, Optional
 from kexec_initd.decision.assess import Present
 from kexec_initd.decision.selection import find_copied
 from kexec_initd.decision.verdict import Verdict, judge
-from kexec_initd.errors import one_line
+from kexec_initd.errors import one_line, shortened
 from kexec_initd.history import guard, last_cold
 from kexec_initd.history.running_boot import read_uptime
 from kexec_initd.install.boot_end import find_missed_preload, was_preload_called
@@ -33,6 +33,8 @@ class Status(NamedTuple):
     `kexecs_total` how many ever have arrived, `firmware_days` how many days ago that boot was. `guard` says why the guard is
     closed; it is None where it is open.
     `last_reboot` is "kexec" or "cold", with the code and the sentence of a cold one; None before the first.
+    `next_kernel` is the release of the kernel that a reboot starts either way, `next_entry` the title of its entry, None for
+    unknown.
     `preload_called` tells whether the step at the end of the boot was, and `preload` what that load has said.
     `panic_kernel` says whether one is loaded, and why not; it is None where none is wanted.
     `watchdog` says whether one will watch the jump, and why not; it is None where none is wanted.
@@ -65,6 +67,8 @@ class Status(NamedTuple):
     reboot: str
     code: str
     reason: str
+    next_kernel: Optional[str]
+    next_entry: Optional[str]
     preload_called: bool
     preload: Optional[str]
     warnings: List[str]
@@ -103,6 +107,8 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         reboot="kexec" if verdict.decision.kexec else "cold",
         code=verdict.decision.code.value,
         reason=verdict.decision.reason,
+        next_kernel=verdict.kernel,
+        next_entry=verdict.name,
         preload_called=was_preload_called(host),
         preload=_read_log(host.root),
         warnings=warnings + _list_warnings(host, verdict),
@@ -131,55 +137,83 @@ def as_json(status: Status) -> str:
 
 
 def as_text(status: Status) -> str:
-    """Return the status for a person, a line for each thing."""
-    loaded = "nothing"
-    if status.loaded:
-        loaded = "by hand (kept)" if not status.loaded_by_us else "kernel {}".format(status.loaded_kernel or "unknown")
-    if status.loaded_unpacked:
-        loaded += ", its initrd unpacked"
-    if status.loaded_stale:
-        loaded += " (stale: a kernel package or an initramfs has changed since)"
-    through = "through kexec" if status.reboot == "kexec" else "through firmware"
+    """Return the status for a person, a line for each thing that is worth one."""
     lines = [
         "installed:  {}".format(_describe_installed(status)),
         "host:       {}, {}, running kernel {}".format(
             status.distribution, status.init, status.running_kernel or "unknown"
         ),
-        "loaded:     {}".format(loaded),
-        "attempt:    {}".format(_describe_last_attempt(status)),
-        "kexecs:     {} since the last firmware boot {:.1f} days ago, {} in all".format(
-            status.kexecs, status.firmware_days, status.kexecs_total
-        ),
-        "guard:      {}".format("closed: " + status.guard if status.guard else "open"),
-        "reboot:     {}: {}".format(through, status.reason),
+        "loaded:     {}".format(_describe_loaded(status)),
+        *_describe_next(status),
     ]
-    if status.panic_kernel:
-        lines.append("panic kernel: {}".format(status.panic_kernel))
-    if status.watchdog:
-        lines.append("watchdog:   {}".format(status.watchdog))
-    if status.last_reboot:
-        lines.append("last reboot: {}".format(_describe_last_reboot(status)))
-    if status.preload:
-        lines.append("preload:    {}".format(status.preload))
-    lines += ["deviation:  " + text for text in status.deviations]
+    told = [
+        ("held back:  ", status.guard if status.guard and status.guard != status.reason else None),
+        ("panic kernel: ", status.panic_kernel),
+        ("watchdog:   ", status.watchdog),
+        ("last reboot: ", _describe_last_reboot(status)),
+        ("at boot:    ", None if status.loaded else status.preload),
+    ]
+    lines += [label + text for label, text in told if text]
+    lines += ["problem:    " + text for text in status.deviations]
     return "\n".join(one_line(line) for line in lines + ["warning:    " + text for text in status.warnings])
 
 
 def _describe_installed(status: Status) -> str:
     if status.installed:
-        return "yes" if not status.deviations else "yes, but for what is told below as a deviation"
-    return "not as a whole: see below, and kexec-initd install" if status.deviations else "no"
+        return "yes" if not status.deviations else "yes, with the problems below; kexec-initd install puts them right"
+    return "not as a whole, see the problems below; kexec-initd install" if status.deviations else "no"
 
 
-def _describe_last_reboot(status: Status) -> str:
+def _describe_loaded(status: Status) -> str:
+    if not status.loaded:
+        return "nothing"
+    loaded = "kernel {}".format(status.loaded_kernel or "unknown") if status.loaded_by_us else "a kernel by hand (kept)"
+    if status.loaded_unpacked:
+        loaded += ", its initrd unpacked"
+    if status.loaded_stale:
+        loaded += " (stale: a kernel package or an initramfs has changed since)"
+    return loaded
+
+
+# How people reboot, beside `reboot`, under each init system that is hooked.
+ALIKE = {
+    "sysvinit": "shutdown -r, init 6",
+    "upstart": "shutdown -r, init 6",
+    "systemd": "systemctl reboot, shutdown -r, init 6",
+    "openrc": "shutdown -r",
+}
+
+
+def _describe_next(status: Status) -> List[str]:
+    """Return the lines about the next reboot, by each way to reboot."""
+    through = "through kexec" if status.reboot == "kexec" else "through firmware"
+    lines = ["reboot:     {}: {}".format(through, status.reason)]
+    start = _describe_start(status)
+    if start:
+        lines.append("starts:     {}".format(start))
+    if status.installed and status.init in ALIKE:
+        lines.append("likewise:   " + ALIKE[status.init])
+        lines.append("unchanged:  reboot -f, poweroff, halt")
+    return lines
+
+
+def _describe_start(status: Status) -> str:
+    kernel = "kernel {}".format(status.next_kernel) if status.next_kernel else ""
+    named = status.next_entry if status.next_entry != status.reason else None
+    entry = 'the entry "{}"'.format(shortened(named)) if named else ""
+    return ", ".join(part for part in (kernel, entry) if part)
+
+
+def _describe_last_reboot(status: Status) -> Optional[str]:
+    counted = "{} since the last firmware boot {:.1f} days ago, {} in all".format(
+        status.kexecs, status.firmware_days, status.kexecs_total
+    )
     if status.last_reboot == "kexec":
-        return "through kexec"
-    return "through firmware: {} ({})".format(status.last_reason, status.last_code)
+        return "through kexec: {} ({})".format(_describe_last_attempt(status), counted)
+    return "through firmware: {} ({})".format(status.last_reason, status.last_code) if status.last_reboot else None
 
 
 def _describe_last_attempt(status: Status) -> str:
-    if status.last_attempt is None:
-        return "none yet"
     words = {
         "arrived": "arrived",
         "lost": "never arrived",
@@ -187,5 +221,4 @@ def _describe_last_attempt(status: Status) -> str:
         "failed": "failed its checks",
         "replaced": "replaced by a kernel that was loaded by hand",
     }
-    when = guard.describe_time(status.last_time or 0)
-    return "{} of {} {}".format(status.last_attempt, when, words[status.last_outcome or ""])
+    return "{}, {}".format(guard.describe_time(status.last_time or 0), words[status.last_outcome or ""])

@@ -238,16 +238,17 @@ def test_warnings_are_on_standard_error_where_packages_show_them(
 
 
 @pytest.mark.parametrize("script", ["debian/postinst", "rpm/activate"])
-def test_the_scripts_of_both_packages_pass_warnings_on(tmp_path: Path, script: str) -> None:
+def test_the_scripts_of_both_packages_pass_on_warnings_and_one_line(tmp_path: Path, script: str) -> None:
     program = tmp_path / "kexec-initd"
-    program.write_text("#!/bin/sh\necho the plan\necho 'kexec-initd: warning: never runs' >&2\n")
+    last = "kexec-initd is installed: `load` does it now"
+    program.write_text("#!/bin/sh\necho new: /a\necho 'kexec-initd: warning: never runs' >&2\necho '{}'\n".format(last))
     program.chmod(0o755)
     text = (TOP / script).read_text().replace("/usr/sbin/kexec-initd", str(program))
     done = subprocess.run(
         ["/bin/sh", "-s", "configure" if "debian" in script else "1"], input=text, universal_newlines=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=60, env={"PATH": "{}:/bin".format(tmp_path)},
     )  # fmt: skip
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "kexec-initd: warning: never runs\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, last + "\n", "kexec-initd: warning: never runs\n")
 
 
 def test_help_offers_only_what_is_not_always_refused() -> None:
