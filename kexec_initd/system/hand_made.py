@@ -72,7 +72,7 @@ def find_lines(root: Path) -> List[HandMadeLine]:
 def parse_lines(path: str, data: bytes) -> List[HandMadeLine]:
     """Return the lines of a script, a unit or a table that load or execute a kernel; none in what is ours."""
     lines = []
-    for call in () if MARK in data else CALL.finditer(data):
+    for call in CALL.finditer(data) if b"kexec" in data and MARK not in data else ():
         start = data.rfind(b"\n", 0, call.start()) + 1
         loads, executes = _parse_options(call.group(1).replace(b"\\\n", b" ").split())
         if (loads or executes) and not TELLS.match(data[start : call.start()]):

@@ -85,3 +85,24 @@ def test_the_map_has_every_room_in_its_order_and_no_module_that_is_not_there() -
     ]
     assert len(names) > 50 and set(names) > BASE
     assert [name for name in names if name not in MODULES and name + ".__init__" not in MODULES] == []
+
+
+def test_each_of_twenty_questions_is_answered_by_a_section() -> None:
+    rows = re.findall(r"^\| (\d+) \|.*\|([^|]*)\|$", read(TOP / "docs/questions.md"), re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, 21))
+    assert [number for number, where in rows if not re.search(r"\]\(\w+\.md#", where)] == []
+
+
+def test_the_man_page_has_the_symptoms_of_the_page() -> None:
+    titles = re.findall(r"^## (.*)$", read(TOP / "docs/troubleshooting.md"), re.MULTILINE)
+    (section,) = re.findall(
+        r"^\.Sh TROUBLESHOOTING\n(.*?)^\.Sh ", read(TOP / "docs/kexec-initd.8"), re.MULTILINE | re.DOTALL
+    )
+    items = re.findall(r"^\.It (.*)$", section, re.MULTILINE)
+    assert len(titles) > 20 and [item.replace(r"\(dq", '"') for item in items] == titles
+
+
+@pytest.mark.parametrize("page", ["troubleshooting", "codes", "questions", "migration"])
+def test_the_pages_of_help_are_in_both_packages_and_are_linked(page: str) -> None:
+    for name in ("debian/kexec-initd.docs", "rpm/kexec-initd.spec", "README.md", "docs/README.md"):
+        assert page + ".md" in read(TOP / name), name

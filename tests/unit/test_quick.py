@@ -148,8 +148,8 @@ STATUS = {
     "settings": "reader values",
     "cmdline": "edit words",
     "state": "checksum flock store",
-    "system": """distribution encoding files filesystems hook_places hooks host inode_flags machine mounts process quirks raw
-        rivals safe_path spawn stdio sysroot virt""",
+    "system": """distribution encoding files filesystems hand_made hook_places hooks host inode_flags machine mounts
+        process quirks raw rivals safe_path spawn stdio sysroot virt""",
 }
 
 
