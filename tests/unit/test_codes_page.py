@@ -12,7 +12,7 @@ from typing import Dict, Iterator, List, Pattern
 import pytest
 
 from kexec_initd.codes import Code
-from kexec_initd.decision.policy import Facts, list_obstacles
+from kexec_initd.decision.policy import Facts, list_preconditions
 
 TOP = Path(__file__).resolve().parents[2]
 PAGE = TOP / "docs/codes.md"
@@ -30,7 +30,7 @@ def asked(by_hand: bool) -> List[List[Code]]:
                 hooks="", loaded_by_hand=by_hand, no_target=(code, ""), target="", guard="", limit_kexecs="", limit_days="",
                 trial="",
             )  # fmt: skip
-            orders.append([code for code, _ in list_obstacles(facts)])
+            orders.append([code for code, _ in list_preconditions(facts)])
     return [list(dict.fromkeys(place)) for place in zip(*orders)]
 
 
