@@ -11,8 +11,12 @@ from kexec_initd.system.stdio import emit
 
 WIDTH = 78  # for what argparse lays out but never shows
 EPILOG = "Exit status: 0 done, 1 failed, 2 usage, 3 refused: the host or a file is not fit, and nothing was changed."
+CHECK_EPILOG = (
+    "Exit status: 0 a reboot goes through kexec and nothing needs attention, 1 it is cold or something does, 2 usage, "
+    "3 not root, or not a host that can be hooked."
+)
 
-Run = Callable[[argparse.Namespace, Host], None]
+Run = Callable[[argparse.Namespace, Host], Optional[int]]
 Add = Callable[[str, str], argparse.ArgumentParser]
 
 
@@ -127,6 +131,13 @@ def _add_loading(add: Add) -> None:
     add_talk(add("trial", "on trial, make the next reboot go through kexec: you are watching"))
 
 
+def _add_check(add: Add) -> None:
+    verb = add_root(add("check", "tell whether a reboot goes through kexec, each precondition and what to do"))
+    verb.epilog = CHECK_EPILOG
+    form = verb.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object")
+
+
 def _add_showing(add: Add) -> None:
     verb = add_root(add("status", "tell what is installed and loaded, what a reboot would do and why"))
     verb.add_argument("--json", action="store_true", help="print one JSON object")
@@ -164,4 +175,10 @@ def add_talk(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 # By the module of `verbs` that carries them out.
-GROUPS = {"install": _add_installing, "load": _add_loading, "show": _add_showing, "init": _add_called}
+GROUPS = {
+    "install": _add_installing,
+    "load": _add_loading,
+    "check": _add_check,
+    "show": _add_showing,
+    "init": _add_called,
+}

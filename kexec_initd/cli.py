@@ -54,7 +54,7 @@ def run(argv: Optional[Sequence[str]]) -> Tuple[int, str]:
         words = read_arguments() if argv is None else argv
         args = make_parser(words[0] if words else "").parse_args(words)
         host = gather(root_directory(getattr(args, "root", "/")))
-        args.run(args, host)
+        return args.run(args, host) or DONE, ""
     except SystemExit:  # --help and --version
         return DONE, ""
     except Error as error:
@@ -65,7 +65,6 @@ def run(argv: Optional[Sequence[str]]) -> Tuple[int, str]:
         return FAILED, describe_error(error)
     except KeyboardInterrupt:
         return FAILED, "interrupted"
-    return DONE, ""
 
 
 def fail(text: str, code: int) -> int:
@@ -78,8 +77,11 @@ def fail(text: str, code: int) -> int:
 def find_run(module: str, verb: str) -> arguments.Run:
     """Return what imports the verb's module when it is called: a look at the host shall not wait for what only a load needs."""
 
-    def call(args: argparse.Namespace, host: Host) -> None:
-        getattr(importlib.import_module("kexec_initd.verbs." + module), function_of(verb))(args, host)
+    def call(args: argparse.Namespace, host: Host) -> Optional[int]:
+        code: Optional[int] = getattr(importlib.import_module("kexec_initd.verbs." + module), function_of(verb))(
+            args, host
+        )
+        return code
 
     return call
 
@@ -93,6 +95,7 @@ def function_of(verb: str) -> str:
 VERBS = {
     "install": ("render", "install", "uninstall"),
     "load": ("load", "reboot-into", "unload", "trust", "trial"),
+    "check": ("check",),
     "show": ("status", "entries", "target"),
     "init": ("preload", "prepare"),
 }

@@ -32,26 +32,34 @@ _LEFTOVER = re.compile("|".join(fnmatch.translate(pattern) for pattern in (".*",
 
 
 class Hooks(NamedTuple):
-    """The programs of a directory in the order of their names, what is left out, and why nobody can know what was meant."""
+    """The programs of a directory in the order of their names, what is left out, and why nobody can know what was meant.
+
+    `doubts` are all that are left out and may have been meant to run; `doubt` is the first.
+    """
 
     programs: List[Path]
     left_out: List[str]
-    doubt: Optional[str]
+    doubts: List[str]
+
+    @property
+    def doubt(self) -> Optional[str]:
+        """Return why nobody can know what was meant to run; None where that is clear."""
+        return self.doubts[0] if self.doubts else None
 
 
 def find(root: Path, directory: str) -> Hooks:
     """Return what is in a directory of programs; nothing where there is none."""
     place = root / directory
     if not is_there(place) and (not is_there(place.parent) or os.path.isdir(name_of(place.parent))):
-        return Hooks([], [], None)
+        return Hooks([], [], [])
     try:
         names = sorted(list_names(locate(root, "/{}/any".format(directory)).parent))
     except Refused as error:
         told = "/{}: {}, so its programs cannot run".format(directory, error.message)
-        return Hooks([], [told], told)
+        return Hooks([], [told], [told])
     except OSError as error:
         told = "/{} cannot be read, so its programs cannot run: {}".format(directory, error.strerror)
-        return Hooks([], [told], told)
+        return Hooks([], [told], [told])
     programs, left_out, doubts = [], [], []  # type: List[Path], List[str], List[str]
     for name in names:
         flaw = _find_flaw(root, place / name)
@@ -61,7 +69,7 @@ def find(root: Path, directory: str) -> Hooks:
         left_out.append(sentences.LEFT_OUT.format("/{}/{}".format(directory, name), flaw))
         if not _LEFTOVER.match(name):
             doubts.append(left_out[-1])
-    return Hooks(programs, left_out, doubts[0] if doubts else None)
+    return Hooks(programs, left_out, doubts)
 
 
 def list_left_out(root: Path) -> List[str]:

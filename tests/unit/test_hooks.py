@@ -38,7 +38,7 @@ def look(fake: FakeHost, place: Path) -> hooks.Hooks:
 @pytest.mark.parametrize("name", RUNNING)
 def test_a_program_of_roots_runs(fake: FakeHost, place: Path, name: str) -> None:
     RUNNING[name](place)
-    assert look(fake, place) == hooks.Hooks([place / name], [], None)
+    assert look(fake, place) == hooks.Hooks([place / name], [], [])
 
 
 def test_programs_run_in_the_order_of_their_bytes(fake: FakeHost, place: Path) -> None:
@@ -79,14 +79,14 @@ def test_a_directory_that_is_none_or_not_roots_alone_is_in_doubt(fake: FakeHost,
 
 def test_no_directory_is_no_doubt(fake: FakeHost) -> None:
     for directory in DIRECTORIES:
-        assert hooks.find(fake.root, directory) == hooks.Hooks([], [], None)
+        assert hooks.find(fake.root, directory) == hooks.Hooks([], [], [])
 
 
 def test_a_link_to_a_directory_of_roots_is_followed(fake: FakeHost, place: Path) -> None:
     fake.program("10-a", directory="srv/programs")
     place.rmdir()
     place.symlink_to("/srv/programs")
-    assert look(fake, place) == hooks.Hooks([place / "10-a"], [], None)
+    assert look(fake, place) == hooks.Hooks([place / "10-a"], [], [])
 
 
 @pytest.mark.parametrize("case", MEANT)

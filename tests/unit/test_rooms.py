@@ -9,8 +9,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "kexec_initd"
 # From the top down; docs/architecture.md draws them. What is in no room is the front door, but for what all may use.
 ROOMS = (
-    "", "verbs", "stages", "decision", "install", "kexec", "bootloader", "images", "history", "settings", "cmdline", "state",
-    "system", "base",
+    "", "verbs", "stages", "check", "decision", "install", "kexec", "bootloader", "images", "history", "settings", "cmdline",
+    "state", "system", "base",
 )  # fmt: skip
 BASE = {"boot_entry", "codes", "errors", "sentences"}
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
