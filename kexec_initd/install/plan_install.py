@@ -46,7 +46,6 @@ from kexec_initd.install.steps import (
 )
 from kexec_initd.system import process
 from kexec_initd.system.files import digest
-from kexec_initd.system.hand_made import describe_hand_made
 from kexec_initd.system.host import Host
 from kexec_initd.system.safe_path import locate
 
@@ -97,9 +96,6 @@ def _plan_all(host: Host, known: Optional[Manifest], by_recipe: bool) -> Plan:
         warnings.extend(warned)
     changes.extend(_plan_links(site, record))
     warnings.extend(_find_losses(host.root, changes))
-    warnings.extend(
-        describe_hand_made(host.root, {item.path for item in record.scripts if item.presence is Presence.REQUIRED})
-    )
     changes.extend(_carry_over(site, gone.union(change.entry.path for change in changes)))
     entries = tuple(change.entry for change in changes)
     wanted = Manifest(InstallState.INSTALLING, entries, _new_directories(site, entries))

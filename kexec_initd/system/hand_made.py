@@ -7,7 +7,7 @@ so in ways that no reading of it finds: nothing is decided by what is found here
 import contextlib
 import re
 from pathlib import Path
-from typing import Container, Iterator, List, NamedTuple, Tuple
+from typing import Iterator, List, NamedTuple, Tuple
 
 from kexec_initd.errors import Error, shortened
 from kexec_initd.system.encoding import decode, list_names
@@ -26,6 +26,7 @@ DIRECTORIES = (
 )
 # Those of packages that have to do with kexec: kexec-tools, kdump, RHEL's initscripts.
 PACKAGED = ("kexec", "kexec-load", "kdump", "kdump-tools", "halt")
+SET_ASIDE = "/etc/init.d/reboot"
 LIMIT = 65536
 MOST = 500  # files of one directory
 CALL = re.compile(
@@ -43,17 +44,17 @@ class HandMadeLine(NamedTuple):
     text: str
 
 
-def describe_hand_made(root: Path, set_aside: Container[str] = ()) -> List[str]:
-    """Return a sentence for each such line, with what to do; the files in `set_aside` do not run while we are installed."""
-    return [describe_line(line, line.path in set_aside) for line in find_lines(root)]
+def describe_hand_made(root: Path) -> List[str]:
+    """Return a sentence for each such line, with what to do."""
+    return [describe_line(line) for line in find_lines(root)]
 
 
-def describe_line(line: HandMadeLine, set_aside: bool = False) -> str:
+def describe_line(line: HandMadeLine) -> str:
     """Say where a line is, what it does and what to do about it."""
     does = "loads a kernel" if line.loads else "executes what is loaded"
     what = "{}, line {}, {} by hand".format(line.path, line.number, does)
-    if set_aside:
-        return what + "; the script is set aside as long as kexec-initd is installed"
+    if line.path == SET_ASIDE:
+        return what + "; under SysV init our script stands in its place"
     harm = "a reboot starts that one, not the boot loader's" if line.loads else "nothing is checked before"
     return "{}: {}; remove the line: {}".format(what, harm, shortened(line.text.strip(), 100))
 

@@ -14,6 +14,7 @@ from kexec_initd.install.manifest import is_standalone
 from kexec_initd.kexec import lock
 from kexec_initd.state import store
 from kexec_initd.system import quirks
+from kexec_initd.system.hand_made import describe_hand_made
 from kexec_initd.system.host import Family, Host
 from kexec_initd.system.process import CommandError
 from kexec_initd.system.stdio import emit, warn
@@ -111,6 +112,8 @@ def run_install(args: argparse.Namespace, host: Host) -> None:
         take_over(host)
     changes = plan_install.plan_install(host)
     print_plan(args, changes)
+    for told in describe_hand_made(host.root):
+        warn(told)
     if args.dry_run:
         return
     apply.execute(changes)

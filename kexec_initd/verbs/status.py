@@ -18,6 +18,7 @@ from kexec_initd.settings.reader import Settings
 from kexec_initd.state import store
 from kexec_initd.state.store import Damaged, Volatile
 from kexec_initd.system import hooks
+from kexec_initd.system.hand_made import describe_hand_made
 from kexec_initd.system.host import Host
 
 
@@ -119,7 +120,8 @@ def _list_warnings(host: Host, verdict: Verdict) -> List[str]:
     menu = verdict.found.menu
     missed = find_missed_preload(host) if verdict.installed else None
     copied = [] if menu is None else find_copied(menu)
-    return [*hooks.list_left_out(host.root), *copied, *([] if missed is None else [missed])]
+    by_hand = describe_hand_made(host.root)
+    return [*hooks.list_left_out(host.root), *copied, *by_hand, *([] if missed is None else [missed])]
 
 
 def _read_log(root: Path) -> Optional[str]:

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from kexec_initd.install.plan_install import plan_install
-from kexec_initd.system.hand_made import describe_hand_made, find_lines, parse_lines
+from kexec_initd import cli
+from kexec_initd.settings.reader import Settings
+from kexec_initd.system.hand_made import find_lines, parse_lines
 from kexec_initd.system.host import gather
-from tests.trees import install, make_tree, put
+from kexec_initd.verbs.status import gather_status
+from tests.trees import make_tree, put
 from tests.unit.fake_host import FakeHost
 
 LINES = [
@@ -58,20 +60,21 @@ def test_a_directory_that_a_link_leads_to_is_told_once_and_what_cannot_be_read_n
     assert [line.path for line in find_lines(fake.root)] == ["/etc/init.d/fast"]
 
 
-def test_install_tells_each_with_what_to_do_and_changes_none(tmp_path: Path) -> None:
+def test_install_and_status_tell_each_with_what_to_do_and_change_none(
+    tmp_path: Path, capsys: "pytest.CaptureFixture[str]"
+) -> None:
     root = make_tree(tmp_path / "root")
     own = b"#!/bin/sh\nkexec -l /vmlinuz  --reuse-cmdline\nexit 0\n"
     put(root / "etc/init.d/fast", own)
     put(root / "etc/init.d/reboot", (root / "etc/init.d/reboot").read_bytes() + b"kexec -e\n")
-    first = plan_install(gather(root)).warnings
     loads = (
         "/etc/init.d/fast, line 2, loads a kernel by hand: a reboot starts that one, not the boot loader's; "
         "remove the line: kexec -l /vmlinuz  --reuse-cmdline"
     )
-    aside = "executes what is loaded by hand; the script is set aside as long as kexec-initd is installed"
-    assert first[-2:] == (loads, "/etc/init.d/reboot, line 13, " + aside)
-    install(root)
-    assert plan_install(gather(root)).warnings == (loads,)
+    aside = (
+        "/etc/init.d/reboot, line 13, executes what is loaded by hand; under SysV init our script stands in its place"
+    )
+    assert cli.main(["install", "--root", str(root)]) == 0
+    assert [line.split("warning: ")[1] for line in capsys.readouterr().err.splitlines()] == [loads, aside]
     assert (root / "etc/init.d/fast").read_bytes() == own
-    (root / "etc/init.d/fast").unlink()
-    assert describe_hand_made(root) == []
+    assert [text for text in gather_status(gather(root), Settings(), []).warnings if "hand" in text] == [loads]
