@@ -142,7 +142,9 @@ def _add_showing(add: Add) -> None:
     verb = add_root(add("status", "tell what is installed and loaded, what a reboot would do and why"))
     verb.add_argument("--json", action="store_true", help="print one JSON object")
     verb = add_root(add("entries", "list what the boot loader offers, and what it would boot next"))
-    verb.add_argument("--json", action="store_true", help="print one JSON list")
+    form = verb.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON list")
+    form.add_argument("--names", action="store_true", help="print the words that name an entry, a line each")
     verb = add_root(add("target", "tell what the boot loader would boot next, and where that comes from"))
     verb.add_argument("--json", action="store_true", help="print one JSON object")
 

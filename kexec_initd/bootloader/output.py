@@ -1,11 +1,14 @@
 """A boot loader's menu for people and for programs."""
 
 import json
+import re
 from typing import Dict, List, Optional, Union
 
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import Menu, Offered
 from kexec_initd.errors import one_line, shortened
+
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+:,@%/-]{0,200}\Z")
 
 Value = Union[str, List[str], bool, int, None]
 
@@ -60,3 +63,19 @@ def _as_line(menu: Menu, number: int, width: int) -> str:
     mark = "*" if number == menu.default else " "
     what = str(offered.entry.kernel) if offered.entry else "cannot be loaded: {}".format(offered.obstacle)
     return one_line("{} {:<{}}  {} ({})".format(mark, position(offered), width, shortened(offered.title), what))
+
+
+def as_names(menu: Menu) -> str:
+    """Return the words that name an entry which can be loaded, a line each, behind a tab its title: what a shell completes.
+
+    Those that a shell would have to quote are left out: the position always does.
+    """
+    from kexec_initd.images.consistency import named_release
+
+    lines = []
+    for offered in menu.offered:
+        if offered.entry is not None:
+            release = named_release(offered.entry.kernel) or ""
+            names = [position(offered), *(name for name in (offered.id, release) if PLAIN.match(name))]
+            lines += ["{}\t{}".format(name, one_line(shortened(offered.title, 60))) for name in names]
+    return "\n".join(lines)

@@ -47,6 +47,9 @@ def run_entries(args: argparse.Namespace, host: Host) -> None:
     from kexec_initd.bootloader.menu import find_menu
 
     menu = find_menu(host.tree)
+    if args.names:
+        emit(output.as_names(menu))
+        return
     emit(output.as_json(menu) if args.json else output.as_text(menu))
     if menu.problem:
         warn("no default: {}".format(menu.problem))

@@ -121,6 +121,10 @@ def test_an_entry_of_a_submenu_has_a_name_that_no_shell_takes_for_something_else
     assert found is not None and found.title == "third"
     assert "  1/1  third (" in output.as_text(menu)
     assert select(menu, "1/9") is None
+    assert (
+        "1/1\tthird" in output.as_names(menu).splitlines() and "6.1.0-test\tfirst" in output.as_names(menu).splitlines()
+    )
+    assert all(select(menu, line.partition("\t")[0]) for line in output.as_names(menu).splitlines() if "/" in line)
 
 
 def test_what_is_loaded_is_named_and_a_cold_reboot_all_the_same_is_told(
