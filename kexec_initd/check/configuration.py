@@ -1,11 +1,11 @@
-"""What the admin has put there: the settings, the programs that run before a jump or after a boot, and entries with our words."""
+"""What the admin has put there: settings, programs before a jump and after a boot, entries with our words, lines made by hand."""
 
 import re
 from typing import Iterator
 
 from kexec_initd.check.findings import Finding, Gathered, Origin, Severity, find_setting
 from kexec_initd.decision.selection import find_copied
-from kexec_initd.system import hooks
+from kexec_initd.system import hand_made, hooks
 
 PLACED = re.compile(r"(/.*?)(?:: line |, line )([0-9]+): (.*)", re.DOTALL)
 DECIDING = ": reboots go through firmware"
@@ -55,3 +55,10 @@ def check_copied(gathered: Gathered) -> Iterator[Finding]:
     menu = gathered.verdict.found.menu
     for text in find_copied(menu) if menu is not None else ():
         yield Finding("entry", Severity.WARNING, text)
+
+
+def check_hand_made(gathered: Gathered) -> Iterator[Finding]:
+    """Yield the lines of scripts, units and tables of cron that load or execute a kernel by hand."""
+    for line in hand_made.find_lines(gathered.host.root):
+        effect, advice = hand_made.describe_effect(line), hand_made.describe_removal(line)
+        yield Finding("by-hand", Severity.WARNING, effect, Origin(line.path, line.number), advice)

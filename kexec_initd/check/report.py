@@ -3,7 +3,7 @@
 import json
 from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-from kexec_initd.check.configuration import check_copied, check_hooks, check_settings
+from kexec_initd.check.configuration import check_copied, check_hand_made, check_hooks, check_settings
 from kexec_initd.check.findings import Finding, Gathered, Severity
 from kexec_initd.check.installation import check_boot_end, check_installation
 from kexec_initd.check.kernel_log import check_kernel_log
@@ -21,6 +21,7 @@ CHECKS: Tuple[Callable[[Gathered], Iterable[Finding]], ...] = (
     check_hooks,
     check_preconditions,
     check_copied,
+    check_hand_made,
     check_image,
     check_loaded,
     check_boot_end,

@@ -51,12 +51,21 @@ def describe_hand_made(root: Path) -> List[str]:
 
 def describe_line(line: HandMadeLine) -> str:
     """Say where a line is, what it does and what to do about it."""
-    does = "loads a kernel" if line.loads else "executes what is loaded"
-    what = "{}, line {}, {} by hand".format(line.path, line.number, does)
+    advice = describe_removal(line)
+    return "{}, line {}, {}{}".format(line.path, line.number, describe_effect(line), advice and "; " + advice)
+
+
+def describe_effect(line: HandMadeLine) -> str:
+    """Say what a line does, and what is wrong with that."""
+    does = "{} by hand".format("loads a kernel" if line.loads else "executes what is loaded")
     if line.path == SET_ASIDE:
-        return what + "; under SysV init our script stands in its place"
-    harm = "a reboot starts that one, not the boot loader's" if line.loads else "nothing is checked before"
-    return "{}: {}; remove the line: {}".format(what, harm, shortened(line.text.strip(), 100))
+        return does + "; under SysV init our script stands in its place"
+    return does + (": a reboot starts that one, not the boot loader's" if line.loads else ": nothing is checked before")
+
+
+def describe_removal(line: HandMadeLine) -> str:
+    """Say what to do about a line; nothing where that is done by the installation."""
+    return "" if line.path == SET_ASIDE else "remove the line: {}".format(shortened(line.text.strip(), 100))
 
 
 def find_lines(root: Path) -> List[HandMadeLine]:

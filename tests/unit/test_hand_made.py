@@ -78,3 +78,6 @@ def test_install_and_status_tell_each_with_what_to_do_and_change_none(
     assert [line.split("warning: ")[1] for line in capsys.readouterr().err.splitlines()] == [loads, aside]
     assert (root / "etc/init.d/fast").read_bytes() == own
     assert [text for text in gather_status(gather(root), Settings(), []).warnings if "hand" in text] == [loads]
+    assert cli.main(["check", "--root", str(root)]) == 1
+    said = "warning       by-hand: loads a kernel by hand: a reboot starts that one, not the boot loader's (/etc/init.d/fast:2); "
+    assert said + "remove the line: kexec -l /vmlinuz  --reuse-cmdline\n" in capsys.readouterr().out
