@@ -28,7 +28,9 @@ class Collection:
         )
         self.must("ansible-galaxy", "collection", "build", str(CHECKOUT / "ansible"), "--output-path", str(directory))
         (package,) = directory.glob("kexec_initd-fleet-*.tar.gz")
-        self.must("ansible-galaxy", "collection", "install", "--offline", str(package), "-p", str(directory / "collections"))
+        self.must(
+            "ansible-galaxy", "collection", "install", "--offline", str(package), "-p", str(directory / "collections")
+        )
 
     def command(self, name: str, *argv: str) -> List[str]:
         """Return the command line of one of Ansible's programs."""

@@ -125,7 +125,9 @@ def test_what_is_missing_is_said_in_one_line(
     assert not target.exists() or not list(target.iterdir())
 
 
-@pytest.mark.parametrize("argv", [[], ["/nowhere"], ["--key", "k"], ["/nowhere", "--key"], ["/nowhere", "/else", "--key", "k"]])
+@pytest.mark.parametrize(
+    "argv", [[], ["/nowhere"], ["--key", "k"], ["/nowhere", "--key"], ["/nowhere", "/else", "--key", "k"]]
+)
 def test_other_usage_is_answered_with_the_right_one(repos: Tuple[Keyring, Path], argv: List[str]) -> None:
     done = run([str(CHECKOUT / "scripts/build-repos"), *argv], repos[0].environment())
     assert done.returncode == 2

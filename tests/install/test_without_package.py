@@ -10,7 +10,10 @@ from tests.trees import snapshot
 from tests.vm.cache import CHECKOUT, digest, make_once
 
 PACKAGES = "sysvinit-core initscripts insserv sysv-rc kexec-tools python3 python3-venv"
-SOURCES = ("LICENSE", "README.md", "debian", "docs", "kexec_initd", "pyproject.toml", "setup.cfg", "setup.py", "templates")
+SOURCES = (
+    *("LICENSE", "README.md", "pyproject.toml", "setup.cfg", "setup.py"),
+    *("debian", "docs", "kexec_initd", "templates"),
+)
 PINS = CHECKOUT / "tests/requirements/python3.txt"
 HERE = ("env", "PIP_NO_INDEX=1", "PIP_FIND_LINKS=/srv/wheels", "sh", "/srv/source/scripts/install-venv")
 LINKS = ("sbin/kexec-initd", "share/man/man5/kexec-initd.5", "share/man/man8/kexec-initd.8")
@@ -40,7 +43,7 @@ def make_host(tmp_path: Path) -> Chroot:
 
 def test_an_environment_of_its_own(tmp_path: Path) -> None:
     host = make_host(tmp_path)
-    assert list((host.tree / "usr/lib").glob("python3.*/EXTERNALLY-MANAGED")), "the base is none that is externally managed"
+    assert list((host.tree / "usr/lib").glob("python3.*/EXTERNALLY-MANAGED"))
     before = snapshot(host.tree / "etc", times=False)
     for _ in range(2):  # once more is an upgrade
         said = host.must(*HERE)

@@ -1,7 +1,6 @@
-"""The Ansible collection without any host: it is whole, and its judgement of an arrival stops a rollout. Nothing is run but facts."""
+"""The Ansible collection without a host: it is whole, and what it thinks of an arrival stops a rollout. Only facts are set."""
 
 import json
-from pathlib import Path
 from typing import Any, Dict
 
 import pytest
@@ -86,7 +85,9 @@ def test_it_is_whole(collection: Collection) -> None:
     assert playbooks == ["reboot", "rollout", "status"]
     for name in playbooks:
         collection.must("ansible-playbook", "--syntax-check", "-i", "host,", "kexec_initd.fleet." + name)
-    listed = json.loads(collection.must("ansible-galaxy", "collection", "list", "--format", "json", "kexec_initd.fleet"))
+    listed = json.loads(
+        collection.must("ansible-galaxy", "collection", "list", "--format", "json", "kexec_initd.fleet")
+    )
     assert [found["kexec_initd.fleet"]["version"] for found in listed.values()] == [kexec_initd.__version__]
     text = (CHECKOUT / "ansible/README.md").read_text()
     for role in ("install", "reboot"):

@@ -1,11 +1,9 @@
 """Guests that are reached by ssh on this machine's loopback, and nothing else by them: what a fleet's tool is tried on."""
 
 import socket
-from pathlib import Path
 from typing import List, Tuple
 
 from tests.vm.image import CMDLINE, PACKAGES, Recipe, build
-from tests.vm.qemu import Machine
 from tests.vm.snapshot import Snapshot, take
 
 # Of QEMU's own network only what is forwarded leads in, and nothing leads out.

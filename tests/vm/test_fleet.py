@@ -1,8 +1,8 @@
-"""The Ansible collection against four guests: a rollout stops at the first host that does not arrive, and goes on once it is mended."""
+"""The Ansible collection against four guests: a rollout stops at the first that does not arrive, and goes on once it is mended."""
 
 import subprocess
 from pathlib import Path
-from typing import Any, Dict, Iterator, Sequence, Tuple
+from typing import Any, Dict, Sequence, Tuple
 
 import pytest
 
@@ -22,14 +22,15 @@ SSH = "-o ControlMaster=auto -o ControlPersist=60 -o ServerAliveInterval=20 -o U
 
 
 @pytest.fixture(name="repository")
-def _repository(tmp_path: Path) -> Iterator[Path]:
+def _repository(tmp_path: Path) -> Path:
     """Return signed repositories of the packages in dist/."""
-    find_deb(), find_rpm()
+    find_deb()
+    find_rpm()
     ring = make_keyring(tmp_path / "gnupg")
     made = build_repos(ring, tmp_path / "repos")
     end_agent(ring)
     assert made.returncode == 0, made.stdout
-    yield tmp_path / "repos"
+    return tmp_path / "repos"
 
 
 class Fleet:
