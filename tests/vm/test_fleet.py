@@ -1,4 +1,4 @@
-"""The Ansible collection against four guests: a rollout stops at the first that does not arrive, and goes on once it is mended."""
+"""The Ansible collection against four guests: a rollout stops at the first that does not arrive, and goes on once mended."""
 
 import subprocess
 from pathlib import Path
