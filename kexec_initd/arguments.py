@@ -13,7 +13,7 @@ WIDTH = 78  # for what argparse lays out but never shows
 EPILOG = "Exit status: 0 done, 1 failed, 2 usage, 3 refused: the host or a file is not fit, and nothing was changed."
 CHECK_EPILOG = (
     "Exit status: 0 a reboot goes through kexec and nothing needs attention, 1 it is cold or something does, 2 usage, "
-    "3 not root, or not a host that can be hooked."
+    "3 not root, or not a host that can be hooked; with --prometheus 0 for 1, too."
 )
 
 Run = Callable[[argparse.Namespace, Host], Optional[int]]
@@ -136,6 +136,10 @@ def _add_check(add: Add) -> None:
     verb.epilog = CHECK_EPILOG
     form = verb.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object")
+    form.add_argument("--prometheus", action="store_true", help="print metrics for node_exporter's textfile collector")
+    verb.add_argument(
+        "--advise", action="store_true", help="also name what the reboot waits for, with an estimate of each"
+    )
 
 
 def _add_showing(add: Add) -> None:

@@ -19,9 +19,9 @@ def check_settings(gathered: Gathered) -> Iterator[Finding]:
         placed = PLACED.match(warning)
         file, line, text = placed.groups() if placed else (None, None, warning)
         blocks = ignored is not None and (text.endswith(DECIDING) or warning == ignored)
-        place = Origin(file[len(root) :] if file.startswith(root) else file, int(line)) if file and line else Origin()
+        origin = Origin(file[len(root) :] if file.startswith(root) else file, int(line)) if file and line else Origin()
         text = text[: -len(DECIDING)] if text.endswith(DECIDING) else text
-        yield Finding("settings", Severity.BLOCKS if blocks else Severity.WARNING, text, place, _advise(text))
+        yield Finding("settings", Severity.BLOCKS if blocks else Severity.WARNING, text, origin, _advise(text))
     if not gathered.warnings and not ignored:
         yield Finding("settings", Severity.OK, "every line is understood", find_setting(gathered, ""))
 
@@ -38,16 +38,16 @@ def check_hooks(gathered: Gathered) -> Iterator[Finding]:
         (hooks.PRE_JUMP, Severity.BLOCKS, "before the jump"),
         (hooks.ARRIVAL, Severity.WARNING, "after a kexec's boot"),
     ):
-        found, place = hooks.find(gathered.host.root, directory), Origin("/" + directory)
+        found, origin = hooks.find(gathered.host.root, directory), Origin("/" + directory)
         for text in found.doubts:
             advice = "name it without a dot, make it executable and root's alone, or add .disabled to its name"
-            yield Finding("hooks", blocks, text, place, advice)
+            yield Finding("hooks", blocks, text, origin, advice)
         for text in found.left_out:
             if text not in found.doubts:
-                yield Finding("hooks", Severity.OK, text, place)
+                yield Finding("hooks", Severity.OK, text, origin)
         if not found.left_out:
             count = "{} programs run".format(len(found.programs) or "no").replace("1 programs run", "1 program runs")
-            yield Finding("hooks", Severity.OK, "{} {}".format(count, moment), place)
+            yield Finding("hooks", Severity.OK, "{} {}".format(count, moment), origin)
 
 
 def check_copied(gathered: Gathered) -> Iterator[Finding]:

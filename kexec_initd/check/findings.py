@@ -32,9 +32,9 @@ class Finding(NamedTuple):
     """One thing that was looked at, the fact found, where it comes from, and what to do."""
 
     check: str
-    level: Severity
+    severity: Severity
     fact: str
-    place: Origin = Origin()
+    origin: Origin = Origin()
     advice: str = ""
 
 

@@ -34,7 +34,7 @@ def check_image(gathered: Gathered) -> Iterator[Finding]:
 def check_loaded(gathered: Gathered) -> Iterator[Finding]:
     """Yield what is loaded."""
     host, present, loaded = gathered.host, gathered.verdict.found.present, gathered.verdict.loaded
-    place = Origin(str(store.path_of(host.root, Volatile.LOADED)))
+    origin = Origin(str(store.path_of(host.root, Volatile.LOADED)))
     if present is Present.NOTHING:
         yield from _explain_nothing(gathered)
     elif present is Present.BY_HAND:
@@ -43,13 +43,13 @@ def check_loaded(gathered: Gathered) -> Iterator[Finding]:
         text = "kernel {}{}, from files that are as they were".format(
             loaded.release, ", its initrd unpacked" if loaded.unpacked else ""
         )
-        yield Finding("loaded", Severity.OK, text, place)
+        yield Finding("loaded", Severity.OK, text, origin)
     else:
         changed = stamp.is_overtaken(host.root)
         text = (
             "a kernel package or an initramfs has changed since the load" if changed else "not what would be loaded now"
         )
-        yield Finding("loaded", Severity.WARNING, text + AGAIN, place, "kexec-initd load")
+        yield Finding("loaded", Severity.WARNING, text + AGAIN, origin, "kexec-initd load")
 
 
 def _explain_nothing(gathered: Gathered) -> Iterator[Finding]:
@@ -59,8 +59,8 @@ def _explain_nothing(gathered: Gathered) -> Iterator[Finding]:
     elif not gathered.verdict.decision.kexec:
         yield Finding("loaded", Severity.OK, "nothing, as the reboot is cold")
     elif was_preload_called(gathered.host):
-        place = Origin(str(store.path_of(gathered.host.root, Volatile.PRELOAD_LOG)))
-        yield Finding("loaded", Severity.WARNING, "nothing" + AGAIN, place, "kexec-initd load")
+        origin = Origin(str(store.path_of(gathered.host.root, Volatile.PRELOAD_LOG)))
+        yield Finding("loaded", Severity.WARNING, "nothing" + AGAIN, origin, "kexec-initd load")
     else:
         yield Finding("loaded", Severity.OK, "nothing yet; the end of a boot, or the reboot, loads")
 

@@ -19,7 +19,7 @@ class Precondition(NamedTuple):
 
     name: str
     holds: Callable[[Gathered], str]
-    place: Callable[[Gathered], Origin] = lambda gathered: Origin()
+    origin: Callable[[Gathered], Origin] = lambda gathered: Origin()
     advice: str = ""
 
 
@@ -135,7 +135,7 @@ def check_preconditions(gathered: Gathered) -> Iterator[Finding]:
             continue
         row = PRECONDITIONS[code]
         if reason is None:
-            yield Finding(row.name, Severity.OK, row.holds(gathered), row.place(gathered))
+            yield Finding(row.name, Severity.OK, row.holds(gathered), row.origin(gathered))
         else:
             advice = next((hint for start, hint in HINTS if reason.startswith(start)), row.advice)
-            yield Finding(row.name, Severity.BLOCKS, reason, row.place(gathered), advice)
+            yield Finding(row.name, Severity.BLOCKS, reason, row.origin(gathered), advice)

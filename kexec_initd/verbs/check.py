@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
-from kexec_initd.check import report
+from kexec_initd.check import output, report
 from kexec_initd.check.findings import Gathered
 from kexec_initd.decision.verdict import judge
+from kexec_initd.history import last_cold
 from kexec_initd.install.integrations import find_integration
 from kexec_initd.settings import reader
 from kexec_initd.state import store
@@ -15,7 +16,10 @@ from kexec_initd.verbs.common import require_root
 
 
 def run_check(args: argparse.Namespace, host: Host) -> int:
-    """Tell every precondition, and return 0 where all hold; Refused where nothing can be told, or nothing ever hooked."""
+    """Tell every precondition, and return 0 where all hold; Refused where nothing can be told, or nothing ever hooked.
+
+    Metrics are for a program that looks at them itself: that they are written is what their exit code says.
+    """
     if host.root == Path("/"):
         require_root()
     store.refuse_unreadable(host.root)
@@ -23,6 +27,14 @@ def run_check(args: argparse.Namespace, host: Host) -> int:
     gathered = Gathered(host, settings, warnings, judge(host, settings))
     if gathered.verdict.manifest is None:
         find_integration(host)
-    found = report.make_report(gathered)
-    emit(report.as_json(found) if args.json else report.as_text(found))
-    return found.exit_code
+    found = report.make_report(gathered, args.advise)
+    emit(_format(args, host, found))
+    return report.HEALTHY if args.prometheus else found.exit_code
+
+
+def _format(args: argparse.Namespace, host: Host, found: report.Report) -> str:
+    if args.prometheus:
+        from kexec_initd.check.prometheus import as_textfile
+
+        return as_textfile(found, last_cold.find(host.root, found.verdict.found.record))
+    return output.as_json(found) if args.json else output.as_text(found)
