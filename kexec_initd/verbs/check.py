@@ -12,7 +12,6 @@ from kexec_initd.settings import reader
 from kexec_initd.state import store
 from kexec_initd.system.host import Host
 from kexec_initd.system.stdio import emit
-from kexec_initd.verbs.common import require_root
 
 
 def run_check(args: argparse.Namespace, host: Host) -> int:
@@ -21,6 +20,8 @@ def run_check(args: argparse.Namespace, host: Host) -> int:
     Metrics are for a program that looks at them itself: that they are written is what their exit code says.
     """
     if host.root == Path("/"):
+        from kexec_initd.verbs.common import require_root
+
         require_root()
     store.refuse_unreadable(host.root)
     settings, warnings = reader.read(host.root, host.family)
