@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Callable, Dict, Tuple
+from typing import Callable, Dict, List, Tuple
 
 import pytest
 
@@ -338,3 +338,20 @@ def test_the_same_tree_gives_the_same_package(tmp_path: Path) -> None:
     for path in other.rglob("*"):
         os.utime(path)
     assert build_rpm(checkout).read_bytes() == build_rpm(other).read_bytes()
+
+
+def test_the_source_package_gives_the_same_package(tmp_path: Path, rpm: Path) -> None:
+    """As rpmbuild makes it anywhere, without a network; --nodeps, since no Python is an .rpm here."""
+    source = rpm.with_name(rpm.name.replace("noarch", "src"))
+    subprocess.run(
+        ["rpmbuild", "--rebuild", "--nodeps", "--define", "_topdir {}".format(tmp_path), str(source)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True,
+    )  # fmt: skip
+    (made,) = (tmp_path / "RPMS/noarch").iterdir()
+    assert dump(made) == dump(rpm)
+
+
+def dump(rpm: Path) -> List[List[str]]:
+    """Return path, digest, mode and owner of each file of a package."""
+    said = subprocess.check_output(["rpm", "-qp", "--dump", str(rpm)], universal_newlines=True)
+    return [[line.split()[field] for field in (0, 3, 4, 5, 6)] for line in said.splitlines()]
