@@ -6,7 +6,7 @@ The templates are filled with them as well, so that both sides say the same.
 # decision
 COLD_ONCE = "asked for by /no-kexec-reboot"
 SWITCHED_OFF = "KEXEC=no in the settings"
-NOT_UNDERSTOOD = "{}, line {}: {}; mend it as kexec-initd(5) says"
+NOT_UNDERSTOOD = "{}, line {}: {}; correct it as kexec-initd(5) says"
 IS_NO_LINE = "{} is not understood"
 IS_NO_VALUE = "{}={} is {}"
 IS_NO_SETTING = "the setting {} is unknown, it may mean {}"
@@ -27,13 +27,13 @@ NOT_ROOTS = "belongs to user {}, not to root"
 WRITABLE = "can be written by others than its owner (mode {})"
 FAILED = "failed with exit code {}"
 LEFT_OUT = "{} is left out: {}"
-ODD_NAME = "its name holds other than letters, digits, _ and -"
+ODD_NAME = "its name has characters other than letters, digits, _ and -"
 OUTSIDE_SHUTDOWN = "the runlevel is {}, not 6"
 NO_MOUNTS = "/proc/mounts cannot be read"
 STILL_WRITABLE = "{} is still writable"
 
 # kexec
-CAPTURE = "a panic has started the running kernel, in the memory that was put aside for it"
+CAPTURE = "the running kernel was started by a panic, in the memory reserved for that"
 NO_PROGRAM = "the program kexec is missing (package kexec-tools)"
 NOT_BUILT = "the kernel was built without CONFIG_KEXEC"
 NO_KEXEC = "the kernel has no kexec (/sys/kernel/kexec_loaded is missing)"
@@ -51,7 +51,7 @@ STUCK_MODULE = "the module {} could not be removed"
 
 # install
 GONE = "{} is gone"
-NOT_OURS = "{} is another script than ours"
+NOT_OURS = "{} is not our script"
 CHANGED = "{}, ours, was changed"
 NOT_EXECUTABLE = "{} is not executable"
 

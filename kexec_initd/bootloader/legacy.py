@@ -224,7 +224,7 @@ def find_default(tree: Tree, config: Path, head: List[MenuCommand]) -> Tuple[Uni
         found = NUMBER.match(text)
         return to_number(found.group()) if found else 0, Source(saved, 1)
     if not NUMBER.fullmatch(value):
-        return "the default {} is no number".format(value), source
+        return "the default {} is not a number".format(value), source
     return to_number(value), source
 
 

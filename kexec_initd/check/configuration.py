@@ -29,7 +29,7 @@ def check_settings(gathered: Gathered) -> Iterator[Finding]:
 def _advise(text: str) -> str:
     if UNQUOTED.search(text):
         return 'put a value that has blanks into quotes, as NAME="A B"'
-    return "mend or remove it, see kexec-initd(5)"
+    return "correct or remove it, see kexec-initd(5)"
 
 
 def check_hooks(gathered: Gathered) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ TROUBLES = (
     Trouble(
         r"soft lockup|hard LOCKUP|blocked for more than [0-9]+ seconds",
         "something hangs, and may hold the shutdown up",
-        "look what hangs; SHUTDOWN_LIMIT ends a shutdown that does",
+        "find out what hangs; SHUTDOWN_LIMIT ends a shutdown that does",
     ),
     Trouble(r"\[Hardware Error\]|Machine check events logged", "the hardware has failed, which firmware tests"),
     Trouble(
@@ -79,7 +79,7 @@ def check_kernel_log(gathered: Gathered) -> Iterator[Finding]:
     """Yield each kind of trouble that the kernel's messages foretell, with the first of them."""
     origin, messages = read_log(gathered.host.root)
     if not messages:
-        yield Finding("kernel-log", Severity.OK, "no messages of the kernel are to be had")
+        yield Finding("kernel-log", Severity.OK, "the kernel's messages cannot be read")
         return
     text, found = "\n".join(message.text for message in messages), False
     for trouble in TROUBLES:

@@ -122,8 +122,8 @@ HINTS = (
     (sentences.NO_PROGRAM, "install the package kexec-tools"),
     (sentences.NOT_BUILT, "install a kernel that has it"),
     (sentences.NO_KEXEC, "install a kernel that has it"),
-    (sentences.DISABLED, "reboot once, and look who sets it (/etc/sysctl.d)"),
-    (sentences.USED_UP, "reboot once, and look who sets it (/etc/sysctl.d)"),
+    (sentences.DISABLED, "reboot once, and find out what sets it (/etc/sysctl.d)"),
+    (sentences.USED_UP, "reboot once, and find out what sets it (/etc/sysctl.d)"),
     (sentences.CAPTURE, "reboot"),
 )
 

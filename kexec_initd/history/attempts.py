@@ -214,7 +214,7 @@ def parse_record(data: bytes) -> Record:
         raise ValueError("it is larger than {} bytes".format(LIMIT))
     header = re.match(rb"kexec-initd attempts ([1-9][0-9]{0,5})\n", data)
     if header is None:
-        raise ValueError("it is none of ours")
+        raise ValueError("it is not one of ours")
     lines = checksum.unseal(data).decode("ascii").split("\n")[1:-1]
     fields = dict(_field(line) for line in lines)
     if int(header.group(1)) > VERSION or set(fields) - set(FIELDS):
@@ -241,7 +241,7 @@ def _field(line: str) -> Tuple[str, str]:
 
 def _number(text: str) -> int:
     if not NUMBER.match(text):
-        raise ValueError("{!r} is no number".format(text))
+        raise ValueError("{!r} is not a number".format(text))
     return int(text)
 
 

@@ -34,11 +34,9 @@ def read_boot(host: Host, last: Optional[Last]) -> Boot:
     """
     found = find_id(host)
     if not found or host.cmdline is None:
-        raise Error("which boot this is cannot be told: /proc is not mounted")
+        raise Error("the id of this boot is unknown: /proc is not mounted")
     if not BOOT_ID.match(found):
-        raise Error(
-            "which boot this is cannot be told: /proc/sys/kernel/random/boot_id is not of the form of random(4)"
-        )
+        raise Error("the id of this boot is unknown: /proc/sys/kernel/random/boot_id is not of the form of random(4)")
     by_kexec = shows_kexec(host.tree) and not store.is_there(host.root, Lasting.KEXEC_LOADER)
     began = when_began(time.time(), read_uptime(host.root))
     shown = last.attempt.id if last and last.attempt.id in find_attempts(host.cmdline) else None

@@ -98,6 +98,6 @@ def _prove(image: ImageFile, setup: bytes, header: _Header) -> str:
     if proof.numbers(header.release) < FIRST_WITHOUT_CRC:
         raise InvalidImage(sentences.DAMAGED.format("{:#010x}".format(crc)))
     if signing is not None and signing.table_size:
-        raise InvalidImage("it is damaged: its signature is for another content")
+        raise InvalidImage("it is damaged: its signature is for other content")
     proof.check_payload(image, header.payload[0], header.payload[1], header.size)
     return "payload"

@@ -90,7 +90,7 @@ def prove(image: ImageFile, start: bytes, place: int) -> str:
         return "size"
     check_table(image, signing)
     if not is_signed_content(image, start, signing):
-        raise InvalidImage("it is damaged: its signature is for another content")
+        raise InvalidImage("it is damaged: its signature is for other content")
     return "signature"
 
 

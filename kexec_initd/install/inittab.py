@@ -22,5 +22,5 @@ def is_behind(text: bytes) -> bool:
 def find_unfitness(text: bytes) -> Optional[str]:
     """Say why the block must not be put into this file, as "holds NUL bytes"; None where it can be."""
     if b"\0" in text:
-        return "holds NUL bytes, so it is no text"
+        return "holds NUL bytes, so it is not text"
     return None if AWAITED.search(text) else "has no entry that init waits for in runlevel 6"

@@ -169,11 +169,11 @@ def _parse_entry(fields: Any) -> ManifestEntry:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("{!r} is no text".format(value))
+        raise ValueError("{!r} is not text".format(value))
     return value
 
 
 def _number(value: Any) -> int:
     if not isinstance(value, int) or value < 0:
-        raise ValueError("{!r} is no number".format(value))
+        raise ValueError("{!r} is not a number".format(value))
     return value

@@ -60,7 +60,7 @@ def find_damage(root: Path, entry: ManifestEntry, kept: Optional[Observed]) -> O
     if not kept.data.strip():
         return "is empty"
     if not is_foreign(kept):
-        return "is one of our own scripts" if is_ours(kept) else "holds NUL bytes, so it is no script"
+        return "is one of our own scripts" if is_ours(kept) else "holds NUL bytes, so it is not a script"
     brought = find_conffile(root, entry.path)
     if brought is None and entry.original is None:
         return None  # nothing tells

@@ -144,7 +144,7 @@ def _require_original(root: Path, script: OwnScript, seen: Optional[Observed], k
     if is_ours(seen):
         raise Refused("{} is ours, but its original is gone".format(script.path), "reinstall its package first")
     if script.presence is Presence.REQUIRED:
-        raise Refused("{} is empty, or no script".format(script.path), "reinstall the package that brings it")
+        raise Refused("{} is empty, or not a script".format(script.path), "reinstall the package that brings it")
 
 
 def _plan_created(rendered: RenderedFile, seen: Optional[Observed], known: Optional[ManifestEntry]) -> PathChange:

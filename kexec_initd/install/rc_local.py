@@ -22,7 +22,7 @@ def find_unfitness(text: bytes, mode: int) -> Optional[str]:
     if not mode & 0o100:
         return "is not executable, so nothing runs it"
     if b"\0" in text:
-        return "holds NUL bytes, so it is no script"
+        return "holds NUL bytes, so it is not a script"
     if b"\r\n" in text:
         return "has the line ends of DOS, with which no shell runs it"
     if first.startswith(b"#!") and not _starts_shell(first[2:]):

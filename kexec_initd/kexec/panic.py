@@ -21,7 +21,7 @@ from kexec_initd.system.safe_path import below
 IOMEM_LIMIT = 1 << 20
 LOADED = "loaded: "
 NOT_PUT_ASIDE = (
-    "no memory is put aside for one: add crashkernel=256M to the boot loader's line of the kernel, and reboot"
+    "no memory is reserved for one: add crashkernel=256M to the kernel's command line in the boot loader, and reboot"
 )
 # Its service is started at boot, by links of each init system; `kdump` is the name on RHEL, Fedora and SUSE.
 KDUMP = (
@@ -35,7 +35,7 @@ KDUMP = (
 def find_obstacle(root: Path) -> Optional[str]:
     """Say why no panic kernel is to be loaded now; None where one may be."""
     if is_loaded(root, PANIC):
-        return "another one than ours is loaded already, and stays"
+        return "another one is loaded already, and stays"
     name = find_kdump(root)
     if name is not None:
         return "{} is enabled, and loads its own".format(name)

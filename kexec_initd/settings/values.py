@@ -11,7 +11,7 @@ from kexec_initd.cmdline.edit import LIMIT as LENGTH
 from kexec_initd.cmdline.edit import parse_words
 
 SHORTEST_WATCH = 30  # which is what a boot may take
-NO_WORDS = "no list of parameters in ASCII without -- and an open quote, of at most {} bytes".format(LENGTH)
+NO_WORDS = "not a list of parameters in ASCII without -- or an open quote, of at most {} bytes".format(LENGTH)
 NO_MODULES = "neither no nor a list of kernel modules with blanks between them, of at most {} bytes".format(LENGTH)
 
 WORDS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
@@ -80,7 +80,7 @@ def parse_modules(value: str) -> Optional[Tuple[str, ...]]:
 
 def _number(field: str, least: int, most: int, or_no: bool = True, python: str = "") -> Setting:
     number = Number(least, most, or_no)
-    wrong = "neither no nor a number from {} to {}" if or_no else "no number from {} to {}"
+    wrong = "neither no nor a number from {} to {}" if or_no else "not a number from {} to {}"
     return Setting(field, number.parse, wrong.format(least, most), python, number)
 
 

@@ -26,7 +26,7 @@ def unseal(data: bytes) -> bytes:
     """Return what `seal` was given. Raises ValueError for anything else."""
     body, _, end = data.rpartition(b"end ")
     if end != crc(body).encode("ascii") + b"\n":
-        raise ValueError("its checksum does not fit")
+        raise ValueError("its checksum does not match")
     return body
 
 
@@ -42,12 +42,12 @@ def load(data: bytes) -> Dict[str, Any]:
     except RecursionError:
         raise ValueError("it is nested too deeply")
     except ValueError:
-        raise ValueError("it is no JSON")
+        raise ValueError("it is not JSON")
     if not isinstance(fields, dict):
-        raise ValueError("it is no object")
+        raise ValueError("it is not a JSON object")
     found = fields.pop(CHECKSUM, None)
     if found is not None and found != _sum(fields):
-        raise ValueError("its checksum does not fit")
+        raise ValueError("its checksum does not match")
     return fields
 
 
@@ -69,5 +69,5 @@ def single(data: bytes) -> str:
     """Return the word that is there twice. Raises ValueError for anything else."""
     words = data.decode("ascii").split(" ")
     if len(words) != 2 or words[0] + "\n" != words[1]:
-        raise ValueError("it does not say the same twice")
+        raise ValueError("its two copies differ")
     return words[0]

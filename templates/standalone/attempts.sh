@@ -106,7 +106,7 @@ find_boot () {
 	shown="${shown%%" -- "*} "
 	case ${#boot},$boot in
 	0,* | ???*,* | 6[5-9],* | [789]?,* | *[!!-~]*)
-		no "which boot this is cannot be told: /proc/sys/kernel/random/boot_id is not of the form of random(4)" || return
+		no "the id of this boot is unknown: /proc/sys/kernel/random/boot_id is not of the form of random(4)" || return
 		;;
 	esac
 }

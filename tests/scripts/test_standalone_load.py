@@ -701,12 +701,12 @@ def test_a_hook_that_fails_in_the_last_step_means_cold(jail: StandaloneJail, mon
 
 
 DEVIATIONS: Dict[str, Tuple[Callable[[StandaloneJail], object], str]] = {
-    "copied-back": (lambda jail: jail.write(REBOOT, STOCK, 0o755), "/{} is another script than ours".format(REBOOT)),
+    "copied-back": (lambda jail: jail.write(REBOOT, STOCK, 0o755), "/{} is not our script".format(REBOOT)),
     "gone": (without(REBOOT), "/{} is gone".format(REBOOT)),
     "mode": (not_executable, "/{} is not executable".format(REBOOT)),
     "edited": (edited(REBOOT), "/{}, ours, was changed".format(REBOOT)),
     "the-script-that-jumps": (edited(SERVICE), "/{}, ours, was changed".format(SERVICE)),
-    "kexec-tools": (lambda jail: jail.write("etc/init.d/kexec", STOCK, 0o755), "/etc/init.d/kexec is another script"),
+    "kexec-tools": (lambda jail: jail.write("etc/init.d/kexec", STOCK, 0o755), "/etc/init.d/kexec is not our script"),
 }
 
 
@@ -742,7 +742,7 @@ def test_on_a_rhel_the_last_step_has_to_be_ours_as_well(jail: StandaloneJail, re
     assert jail.run_file(script, "load", runlevel="3").said == "kexec-initd: loaded kernel {}\n".format(RELEASE)
     jail.write(step, STOCK, 0o755)
     said = jail.run_file(script, "stop").said
-    assert said.startswith("{}/{} is another script than ours; ".format(COLD, step))
+    assert said.startswith("{}/{} is not our script; ".format(COLD, step))
     assert (jail.root / "sys/kernel/kexec_loaded").read_text() == "0\n"
 
 

@@ -79,7 +79,7 @@ CASES: Dict[str, Tuple[Callable[[FakeHost], object], Tuple[str, str], str]] = {
     "copied back": (
         lambda host: put(host.root / "etc/init.d/reboot", REBOOT.encode()),
         BLOCKED,
-        "installed: /etc/init.d/reboot is another script than ours; kexec-initd install puts it right",
+        "installed: /etc/init.d/reboot is not our script; kexec-initd install puts it right",
     ),
     "K link gone": (remove("etc/rc6.d/K08reboot"), BLOCKED, "installed: /etc/rc6.d has no link to /etc/init.d/reboot"),
     "K01 gone": (
@@ -96,7 +96,7 @@ CASES: Dict[str, Tuple[Callable[[FakeHost], object], Tuple[str, str], str]] = {
     "kexec-tools' script copied back": (
         lambda host: put(host.root / "etc/init.d/kexec", b"#!/bin/sh\nkexec -e\n"),
         BLOCKED,
-        "installed: /etc/init.d/kexec is another script",
+        "installed: /etc/init.d/kexec is not our script",
     ),
     "hook with a dot": (
         lambda host: put(host.root / HOOKS / "10-a.sh", b"#!/bin/sh\n"),

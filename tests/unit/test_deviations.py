@@ -70,15 +70,15 @@ def depend(root: Path, line: str) -> None:
 
 
 DECIDING: Dict[str, Tuple[Callable[[Path], object], str]] = {
-    "copied back": (lambda root: put(root / "etc/init.d/reboot", REBOOT.encode()), "/etc/init.d/reboot is another script"),
+    "copied back": (lambda root: put(root / "etc/init.d/reboot", REBOOT.encode()), "/etc/init.d/reboot is not our script"),
     "kexec-tools' copied back": (lambda root: put(root / "etc/init.d/kexec", b"#!/bin/sh\nkexec -e\n"), "init.d/kexec is ano"),
     "gone": (lambda root: (root / "etc/init.d/reboot").unlink(), "/etc/init.d/reboot is gone"),
     "early step gone": (lambda root: (root / OURS).unlink(), "/etc/init.d/kexec-initd is gone"),
     "early step cut": (lambda root: cut(root / OURS, 20000), "/etc/init.d/kexec-initd, ours, was changed"),
-    "early step emptied": (lambda root: put(root / OURS, b""), "/etc/init.d/kexec-initd is another script"),
+    "early step emptied": (lambda root: put(root / OURS, b""), "/etc/init.d/kexec-initd is not our script"),
     "not executable": (lambda root: (root / OURS).chmod(0o644), "/etc/init.d/kexec-initd is not executable"),
     "last step not executable": (lambda root: (root / "etc/init.d/reboot").chmod(0o644), "/etc/init.d/reboot is not executable"),
-    "emptied": (lambda root: put(root / "etc/init.d/reboot", b""), "/etc/init.d/reboot is another script"),
+    "emptied": (lambda root: put(root / "etc/init.d/reboot", b""), "/etc/init.d/reboot is not our script"),
     "cut": (lambda root: cut(root / "etc/init.d/reboot", 900), "/etc/init.d/reboot, ours, was changed"),
     "a directory": (lambda root: as_directory(root / OURS), "kexec-initd is not a regular file"),
     "a link": (lambda root: as_link(root / OURS), "is a symbolic link"),

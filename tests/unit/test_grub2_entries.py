@@ -337,7 +337,7 @@ def test_bytes_that_are_not_utf_8_come_through(tmp_path: Path) -> None:
 
 def test_a_binary_file_is_no_configuration(tmp_path: Path) -> None:
     menu = menu_of(tmp_path, "menuentry x { linux /k1 \0 }\n")
-    assert menu.default is None and menu.problem == "/boot/grub/grub.cfg is no text"
+    assert menu.default is None and menu.problem == "/boot/grub/grub.cfg is not text"
 
 
 def test_carriage_returns_are_passed_over_as_grub_does(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ REASONS: Dict[str, Tuple[Callable[[FakeHost], object], str]] = {
     "limit": (lambda host: host.write("etc/default/kexec-initd", "TRIAL=3\n"), "trial"),
     "copied back": (
         lambda host: put(host.root / "etc/init.d/reboot", b"#!/bin/sh\n"),
-        "reboot is another script than ours",
+        "reboot is not our script",
     ),
     "nothing": (lambda host: None, ""),
 }

@@ -106,7 +106,7 @@ def test_no_message_is_pythons_own(fake: FakeHost, data: bytes) -> None:
     put(fake.root, Volatile.LOADED, data)
     with pytest.raises(Error) as error:
         stamp.read_loaded(fake.root)
-    assert "it is no JSON" in str(error.value) or "nested too deeply" in str(error.value)
+    assert "it is not JSON" in str(error.value) or "nested too deeply" in str(error.value)
 
 
 def test_a_manifest_of_a_newer_version_is_said_to_be_one(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def load_script(machine: Machine, path: str, text: Optional[str] = None) -> Opti
     if text is None:
         return None
     if "\0" in text:
-        raise Undecidable("{} is no text".format(path))
+        raise Undecidable("{} is not text".format(path))
     machine.budget.read(path, len(text))
     return read_script(path, text, machine.lexer)
 

@@ -85,7 +85,7 @@ why_no_script () {
 	if [ ! -x "$1" ]; then
 		printf '%s is not executable, so nothing runs it' "$1"
 	elif [ "$(wc -c <"$1")" != "$(tr -d '\000' <"$1" | wc -c)" ]; then
-		printf '%s holds NUL bytes, so it is no script' "$1"
+		printf '%s holds NUL bytes, so it is not a script' "$1"
 	elif grep -q "$(printf '\r')\$" "$1"; then
 		printf '%s has the line ends of DOS, with which no shell runs it' "$1"
 	elif first=$(head -n 1 "$1") && ! starts_shell "$first"; then
@@ -143,7 +143,7 @@ is_shell () {
 # why_no_entry PATH: say why no entry of ours belongs into that file.
 why_no_entry () {
 	if [ "$(wc -c <"$1")" != "$(tr -d '\000' <"$1" | wc -c)" ]; then
-		printf '%s holds NUL bytes, so it is no text' "$1"
+		printf '%s holds NUL bytes, so it is not text' "$1"
 	elif [ "$(find_place "$1" dead-man)" = 0 ]; then
 		printf '%s has no entry that init waits for in runlevel 6' "$1"
 	fi
@@ -206,7 +206,7 @@ why_not_replace () {
 	elif is_ours "$1"; then
 		unfit="$1 is ours, but its original is gone: reinstall the package that brings it first"
 	elif ! is_foreign "$1"; then
-		unfit="$1 is empty, or no script: reinstall the package that brings it"
+		unfit="$1 is empty, or not a script: reinstall the package that brings it"
 	else
 		unfit=$(why_no_script "$1")
 	fi
