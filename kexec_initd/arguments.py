@@ -132,7 +132,7 @@ def _add_loading(add: Add) -> None:
 
 
 def _add_check(add: Add) -> None:
-    verb = add_root(add("check", "tell whether a reboot goes through kexec, each precondition and what to do"))
+    verb = add_root(add("check", "show whether a reboot goes through kexec, each precondition and what to do"))
     verb.epilog = CHECK_EPILOG
     form = verb.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object")
@@ -143,13 +143,13 @@ def _add_check(add: Add) -> None:
 
 
 def _add_showing(add: Add) -> None:
-    verb = add_root(add("status", "tell what is installed and loaded, what a reboot would do and why"))
+    verb = add_root(add("status", "show what is installed and loaded, what a reboot would do and why"))
     verb.add_argument("--json", action="store_true", help="print one JSON object")
     verb = add_root(add("entries", "list what the boot loader offers, and what it would boot next"))
     form = verb.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON list")
     form.add_argument("--names", action="store_true", help="print the words that name an entry, a line each")
-    verb = add_root(add("target", "tell what the boot loader would boot next, and where that comes from"))
+    verb = add_root(add("target", "show what the boot loader would boot next, and where that comes from"))
     verb.add_argument("--json", action="store_true", help="print one JSON object")
 
 

@@ -20,7 +20,7 @@ from kexec_initd.system.safe_path import below
 
 IOMEM_LIMIT = 1 << 20
 LOADED = "loaded: "
-NOT_PUT_ASIDE = (
+NOT_RESERVED = (
     "no memory is reserved for one: add crashkernel=256M to the kernel's command line in the boot loader, and reboot"
 )
 # Its service is started at boot, by links of each init system; `kdump` is the name on RHEL, Fedora and SUSE.
@@ -39,11 +39,11 @@ def find_obstacle(root: Path) -> Optional[str]:
     name = find_kdump(root)
     if name is not None:
         return "{} is enabled, and loads its own".format(name)
-    return None if is_put_aside(root) else NOT_PUT_ASIDE
+    return None if is_reserved(root) else NOT_RESERVED
 
 
-def is_put_aside(root: Path) -> bool:
-    """Tell whether memory was put aside at boot; kernels before 2.6.32 show it in the list of resources only."""
+def is_reserved(root: Path) -> bool:
+    """Tell whether memory was reserved at boot; kernels before 2.6.32 show it in the list of resources only."""
     size = read_text(below(root, "sys/kernel/kexec_crash_size"))
     if size is not None:
         return size not in ("", "0")

@@ -51,8 +51,8 @@ def test_the_target_or_what_is_named_is_loaded_once_and_nothing_for_a_reboot(rea
 
 
 OBSTACLES = {
-    "nothing-put-aside": ({"sys/kernel/kexec_crash_size": "0\n"}, panic.NOT_PUT_ASIDE),
-    "asked-for-in-vain": ({**OLD, "sys/kernel/kexec_crash_size": "0\n"}, panic.NOT_PUT_ASIDE),
+    "nothing-reserved": ({"sys/kernel/kexec_crash_size": "0\n"}, panic.NOT_RESERVED),
+    "asked-for-in-vain": ({**OLD, "sys/kernel/kexec_crash_size": "0\n"}, panic.NOT_RESERVED),
     "loaded": ({"sys/kernel/kexec_crash_loaded": "1\n"}, "another one is loaded already, and stays"),
     "debian": ({SWITCH: "USE_KDUMP=0\nUSE_KDUMP=1\n", LINK: ""}, "kdump-tools is enabled, and loads its own"),
     "rhel": ({"etc/rc.d/rc3.d/S20kdump": ""}, "kdump is enabled, and loads its own"),

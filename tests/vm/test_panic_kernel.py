@@ -3,7 +3,7 @@
 import pytest
 
 from kexec_initd import sentences
-from kexec_initd.kexec.panic import NOT_PUT_ASIDE
+from kexec_initd.kexec.panic import NOT_RESERVED
 from tests.vm.conftest import CRASHKERNEL, StartMachine
 from tests.vm.evidence import assert_came_cold, gather
 from tests.vm.reboots import assert_goes_cold, reboot_by_kexec
@@ -17,7 +17,7 @@ WAIT = f"(for i in $(seq 180); do [ -s {NOTED} ] && exec cat {NOTED}; sleep 1; d
 def test_a_panic_starts_what_was_loaded_and_a_reboot_there_is_cold(preloaded: Snapshot, start: StartMachine) -> None:
     machine = start(preloaded.setup())
     machine.check("echo PANIC_KERNEL=yes >>/etc/default/kexec-initd; kexec-initd preload", 180)
-    assert "panic kernel: not loaded: " + NOT_PUT_ASIDE in machine.check("kexec-initd status")
+    assert "panic kernel: not loaded: " + NOT_RESERVED in machine.check("kexec-initd status")
     machine.check(CRASHKERNEL.replace("160M", "256M"), 180)
     before = reboot_by_kexec(machine)
     assert machine.check(WAIT, 200) == "loaded: kernel " + before.release
