@@ -113,7 +113,7 @@ class Divert(NamedTuple):
     target: str
 
     def __str__(self) -> str:
-        return "let dpkg write {} to {}".format(self.path, self.target)
+        return "have dpkg write {} to {}".format(self.path, self.target)
 
     def apply(self, root: Path) -> None:
         """Carry it out."""
@@ -128,7 +128,7 @@ class Undivert(NamedTuple):
     path: str
 
     def __str__(self) -> str:
-        return "let dpkg write {} itself again".format(self.path)
+        return "have dpkg write {} itself again".format(self.path)
 
     def apply(self, root: Path) -> None:
         """Carry it out."""

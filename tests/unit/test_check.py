@@ -101,7 +101,7 @@ CASES: Dict[str, Tuple[Callable[[FakeHost], object], Tuple[str, str], str]] = {
     "hook with a dot": (
         lambda host: put(host.root / HOOKS / "10-a.sh", b"#!/bin/sh\n"),
         BLOCKED,
-        "hooks: /etc/kexec-initd/pre-jump.d/10-a.sh is left out: its name holds",
+        "hooks: /etc/kexec-initd/pre-jump.d/10-a.sh is left out: its name has",
     ),
     "hook not executable": (
         lambda host: put(host.root / HOOKS / "10-a", b"#!/bin/sh\n", 0o644),
@@ -121,7 +121,7 @@ CASES: Dict[str, Tuple[Callable[[FakeHost], object], Tuple[str, str], str]] = {
     "unknown": (
         set_to("COLOUR=red"),
         WARNED,
-        "settings: the setting COLOUR is unknown (/etc/default/kexec-initd:2); mend or remove it",
+        "settings: the setting COLOUR is unknown (/etc/default/kexec-initd:2); correct or remove it",
     ),
     "KEXEC=no": (
         set_to("KEXEC=no"),
