@@ -71,7 +71,7 @@ def depend(root: Path, line: str) -> None:
 
 DECIDING: Dict[str, Tuple[Callable[[Path], object], str]] = {
     "copied back": (lambda root: put(root / "etc/init.d/reboot", REBOOT.encode()), "/etc/init.d/reboot is not our script"),
-    "kexec-tools' copied back": (lambda root: put(root / "etc/init.d/kexec", b"#!/bin/sh\nkexec -e\n"), "init.d/kexec is not our"),
+    "kexec-tools' copied back": (lambda root: put(root / "etc/init.d/kexec", b"#!/bin/sh\nkexec -e\n"), "kexec is not our"),
     "gone": (lambda root: (root / "etc/init.d/reboot").unlink(), "/etc/init.d/reboot is gone"),
     "early step gone": (lambda root: (root / OURS).unlink(), "/etc/init.d/kexec-initd is gone"),
     "early step cut": (lambda root: cut(root / OURS, 20000), "/etc/init.d/kexec-initd, ours, was changed"),
