@@ -7,7 +7,7 @@ from typing import Any, Dict, Sequence, Tuple
 import pytest
 
 from tests.collection import Collection
-from tests.install.repositories import build_repos, end_agent, make_keyring
+from tests.install.repositories import make_keyring
 from tests.vm.conftest import StartMachine
 from tests.vm.evidence import assert_came_by_kexec, gather
 from tests.vm.fleet import build_guest, find_ports, forwarding
@@ -27,8 +27,8 @@ def _repository(tmp_path: Path) -> Path:
     find_deb()
     find_rpm()
     ring = make_keyring(tmp_path / "gnupg")
-    made = build_repos(ring, tmp_path / "repos")
-    end_agent(ring)
+    made = ring.build_repos(tmp_path / "repos")
+    ring.run("gpgconf", "--kill", "all")
     assert made.returncode == 0, made.stdout
     return tmp_path / "repos"
 
