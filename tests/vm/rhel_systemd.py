@@ -12,10 +12,11 @@ from pathlib import Path
 from tests.install.rhel import build as build_package
 from tests.install.rhel import place_database, remove
 from tests.vm.cache import digest
-from tests.vm.conversion import SYSTEMD, put_on_systemd
+from tests.vm.debian_systemd import QUIET, put_on_console
+from tests.vm.debian_systemd import RECIPE as DEBIAN_RECIPE
 from tests.vm.image import Dress, Image, build, run
 
-RECIPE = SYSTEMD._replace(packages=SYSTEMD.packages + " rpm", carried="systemd-sysv")
+RECIPE = DEBIAN_RECIPE._replace(packages=DEBIAN_RECIPE.packages + " rpm")
 OS_RELEASE = 'NAME="Rocky Linux"\nID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"\n'
 # The scripts are of Debian's kexec-tools, which would load a kernel at each reboot.
 DEBIAN = ("etc/debian_version", "etc/dpkg", "var/lib/dpkg", "etc/os-release", "etc/init.d/kexec*")
@@ -23,12 +24,12 @@ DEBIAN = ("etc/debian_version", "etc/dpkg", "var/lib/dpkg", "etc/os-release", "e
 
 def build_rhel() -> Image:
     """Return the image, from the cache or made now."""
-    return build(RECIPE, Dress(digest([Path(__file__).read_bytes()]), put_on))
+    return build(RECIPE, Dress(digest([Path(__file__).read_bytes(), QUIET.encode()]), put_on))
 
 
 def put_on(tree: Path) -> None:
     """Make the shape out of the tree."""
-    put_on_systemd(tree)
+    put_on_console(tree)
     remove(tree, DEBIAN)
     (tree / "etc/os-release").write_text(OS_RELEASE)
     (tree / "etc/sysconfig").mkdir(exist_ok=True)

@@ -6,29 +6,15 @@ from typing import Tuple
 import pytest
 
 from tests.vm.conftest import WAIT_LOADED, StartMachine
-from tests.vm.conversion import build_systemd
-from tests.vm.evidence import assert_came_cold, gather
+from tests.vm.debian_systemd import build_systemd, reboot_cold
 from tests.vm.packages import find_rpm
-from tests.vm.qemu import EndReason, Machine
-from tests.vm.reboots import COLD, reboot_by_kexec, reboot_quietly_cold
+from tests.vm.qemu import EndReason
+from tests.vm.reboots import reboot_by_kexec, reboot_quietly_cold
 from tests.vm.rhel_systemd import build_rhel
 from tests.vm.snapshot import Snapshot, install_line, take, write_payload
 
 LOADED = f"({WAIT_LOADED})"
 FILES = "{ find /etc /lib/systemd/ -printf '%p %y %m %U %G %l\\n'; find /etc /lib/systemd/ -type f -exec sha256sum {} +; } | sort"
-FORCED = "the early shutdown step left no decision"
-ARGUMENT = "systemd was asked for what only a boot through firmware does (/run/systemd/reboot-param)"
-
-
-def reboot_cold(machine: Machine, command: str, reason: str) -> None:
-    """Type `command`; prove that the machine goes through firmware, comes back, and that the console has the reason."""
-    before, old = gather(machine), len(machine.log_text())
-    machine.send(command)
-    assert machine.wait_end() is EndReason.RESET
-    assert COLD + reason in machine.log_text()[old:]
-    machine.restart()
-    machine.wait_login()
-    assert_came_cold(before, gather(machine))
 
 
 @pytest.fixture(scope="session")
@@ -61,22 +47,6 @@ def test_a_host_of_systemd_alone(
 def under_systemd(systemd_alone: Snapshot, debs: Tuple[Path, ...]) -> Snapshot:
     """Return that guest with our package and its kernel loaded."""
     return take(systemd_alone, debs, (LOADED,))
-
-
-@pytest.mark.full
-def test_each_caller_goes_through_kexec(under_systemd: Snapshot, start: StartMachine) -> None:
-    machine = start(under_systemd.setup())
-    for command in ("shutdown -r now", "init 6", "systemctl kexec"):
-        reboot_by_kexec(machine, command)
-        machine.check(LOADED, 180)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("command, reason", [
-    ("systemctl --force reboot", FORCED), ("systemctl reboot --reboot-argument=x", ARGUMENT),
-], ids=["forced", "argument"])  # fmt: skip
-def test_what_is_cold_says_so(under_systemd: Snapshot, start: StartMachine, command: str, reason: str) -> None:
-    reboot_cold(start(under_systemd.setup()), command, reason)
 
 
 @pytest.mark.full

@@ -1,0 +1,46 @@
+"""Guests that have Debian's systemd and never had another init: releases from 247 to today's."""
+
+from pathlib import Path
+
+from tests.vm.cache import digest
+from tests.vm.evidence import assert_came_cold, gather
+from tests.vm.image import CMDLINE, Dress, Image, Recipe, build, run
+from tests.vm.qemu import EndReason, Machine
+from tests.vm.reboots import COLD
+
+PACKAGES = (
+    "systemd-sysv dbus login udev kmod procps e2fsprogs "
+    "linux-image-cloud-amd64 initramfs-tools zstd grub-pc kexec-tools "
+    "python3 python3-jinja2 python3-distro python3-sh less"
+)
+RECIPE = Recipe(packages=PACKAGES, cmdline=CMDLINE + " systemd.show_status=false")
+# By their code names, since a release becomes another suite in time.
+SUITES = {"bullseye": "11", "bookworm": "12", "trixie": "13", "sid": "sid"}
+# Root is logged in by itself, as in the guest's inittab; without udev, which takes long in here to find a serial line.
+CONSOLE = (
+    "cd /etc/systemd/system && mkdir -p console-getty.service.d getty.target.wants && printf '%s\\n' [Service] ExecStart= "
+    "'ExecStart=-/sbin/agetty --autologin root --noclear --keep-baud 115200 - dumb' >console-getty.service.d/autologin.conf && "
+    "ln -s /lib/systemd/system/console-getty.service getty.target.wants && ln -s /dev/null serial-getty@ttyS0.service"
+)
+QUIET = CONSOLE + " && ln -s /dev/null getty-static.service && ln -s /dev/null e2scrub_reap.service"
+
+
+def put_on_console(tree: Path) -> None:
+    """Let the guest's only terminal be its serial line, and leave out what no test asks for."""
+    run(["chroot", str(tree), "sh", "-c", QUIET])
+
+
+def build_systemd(suite: str = "bookworm") -> Image:
+    """Return the disk of a guest of that suite, from the cache or made now."""
+    return build(RECIPE._replace(suite=suite), Dress(digest([QUIET.encode()]), put_on_console))
+
+
+def reboot_cold(machine: Machine, command: str, reason: str) -> None:
+    """Type `command`; prove that the machine goes through firmware, comes back, and that the console has the reason."""
+    before, old = gather(machine), len(machine.log_text())
+    machine.send(command)
+    assert machine.wait_end() is EndReason.RESET
+    assert COLD + reason in machine.log_text()[old:]
+    machine.restart()
+    machine.wait_login()
+    assert_came_cold(before, gather(machine))
