@@ -30,9 +30,9 @@ def put_on_console(tree: Path) -> None:
     run(["chroot", str(tree), "sh", "-c", QUIET])
 
 
-def build_systemd(suite: str = "bookworm") -> Image:
-    """Return the disk of a guest of that suite, from the cache or made now."""
-    return build(RECIPE._replace(suite=suite), Dress(digest([QUIET.encode()]), put_on_console))
+def build_systemd(recipe: Recipe = RECIPE) -> Image:
+    """Return the disk of such a guest, from the cache or made now."""
+    return build(recipe, Dress(digest([QUIET.encode()]), put_on_console))
 
 
 def reboot_cold(machine: Machine, command: str, reason: str) -> None:

@@ -5,11 +5,14 @@ from typing import Tuple
 
 import pytest
 
+from tests.faults.shutdown import FULL
+from tests.vm.callers import FORCED
 from tests.vm.conftest import WAIT_LOADED, StartMachine
-from tests.vm.debian_systemd import build_systemd, reboot_cold
+from tests.vm.debian_systemd import RECIPE, build_systemd, reboot_cold
+from tests.vm.evidence import assert_came_by_kexec, assert_came_cold, gather
 from tests.vm.packages import find_rpm
 from tests.vm.qemu import EndReason
-from tests.vm.reboots import reboot_by_kexec, reboot_quietly_cold
+from tests.vm.reboots import COLD, reboot_by_kexec, reboot_quietly_cold
 from tests.vm.rhel_systemd import build_rhel
 from tests.vm.snapshot import Snapshot, install_line, take, write_payload
 
@@ -101,3 +104,56 @@ def test_like_rhel(start: StartMachine, tmp_path: Path) -> None:
     machine.check("rpm -e kexec-initd", 300)
     assert machine.run(f"{FILES} | diff /root/before -").output == ""
     reboot_quietly_cold(machine)
+
+
+HOOK = "printf '%s\\n' '#!/bin/sh' '{}' >/etc/kexec-initd/pre-jump.d/odd; chmod 755 /etc/kexec-initd/pre-jump.d/odd"
+# What is done to the guest, and the reason of the cold reboot; without one it is by kexec all the same.
+FAULTS = {
+    "kexec-gone": ("rm /sbin/kexec", "the program kexec is missing"),
+    "kernel-cut": ("truncate -s 3M /boot/vmlinuz-$(uname -r)", "it is cut"),
+    "hook-fails": (HOOK.format("exit 7"), "odd failed with exit code 7"),
+    "hook-hangs": (HOOK.format("exec sleep 10000"), "odd"),
+    "no-python": ("rm /usr/bin/python3*", ""),
+    "disk-full": (FULL, "attempts: No space left on device"),
+    "no-decision": ("systemctl stop kexec-initd", FORCED),
+}
+# What is known before the journal ends, and has room in it.
+EARLY = ("kernel-cut",)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_costs_no_reboot(under_systemd: Snapshot, start: StartMachine, name: str) -> None:
+    """It comes back, and the reason is on the console and, as far as it was known by then, in the journal."""
+    harm, reason = FAULTS[name]
+    machine = start(under_systemd.setup())
+    machine.check("mkdir -p /var/log/journal; systemctl restart systemd-journald; journalctl --flush")
+    machine.check(f"({harm}) && sync", 200)
+    if not reason:
+        reboot_by_kexec(machine)
+        return
+    reboot_cold(machine, "reboot", reason)
+    if name in EARLY:
+        machine.check(f"journalctl -b -1 -o cat SYSLOG_IDENTIFIER=kexec-initd | grep -F {reason!r}", 60)
+
+
+@pytest.mark.full
+def test_a_dead_server_does_not_hold_it_up(debs: Tuple[Path, ...], start: StartMachine) -> None:
+    """The server of a hard mount is gone, with a file open on it; systemd itself gives up on it."""
+    recipe = RECIPE._replace(packages=RECIPE.packages + " nfs-kernel-server nfs-common rpcbind")
+    machine = start(take(take(build_systemd(recipe)), debs, (LOADED,)).setup())
+    machine.check("mkdir -p /srv/nfs /mnt/nfs; echo '/srv/nfs *(rw,no_root_squash,insecure,fsid=0)' >/etc/exports")
+    machine.check("systemctl restart rpcbind nfs-server; mount -t nfs4 -o hard 127.0.0.1:/ /mnt/nfs", 120)
+    machine.check("setsid sh -c 'exec 9>>/mnt/nfs/open; sleep 100000' >/dev/null 2>&1 </dev/null & sleep 3; rpc.nfsd 0")
+    before = gather(machine)
+    machine.send("reboot")
+    end = machine.wait_end(900)
+    if end is EndReason.RESET:
+        assert COLD in machine.log_text()
+        machine.restart()
+        machine.wait_login()
+        assert_came_cold(before, gather(machine))
+    else:
+        assert end is EndReason.LOGIN
+        machine.talk().greet(60.0)
+        assert_came_by_kexec(before, gather(machine))
