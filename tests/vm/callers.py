@@ -6,19 +6,16 @@ With `--write` nothing is run.
 
 import argparse
 import enum
-import json
 import sys
-import time
-from typing import Dict, List, NamedTuple
+from typing import List, NamedTuple
 
 import pytest
 
 from tests.vm.cache import CHECKOUT
 from tests.vm.debian_systemd import SUITES
+from tests.vm.seen import Seen
 
 TEST = f"{CHECKOUT}/tests/vm/test_callers.py"
-RESULTS = CHECKOUT / "build" / "callers.json"
-DOCUMENT = CHECKOUT / "docs" / "reports" / "callers.md"
 FORCED = "the early shutdown step left no decision"
 ARGUMENT = "systemd was asked for what only a boot through firmware does (/run/systemd/reboot-param)"
 LOGIND = "org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager"
@@ -65,7 +62,7 @@ CALLERS = (
     Caller("`reboot -f`, `systemctl --force reboot`", "reboot -f", Outcome.COLD, FORCED),
     Caller("`systemctl reboot -ff`", "systemctl reboot -ff", Outcome.UNTOUCHED),
 )
-Results = Dict[str, Dict[str, str]]
+SEEN = Seen("callers")
 
 TEMPLATE = """\
 # Who reboots a host under systemd, {days}
@@ -77,38 +74,17 @@ fresh attempt on its command line, in the same QEMU process, which was never res
 unmounted or made read-only. "cold": a reset, our reason on the console, and the entry of the boot loader. "its own": a reset,
 and nothing of ours called. "the same kernel": only user space was started anew.
 
-| caller | {heads} |
-|---|{rules}|
-{rows}
+{table}
 """
 
 
-def keep(suite: str, caller: Caller, seen: str) -> None:
-    """Keep what was seen of a caller on a release."""
-    results = read()
-    results.setdefault(suite, {}).update({caller.name: seen, "day": time.strftime("%Y-%m-%d")})
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=1), encoding="utf-8")
-
-
-def read() -> Results:
-    """Return what earlier runs have seen."""
-    found: Results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    return found
-
-
-def render(results: Results) -> str:
+def render() -> str:
     """Return the document."""
-    seen = [results.get(suite, {}) for suite in SUITES]
-    days = sorted({row["day"] for row in seen if "day" in row})
-    heads = [f"Debian {number}, systemd {row.get('systemd', '?')}" for number, row in zip(SUITES.values(), seen)]
-    rows = [[caller.name, *(row.get(caller.name, "not run") for row in seen)] for caller in CALLERS]
-    return TEMPLATE.format(
-        days=" to ".join(dict.fromkeys([days[0], days[-1]])) if days else "not run",
-        heads=" | ".join(heads),
-        rules="|".join("---" for _ in heads),
-        rows="\n".join("| {} |".format(" | ".join(cells)) for cells in rows),
-    )
+    cells = SEEN.read()
+    heads = {
+        suite: f"Debian {number}, systemd {cells.get(suite, {}).get('systemd', '?')}" for suite, number in SUITES.items()
+    }
+    return TEMPLATE.format(days=SEEN.days(), table=SEEN.table("caller", heads, [caller.name for caller in CALLERS]))
 
 
 def main() -> int:
@@ -118,7 +94,7 @@ def main() -> int:
     args = parser.parse_args()
     argv: List[str] = ["-p", "no:cacheprovider", "-v", TEST]
     code = 0 if args.write else pytest.main(argv)
-    DOCUMENT.write_text(render(read()), encoding="utf-8")
+    SEEN.document.write_text(render(), encoding="utf-8")
     return int(code)
 
 

@@ -5,7 +5,7 @@ from typing import Tuple
 
 import pytest
 
-from tests.vm.callers import CALLERS, Caller, Outcome, keep
+from tests.vm.callers import CALLERS, SEEN, Caller, Outcome
 from tests.vm.conftest import WAIT_LOADED, StartMachine
 from tests.vm.debian_systemd import RECIPE, SUITES, build_systemd, reboot_cold
 from tests.vm.evidence import assert_came_cold, gather
@@ -48,21 +48,21 @@ def reset_by_itself(machine: Machine, command: str) -> None:
 def test_whoever_reboots_it(suite: str, debs: Tuple[Path, ...], start: StartMachine) -> None:
     machine = start(take(take(build_systemd(RECIPE._replace(suite=suite))), debs, (LOADED,)).setup())
     version = int(machine.check("systemctl --version | sed -n '1s/systemd \\([0-9]*\\).*/\\1/p'"))
-    keep(suite, Caller("systemd", ""), str(version))
+    SEEN.keep(suite, "systemd", str(version))
     failed = []
     for caller in CALLERS:
         if version < caller.since:
-            keep(suite, caller, "unknown")
+            SEEN.keep(suite, caller.name, "unknown")
             continue
         machine.check(LOADED, 180)
         try:
             ask(machine, caller)
         except AssertionError as error:
             failed.append(f"{caller.name}: {error}")
-            keep(suite, caller, "FAILED")
+            SEEN.keep(suite, caller.name, "FAILED")
             machine.restart()
             machine.wait_login()
             machine.run("kexec-initd trust; kexec-initd load", 180)
         else:
-            keep(suite, caller, caller.outcome.value)
+            SEEN.keep(suite, caller.name, caller.outcome.value)
     assert not failed
