@@ -6,10 +6,12 @@ from typing import Tuple
 import pytest
 
 from tests.faults.shutdown import FULL
+from tests.vm import uefi
 from tests.vm.callers import FORCED
 from tests.vm.conftest import WAIT_LOADED, StartMachine
 from tests.vm.debian_systemd import RECIPE, build_systemd, reboot_cold
 from tests.vm.evidence import assert_came_by_kexec, assert_came_cold, gather
+from tests.vm.kernels import find_kernels
 from tests.vm.packages import find_rpm
 from tests.vm.qemu import EndReason
 from tests.vm.reboots import COLD, reboot_by_kexec, reboot_quietly_cold
@@ -157,3 +159,22 @@ def test_a_dead_server_does_not_hold_it_up(debs: Tuple[Path, ...], start: StartM
         assert end is EndReason.LOGIN
         machine.talk().greet(60.0)
         assert_came_by_kexec(before, gather(machine))
+
+
+@pytest.mark.full
+def test_an_automounted_partition_of_the_firmware(debs: Tuple[Path, ...], start: StartMachine) -> None:
+    """systemd-boot's entries are read, and its kernels loaded, from /efi, which is only mounted while somebody looks."""
+    machine = start(take(uefi.build(uefi.AUTOMOUNTED), debs, (LOADED,), variables=uefi.VARIABLES).setup())
+    here, other = find_kernels(machine)
+    assert "autofs" in machine.check("findmnt -no FSTYPE /efi")
+    machine.check("echo 'default *-%s.conf' >>/efi/loader/loader.conf; systemctl stop efi.mount" % other)
+    assert "vfat" not in machine.check("findmnt -no FSTYPE --mountpoint /efi -t autofs,vfat")
+    assert reboot_by_kexec(machine).release == other
+    machine.check(LOADED, 180)
+    once = f"systemctl reboot --boot-loader-entry={uefi.TOKEN}-{here}.conf"
+    assert reboot_by_kexec(machine, once).release == here
+    machine.check(LOADED, 180)
+    old = len(machine.log_text())
+    machine.send("systemctl reboot --firmware-setup")
+    assert machine.wait_end() is EndReason.RESET
+    assert COLD + "the firmware is asked for its setup" in machine.log_text()[old:]
