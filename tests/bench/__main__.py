@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Dict, List, Sequence, Tuple
 
-from tests.bench.guests import COLD, OURS, WAYS, Guest, Run, Way, prepare, write_kit
+from tests.bench.guests import COLD, OURS, SYSTEMD_WAYS, WAYS, Guest, Run, Way, prepare, write_kit
 from tests.bench.report import Report, added, as_json, render, summarize
 from tests.vm.cache import cache_dir, logs_dir
+from tests.vm.debian_systemd import build_systemd
 from tests.vm.image import build
 from tests.vm.packages import build_deb
 
@@ -31,13 +32,13 @@ def parse_args(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def choose_ways(text: str) -> List[Way]:
-    """Return the ways that `text` names, in the order of WAYS."""
+    """Return the ways that `text` names, in our order."""
     names = text.split(",")
-    known = [way.name for way in WAYS]
+    known = [way.name for way in (*WAYS, *SYSTEMD_WAYS)]
     wrong = [name for name in names if name not in known]
     if wrong:
         raise argparse.ArgumentTypeError(f"{wrong[0]!r} is none of {', '.join(known)}")
-    return [way for way in WAYS if way.name in names]
+    return [way for way in (*WAYS, *SYSTEMD_WAYS) if way.name in names]
 
 
 def positive(text: str) -> int:
@@ -55,11 +56,11 @@ def say(text: str) -> None:
 
 def start_guests(ways: Sequence[Way], deb: Path, pool: ThreadPoolExecutor, stack: contextlib.ExitStack) -> List[Guest]:
     """Prepare and boot one guest for each of `ways`; `stack` ends them, and so would the end of the thread that started them."""
-    image = build()
     directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=cache_dir())))
     kit = write_kit(directory, deb)
 
     def start(way: Way) -> Guest:
+        image = build_systemd() if way.systemd else build()
         guest = Guest(way, prepare(way, image.disk, kit, directory))
         stack.push(guest)
         guest.boot()

@@ -35,6 +35,7 @@ class Way(NamedTuple):
     """A way to reboot: `leaves` is the stamp of what ends the old system; `resets` whether the machine is reset.
 
     `preloads`: a kernel is loaded after each boot. `ours`: by kexec-initd. `passes` is a stamp without which it was another way.
+    With `systemd` that is the init system.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Way(NamedTuple):
     preloads: bool = False
     ours: bool = False
     passes: str = "begin"
+    systemd: bool = False
 
 
 OURS = Way("ours", "kexec-initd", preloads=True, ours=True)
@@ -53,6 +55,11 @@ SHELL = Way("shell", "plain do_stop in shell", passes="umount-a")
 PRELOADED = Way("preloaded", "preloaded shell", preloads=True, passes="umount-a")
 COLD = Way("cold", "cold, through firmware", "reboot-d", resets=True)
 WAYS = (OURS, UNPACKED, DEBIAN, SHELL, PRELOADED, COLD)
+OURS_SYSTEMD = Way("systemd-ours", "kexec-initd under systemd", preloads=True, ours=True, systemd=True)
+BY_HAND_SYSTEMD = Way("systemd-by-hand", "systemd, loaded by hand after the boot", preloads=True, systemd=True)
+# systemd-shutdown makes the system call itself: no stamp between the word and the initramfs.
+COLD_SYSTEMD = Way("systemd-cold", "cold under systemd", "begin", resets=True, systemd=True)
+SYSTEMD_WAYS = (OURS_SYSTEMD, BY_HAND_SYSTEMD, COLD_SYSTEMD)
 
 
 class Run(NamedTuple):

@@ -60,7 +60,7 @@ SETTINGS = {
     "etc/kernel/cmdline": f"root=UUID={ROOT_UUID} ro {CMDLINE}\n",
     "etc/fstab": f"UUID={ROOT_UUID} / ext4 errors=remount-ro 0 1\n",
 }
-# kernel-install names files as they lie on the partition only where that is mounted. Arguments: tree, the partition's files, where.
+# kernel-install names files as they lie on the partition only where that is mounted. Arguments: tree, partition's files, where.
 ADD_KERNELS = """
 mount -t tmpfs none "$1/$3"
 cp -R "$2/." "$1/$3"
