@@ -81,7 +81,7 @@ class Console:
 
     def drain(self) -> None:
         """Drop what the shell still has to say of earlier lines."""
-        self.run("true", 30.0)
+        self.run("true", 120.0)
 
     def run(self, command: str, limit: float) -> Result:
         """Run `command` (shell text) and wait for its end; `limit` in seconds."""

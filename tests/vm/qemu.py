@@ -269,7 +269,7 @@ class Machine:
         if end is not EndReason.LOGIN:
             self.keep_log = True
             raise AssertionError(f"{self.name}: no login but {end}, see {self.log}")
-        self.talk().greet(60.0)
+        self.talk().greet(180.0)
 
     def resets(self) -> int:
         """Return how often the guest was reset or went off since QEMU started."""

@@ -7,6 +7,7 @@ import pytest
 
 from tests.vm.callers import CALLERS, SEEN, Caller, Outcome
 from tests.vm.conftest import WAIT_LOADED, StartMachine
+from tests.vm.console import ConsoleError
 from tests.vm.debian_systemd import RECIPE, SUITES, build_systemd, reboot_cold
 from tests.vm.evidence import assert_came_cold, gather
 from tests.vm.qemu import EndReason, Machine
@@ -57,7 +58,7 @@ def test_whoever_reboots_it(suite: str, debs: Tuple[Path, ...], start: StartMach
         machine.check(LOADED, 180)
         try:
             ask(machine, caller)
-        except AssertionError as error:
+        except (AssertionError, ConsoleError) as error:
             failed.append(f"{caller.name}: {error}")
             SEEN.keep(suite, caller.name, "FAILED")
             machine.restart()
