@@ -9,6 +9,7 @@ from typing import Callable, Generator, Iterator, List, Tuple
 import pytest
 
 from tests.vm import uefi
+from tests.vm.debian_systemd import build_systemd
 from tests.vm.image import MIB, PACKAGES, STOCK, Image, build
 from tests.vm.kernels import INSTALL_NEWER
 from tests.vm.packages import build_newer_rpm, find_deb, find_rpm
@@ -83,6 +84,18 @@ def boot_partition(debs: Tuple[Path, ...]) -> Snapshot:
 def preloaded_uefi(debs: Tuple[Path, ...]) -> Snapshot:
     """Return the guest with UEFI and systemd-boot and our package, the kernel loaded that its loader has booted: the newest."""
     return take(uefi.build(), debs, PRELOAD, variables=uefi.VARIABLES)
+
+
+@pytest.fixture(scope="session")
+def systemd_alone() -> Snapshot:
+    """Return a guest that has systemd and no other init, without our package."""
+    return take(build_systemd())
+
+
+@pytest.fixture(scope="session")
+def under_systemd(systemd_alone: Snapshot, debs: Tuple[Path, ...]) -> Snapshot:
+    """Return that guest with our package and its kernel loaded."""
+    return take(systemd_alone, debs, (f"({WAIT_LOADED})",))
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def build_systemd(recipe: Recipe = RECIPE) -> Image:
     return build(recipe, Dress(digest([QUIET.encode()]), put_on_console))
 
 
-def reboot_cold(machine: Machine, command: str, reason: str) -> None:
+def reboot_cold(machine: Machine, reason: str, command: str = "reboot") -> None:
     """Type `command`; prove that the machine goes through firmware, comes back, and that the console has the reason."""
     before, old = gather(machine), len(machine.log_text())
     machine.send(command)

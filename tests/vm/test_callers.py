@@ -22,7 +22,7 @@ def ask(machine: Machine, caller: Caller) -> None:
     if caller.outcome is Outcome.KEXEC:
         reboot_by_kexec(machine, caller.command)
     elif caller.outcome is Outcome.COLD:
-        reboot_cold(machine, caller.command, caller.reason)
+        reboot_cold(machine, caller.reason, caller.command)
     elif caller.outcome is Outcome.SOFT:
         before = gather(machine)
         machine.send(caller.command)

@@ -1,21 +1,27 @@
 """A kernel that we have loaded for a panic runs after one, loads nothing there, and a `reboot` in it goes through firmware."""
 
+from typing import Callable
+
 import pytest
 
 from kexec_initd import sentences
 from kexec_initd.kexec.panic import NOT_RESERVED
+from tests.vm import debian_systemd
 from tests.vm.conftest import CRASHKERNEL, StartMachine
-from tests.vm.evidence import assert_came_cold, gather
-from tests.vm.reboots import assert_goes_cold, reboot_by_kexec
-from tests.vm.snapshot import Snapshot
+from tests.vm.evidence import gather
+from tests.vm.qemu import Machine
+from tests.vm.reboots import reboot_by_kexec, reboot_cold
 
 NOTED = "/run/kexec-initd/panic-kernel"
 WAIT = f"(for i in $(seq 180); do [ -s {NOTED} ] && exec cat {NOTED}; sleep 1; done; exit 1)"
 
 
 @pytest.mark.full
-def test_a_panic_starts_what_was_loaded_and_a_reboot_there_is_cold(preloaded: Snapshot, start: StartMachine) -> None:
-    machine = start(preloaded.setup())
+@pytest.mark.parametrize("host, reboot", [("preloaded", reboot_cold), ("under_systemd", debian_systemd.reboot_cold)])
+def test_a_panic_starts_what_was_loaded_and_a_reboot_there_is_cold(
+    host: str, reboot: Callable[[Machine, str], object], request: pytest.FixtureRequest, start: StartMachine
+) -> None:
+    machine = start(request.getfixturevalue(host).setup())
     machine.check("echo PANIC_KERNEL=yes >>/etc/default/kexec-initd; kexec-initd preload", 180)
     assert "panic kernel: not loaded: " + NOT_RESERVED in machine.check("kexec-initd status")
     machine.check(CRASHKERNEL.replace("160M", "256M"), 180)
@@ -30,8 +36,5 @@ def test_a_panic_starts_what_was_loaded_and_a_reboot_there_is_cold(preloaded: Sn
     assert "crashkernel=" not in captured.cmdline
     assert machine.check("head -c 4 /proc/vmcore | tail -c 3") == "ELF"
     assert machine.run("kexec-initd preload", 180).output == "kexec-initd: " + sentences.CAPTURE
-    assert_goes_cold(machine, sentences.CAPTURE)
-    machine.restart()
-    machine.wait_login()
-    assert_came_cold(captured, gather(machine))
+    reboot(machine, sentences.CAPTURE)
     assert f"last reboot: through firmware: {sentences.CAPTURE} (unsupported)" in machine.check("kexec-initd status")

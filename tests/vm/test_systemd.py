@@ -22,12 +22,6 @@ LOADED = f"({WAIT_LOADED})"
 FILES = "{ find /etc /lib/systemd/ -printf '%p %y %m %U %G %l\\n'; find /etc /lib/systemd/ -type f -exec sha256sum {} +; } | sort"
 
 
-@pytest.fixture(scope="session")
-def systemd_alone() -> Snapshot:
-    """Return a guest that has systemd and no other init, without our package."""
-    return take(build_systemd())
-
-
 def test_a_host_of_systemd_alone(
     systemd_alone: Snapshot, debs: Tuple[Path, ...], start: StartMachine, tmp_path: Path
 ) -> None:
@@ -40,18 +34,12 @@ def test_a_host_of_systemd_alone(
     machine.check(LOADED, 180)  # the unit runs at once
     reboot_by_kexec(machine)  # by kexec.target
     machine.check(f"{LOADED}; touch /no-kexec-reboot", 180)
-    reboot_cold(machine, "reboot", "asked for by /no-kexec-reboot")
+    reboot_cold(machine, "asked for by /no-kexec-reboot")
     machine.check(LOADED, 180)
     reboot_by_kexec(machine, "systemctl reboot")  # by reboot.target
     machine.check("dpkg --purge kexec-initd", 300)
     assert machine.run(f"{FILES} | diff /root/before -").output == ""
     reboot_quietly_cold(machine)
-
-
-@pytest.fixture(scope="session")
-def under_systemd(systemd_alone: Snapshot, debs: Tuple[Path, ...]) -> Snapshot:
-    """Return that guest with our package and its kernel loaded."""
-    return take(systemd_alone, debs, (LOADED,))
 
 
 @pytest.mark.full
@@ -99,7 +87,7 @@ def test_like_rhel(start: StartMachine, tmp_path: Path) -> None:
     machine.put("/etc/systemd/system/kexec-load@.service", RIVAL.encode())
     unit = "kexec-load@" + machine.check("uname -r") + ".service"
     machine.check(f"{LOADED}; systemctl enable {unit}", 180)
-    reboot_cold(machine, "reboot", f"the unit {unit} loads a kernel of its own")
+    reboot_cold(machine, f"the unit {unit} loads a kernel of its own")
     machine.check("journalctl --sync; journalctl -b -1 -o cat KEXEC_INITD_CODE=init | grep 'loads a kernel of its own'", 60)
     machine.check(f"systemctl disable {unit}; rm /etc/systemd/system/kexec-load@.service")
     reboot_by_kexec(machine, "systemctl reboot")
@@ -134,7 +122,7 @@ def test_a_fault_costs_no_reboot(under_systemd: Snapshot, start: StartMachine, n
     if not reason:
         reboot_by_kexec(machine)
         return
-    reboot_cold(machine, "reboot", reason)
+    reboot_cold(machine, reason)
     if name in EARLY:
         machine.check(f"journalctl -b -1 -o cat SYSLOG_IDENTIFIER=kexec-initd | grep -F {reason!r}", 60)
 
