@@ -9,14 +9,16 @@ from tests.faults.shutdown import FULL
 from tests.vm import uefi
 from tests.vm.callers import FORCED
 from tests.vm.conftest import WAIT_LOADED, StartMachine
-from tests.vm.debian_systemd import RECIPE, build_systemd, reboot_cold
-from tests.vm.evidence import assert_came_by_kexec, assert_came_cold, gather
+from tests.vm.debian_systemd import RECIPE, build_dracut, build_systemd, reboot_cold
+from tests.vm.evidence import assert_came_by_kexec, assert_came_cold, assert_clean, gather
+from tests.vm.image import MIB
 from tests.vm.kernels import find_kernels
 from tests.vm.packages import find_rpm
 from tests.vm.qemu import EndReason
 from tests.vm.reboots import COLD, reboot_by_kexec, reboot_quietly_cold
 from tests.vm.rhel_systemd import build_rhel
 from tests.vm.snapshot import Snapshot, install_line, take, write_payload
+from tests.vm.test_hung_mounts import AFTER, lvm_on_luks
 
 LOADED = f"({WAIT_LOADED})"
 FILES = "{ find /etc /lib/systemd/ -printf '%p %y %m %U %G %l\\n'; find /etc /lib/systemd/ -type f -exec sha256sum {} +; } | sort"
@@ -166,3 +168,17 @@ def test_an_automounted_partition_of_the_firmware(debs: Tuple[Path, ...], start:
     machine.send("systemctl reboot --firmware-setup")
     assert machine.wait_end() is EndReason.RESET
     assert COLD + "the firmware is asked for its setup" in machine.log_text()[old:]
+
+
+@pytest.mark.full
+def test_a_stack_of_devices_and_a_shutdown_ramdisk(debs: Tuple[Path, ...], start: StartMachine, tmp_path: Path) -> None:
+    """LVM on an encrypted disk is in use to the end; the kernel is executed before systemd would go back to dracut's ramdisk."""
+    disk = tmp_path / "second.raw"
+    with open(disk, "wb") as stream:
+        stream.truncate(512 * MIB)
+    machine = start(take(build_dracut(), debs, (LOADED,)).cold_setup()._replace(extra_disks=(disk,)))
+    lvm_on_luks(machine)
+    machine.check(f"{LOADED}; systemctl is-active dracut-shutdown", 300)
+    reboot_by_kexec(machine)
+    machine.check(AFTER["lvm-on-luks"], 120)
+    assert_clean(gather(machine))
