@@ -14,6 +14,8 @@ PACKAGES = (
     "python3 python3-jinja2 python3-distro python3-sh less"
 )
 RECIPE = Recipe(packages=PACKAGES, cmdline=CMDLINE + " systemd.show_status=false")
+# Of a release that has ended: the package that depends on it is no longer to be had.
+LAST_KERNEL = "linux-image-5.10.0-46-cloud-amd64"
 # By their code names, since a release becomes another suite in time.
 SUITES = {"bullseye": "11", "bookworm": "12", "trixie": "13", "sid": "sid"}
 # Root is logged in by itself, as in the guest's inittab; without udev, which takes long in here to find a serial line.
@@ -31,6 +33,12 @@ SMALL = (
     "dracut-systemd base fs-lib rootfs-block udev-rules usrmount kernel-modules dm crypt lvm shutdown terminfo \"' "
     '>/etc/dracut.conf.d/guest.conf && dracut --force --kver "$(ls /lib/modules)"'
 )
+
+
+def recipe_of(suite: str) -> Recipe:
+    """Return the recipe of a release's guest."""
+    packages = PACKAGES.replace("linux-image-cloud-amd64", LAST_KERNEL) if suite == "bullseye" else PACKAGES
+    return RECIPE._replace(suite=suite, packages=packages)
 
 
 def put_on_console(tree: Path) -> None:

@@ -157,6 +157,8 @@ def bootstrap(recipe: Recipe, tar: Path) -> None:
         f'--customize-hook=cp -R {guest}/overlay/. "$1"',
         '--customize-hook=chroot "$1" passwd -d root',
         '--customize-hook=chroot "$1" usermod -s /bin/sh root',
+        # a release that changes daily says for how long its list is good, and a mirror may stand still for longer
+        *(['--aptopt=Acquire::Check-Valid-Until "false"'] if recipe.suite == "sid" else []),
         *(["--customize-hook=" + CARRY.format(recipe.carried)] if recipe.carried else []),
         recipe.suite, str(tar),
     ])

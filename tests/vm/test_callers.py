@@ -8,7 +8,7 @@ import pytest
 from tests.vm.callers import CALLERS, SEEN, Caller, Outcome
 from tests.vm.conftest import WAIT_LOADED, StartMachine
 from tests.vm.console import ConsoleError
-from tests.vm.debian_systemd import RECIPE, SUITES, build_systemd, reboot_cold
+from tests.vm.debian_systemd import SUITES, build_systemd, reboot_cold, recipe_of
 from tests.vm.evidence import assert_came_cold, gather
 from tests.vm.qemu import EndReason, Machine
 from tests.vm.reboots import reboot_by_kexec
@@ -47,7 +47,7 @@ def reset_by_itself(machine: Machine, command: str) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("suite", SUITES)
 def test_whoever_reboots_it(suite: str, debs: Tuple[Path, ...], start: StartMachine) -> None:
-    machine = start(take(take(build_systemd(RECIPE._replace(suite=suite))), debs, (LOADED,)).setup())
+    machine = start(take(take(build_systemd(recipe_of(suite))), debs, (LOADED,)).setup())
     version = int(machine.check("systemctl --version | sed -n '1s/systemd \\([0-9]*\\).*/\\1/p'"))
     SEEN.keep(suite, "systemd", str(version))
     failed = []
