@@ -238,7 +238,7 @@ prepare () {
 		go_cold cold-once "{{ sentences.COLD_ONCE }}$(take_flag)"
 {% if systemd is defined %}
 	elif find_wish; then
-		bounded 30 settle_attempts
+		bounded 30 settle_this_boot
 		go_cold firmware "systemd was asked for what only a boot through firmware does ($wish)"
 {% endif %}
 	elif ! decide_for_loaded; then

@@ -96,11 +96,14 @@ def test_what_systemd_leaves_to_the_firmware_is_cold(ours: Jail, wish: str, why:
     if wish:
         ours.write(wish, "")
     ours.fake("logger", "cat >/journal")
+    ours.fake("../usr/bin/python3", "echo $RUNLEVEL >>/level")
     assert "reboot goes through firmware: " + why in ours.run("ours", "stop", runlevel="").said
     told = (ours.root / "journal").read_text().splitlines()
     assert told[0] == "MESSAGE=reboot goes through firmware: " + why
     assert told[-1] == "KEXEC_INITD_CODE=" + ("cold-once" if wish else "firmware")
     assert (ours.root / DECISION).read_text() == "cold {}\n".format(why)
+    # The program, which does not look for it, decides nothing: it would begin an attempt.
+    assert wish or (ours.root / "level").read_text() == "0\n"
     # It holds for one reboot, whatever that is.
     assert "kexec -u" in ours.calls() and not (ours.root / "no-kexec-reboot").exists()
 

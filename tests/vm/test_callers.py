@@ -22,6 +22,7 @@ def ask(machine: Machine, caller: Caller) -> None:
         reboot_by_kexec(machine, caller.command)
     elif caller.outcome is Outcome.COLD:
         reboot_cold(machine, caller.reason, caller.command)
+        assert '"guard": null' in machine.check("kexec-initd status --json"), "an attempt was begun"
     elif caller.outcome is Outcome.SOFT:
         before = gather(machine)
         machine.send(caller.command)
