@@ -35,13 +35,14 @@ class Outcome(enum.Enum):
 
 
 class Caller(NamedTuple):
-    """One way to ask, typed as `command`; with COLD the console has the `reason`. Releases before `since` do not know it."""
+    """One way to ask, typed as `command`; with COLD the console has the `reason`. systemd knows it from `since` to `until`."""
 
     name: str
     command: str
     outcome: Outcome = Outcome.KEXEC
     reason: str = ""
     since: int = 0
+    until: int = 999
 
 
 CALLERS = (
@@ -49,7 +50,7 @@ CALLERS = (
     Caller("`systemctl reboot`", "systemctl reboot"),
     Caller("`shutdown -r now` (unattended-upgrades)", "shutdown -r now"),
     Caller("`shutdown -r 0 MESSAGE` (Ansible's reboot module)", "shutdown -r 0 'Reboot initiated by Ansible'"),
-    Caller("`init 6`", "init 6"),
+    Caller("`init 6`", "init 6", until=257),
     Caller("Ctrl-Alt-Del (SIGINT from the kernel to PID 1)", "kill -INT 1"),
     Caller("logind over D-Bus (desktops, `loginctl reboot`)", f"busctl call {LOGIND} Reboot b false"),
     Caller("`FailureAction=reboot` of a unit", FAILING),

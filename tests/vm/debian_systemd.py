@@ -1,5 +1,6 @@
 """Guests that have Debian's systemd and never had another init: releases from 247 to today's."""
 
+import functools
 from pathlib import Path
 
 from tests.vm.cache import digest
@@ -41,9 +42,9 @@ def recipe_of(suite: str) -> Recipe:
     return RECIPE._replace(suite=suite, packages=packages)
 
 
-def put_on_console(tree: Path) -> None:
+def put_on_console(tree: Path, quiet: str = QUIET) -> None:
     """Let the guest's only terminal be its serial line, and leave out what no test asks for."""
-    run(["chroot", str(tree), "sh", "-c", QUIET])
+    run(["chroot", str(tree), "sh", "-c", quiet])
 
 
 def put_on_dracut(tree: Path) -> None:
@@ -59,7 +60,9 @@ def build_dracut() -> Image:
 
 def build_systemd(recipe: Recipe = RECIPE) -> Image:
     """Return the disk of such a guest, from the cache or made now."""
-    return build(recipe, Dress(digest([QUIET.encode()]), put_on_console))
+    # up to 248 the unit opens the console by its name
+    quiet = QUIET.replace(" - dumb", " console dumb") if recipe.suite == "bullseye" else QUIET
+    return build(recipe, Dress(digest([quiet.encode()]), functools.partial(put_on_console, quiet=quiet)))
 
 
 def reboot_cold(machine: Machine, reason: str, command: str = "reboot") -> None:

@@ -51,7 +51,7 @@ def test_whoever_reboots_it(suite: str, number: int, debs: Tuple[Path, ...], sta
     machine, caller = start(take(take(build_systemd(recipe_of(suite))), debs, (LOADED,)).setup()), CALLERS[number]
     version = machine.check("systemctl --version | sed -n '1s/systemd \\([0-9]*\\).*/\\1/p'")
     SEEN.keep(suite, "systemd", version)
-    if int(version) < caller.since:
+    if not caller.since <= int(version) <= caller.until:
         SEEN.keep(suite, caller.name, "unknown")
         return
     SEEN.keep(suite, caller.name, "FAILED")
