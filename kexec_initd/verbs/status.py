@@ -181,7 +181,7 @@ def _describe_loaded(status: Status) -> str:
 ALIKE = {
     "sysvinit": "shutdown -r, init 6",
     "upstart": "shutdown -r, init 6",
-    "systemd": "systemctl reboot, shutdown -r, init 6",
+    "systemd": "systemctl reboot, shutdown -r",
     "openrc": "shutdown -r",
 }
 
