@@ -1,6 +1,7 @@
 """The Ansible collection without a host: it is whole, and what it thinks of an arrival stops a rollout. Only facts are set."""
 
 import json
+import re
 from typing import Any, Dict
 
 import pytest
@@ -90,10 +91,8 @@ def test_it_is_whole(collection: Collection) -> None:
     )
     assert [found["kexec_initd.fleet"]["version"] for found in listed.values()] == [kexec_initd.__version__]
     text = (CHECKOUT / "ansible/README.md").read_text()
-    for role in ("install", "reboot"):
-        for path in (CHECKOUT / "ansible/roles" / role / "defaults/main.yml",):
-            names = [line.split(":")[0] for line in path.read_text().splitlines() if line.startswith("kexec_initd_")]
-            assert names
-            for name in names:
-                assert "| `{}` |".format(name) in text
-                assert "      {}:\n".format(name) in (path.parents[1] / "meta/argument_specs.yml").read_text()
+    for path in (CHECKOUT / "ansible/roles").glob("*/defaults/main.yml"):
+        spec = (path.parents[1] / "meta/argument_specs.yml").read_text()
+        for name in re.findall("^kexec_initd_[a-z_]+", path.read_text(), re.MULTILINE):
+            assert "| `{}` |".format(name) in text
+            assert "      {}:\n".format(name) in spec
