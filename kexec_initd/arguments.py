@@ -153,6 +153,12 @@ def _add_showing(add: Add) -> None:
     verb.add_argument("--json", action="store_true", help="print one JSON object")
 
 
+def _add_reporting(add: Add) -> None:
+    verb = add_root(add("report", "collect what a report of a bug needs into one archive, with secrets masked"))
+    verb.add_argument("file", nargs="?", metavar="FILE", help="write it there (default: a name with the date, here)")
+    verb.add_argument("--list", action="store_true", help="only list what would be in it")
+
+
 def _add_called(add: Add) -> None:
     """Add what the init scripts call."""
     add("preload", "load what a reboot will start (called at the end of the boot)")
@@ -186,5 +192,6 @@ GROUPS = {
     "load": _add_loading,
     "check": _add_check,
     "show": _add_showing,
+    "report": _add_reporting,
     "init": _add_called,
 }

@@ -54,6 +54,7 @@ def run(argv: Optional[Sequence[str]]) -> Tuple[int, str]:
         words = read_arguments() if argv is None else argv
         args = make_parser(words[0] if words else "").parse_args(words)
         host = gather(root_directory(getattr(args, "root", "/")))
+        args.call = run  # what a report asks other verbs by
         return args.run(args, host) or DONE, ""
     except SystemExit:  # --help and --version
         return DONE, ""
@@ -97,5 +98,6 @@ VERBS = {
     "load": ("load", "reboot-into", "unload", "trust", "trial"),
     "check": ("check",),
     "show": ("status", "entries", "target"),
+    "report": ("report",),
     "init": ("preload", "prepare"),
 }

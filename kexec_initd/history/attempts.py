@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 from typing import Optional, Tuple
 
+from kexec_initd import sentences
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.cmdline.words import without_own_words
 from kexec_initd.errors import Error, Refused, one_line
@@ -34,6 +35,11 @@ LIMIT = 4096
 NUMBER = re.compile(r"(0|[1-9][0-9]{0,11})\Z")
 RELEASE_LENGTH = 100
 WHY_LENGTH = 300
+FATES = {
+    Outcome.ARRIVED: "arrived",
+    Outcome.LOST: sentences.NEVER_ARRIVED,
+    Outcome.REPLACED: "replaced by a kernel that was loaded by hand",
+}
 
 
 def target_key(host: Host, entry: BootEntry) -> str:
@@ -99,7 +105,18 @@ def record_boot(host: Host, limit: int, failure: Optional[str] = None) -> Record
     if judged != record:
         _remember_loader(host.tree, judged)
         _write(host.root, format_record(judged))
+        _log_outcome(host.root, record, judged)
     return judged
+
+
+def _log_outcome(root: Path, record: Record, judged: Record) -> None:
+    """Have the system's log keep what has become of an attempt."""
+    if judged.last is not None and record.last is not None and judged.last.outcome is not record.last.outcome:
+        from kexec_initd.system import syslog  # `status` reads the record, and has nothing to tell
+
+        outcome, last = judged.last.outcome, judged.last.attempt
+        fate = judged.guard.fate if outcome is Outcome.FAILED and judged.guard else FATES.get(outcome, outcome.value)
+        syslog.tell(root, "kexec of attempt {} (kernel {}): {}".format(last.id, last.release, fate), outcome.value)
 
 
 def _remember_loader(tree: Tree, judged: Record) -> None:

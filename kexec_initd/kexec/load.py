@@ -13,7 +13,7 @@ from kexec_initd import sentences
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.bootloader import firmware_record
 from kexec_initd.cmdline import words
-from kexec_initd.errors import Error, Refused
+from kexec_initd.errors import Error, Refused, shortened
 from kexec_initd.history import attempts
 from kexec_initd.images.concat import as_one
 from kexec_initd.images.consistency import check_initrd_release, check_modules, check_name, named_release
@@ -25,10 +25,13 @@ from kexec_initd.kexec import program, stamp, unpack, watchdog
 from kexec_initd.kexec.freshness import watched
 from kexec_initd.kexec.stamp import Chosen
 from kexec_initd.settings.reader import Settings
+from kexec_initd.system import syslog
 from kexec_initd.system.encoding import encode
 from kexec_initd.system.files import open_trusted
 from kexec_initd.system.host import Host
 from kexec_initd.system.safe_path import real
+
+LOADED = "loaded"  # the code of a load in the log
 
 T = TypeVar("T")
 
@@ -147,6 +150,7 @@ def _load(
     with contextlib.suppress(Error):  # then the jump is not watched, and `watchdog.describe_watch` says why
         watchdog.make_ready(host.root, settings.watchdog)
     stamp.write(host.root, seen, loaded, attempts.prepared(host, record, entry, attempt, loaded.release))
+    syslog.tell(host.root, "loaded kernel {}: {}".format(loaded.release, shortened(entry.title)), LOADED)
     return loaded
 
 

@@ -21,7 +21,7 @@ from kexec_initd.settings import for_shell
 from kexec_initd.settings.reader import Settings
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import Damaged, Volatile
-from kexec_initd.system import journal
+from kexec_initd.system import syslog
 from kexec_initd.system.host import Host
 
 OVERTAKEN = sentences.OVERTAKEN
@@ -48,7 +48,9 @@ def preload(host: Host, settings: Settings) -> str:
         if found.decision.code is Code.INIT:
             load.drop(host.root)  # an init system that is not hooked would execute what is loaded, with no look at it
         if not found.decision.kexec:
-            return "nothing is loaded at boot, reboot goes through firmware: {}".format(found.decision.reason)
+            said = "nothing is loaded at boot, reboot goes through firmware: {}".format(found.decision.reason)
+            syslog.tell(host.root, said, str(found.decision.code))
+            return said
         if found.to_load is None:
             return "already loaded: {}".format(found.decision.reason)
         loaded = _load(host, settings, found.to_load)
@@ -119,7 +121,7 @@ def prepare(host: Host, settings: Settings) -> Decision:
     if not decision.kexec:
         _unload(host.root)
     last_cold.keep(host.root, decision)
-    journal.tell(host.root, describe(decision), str(decision.code))
+    syslog.tell(host.root, describe(decision), str(decision.code))
     return decision
 
 

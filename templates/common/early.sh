@@ -101,15 +101,25 @@ keep_reason () {
 	[ ! -d "$cold" ] && make_lasting_dir && rm -f "$cold.new" && printf '%s\n' "$1" >"$cold.new" && mv -f "$cold.new" "$cold"
 } 2>/dev/null
 
+# note CODE SENTENCE: one line for the system's log. Nobody waits for it, since a log that is full or dead takes none ever again; a
+# signal from whoever ends processes ends this one at once. A subshell, since dash keeps open what it closes for a function.
+note () {
+{% if systemd is defined %}
+	[ -e /run/systemd/journal/socket ] || return 0
+	(bounded 4 tell_journal "$1" "$2") </dev/null >/dev/null 2>&1 8>&- 9>&- &
+{% else %}
+	[ -S /dev/log ] || return 0
+	(bounded 4 logger -t kexec-initd -p daemon.notice "$2 [$1]") </dev/null >/dev/null 2>&1 8>&- 9>&- &
+{% endif %}
+} 2>/dev/null
+
 # go_cold CODE SENTENCE
 go_cold () {
 	decide "cold $2"
 	unload
 	bounded 10 keep_reason "$1 $2"
 	say "reboot goes through firmware: $2"
-{% if systemd is defined %}
-	bounded 4 tell_journal "$1" "reboot goes through firmware: $2"
-{% endif %}
+	note "$1" "reboot goes through firmware: $2"
 }
 
 # A kernel without any record of ours was loaded by the admin's own hand and is his wish.
@@ -130,6 +140,7 @@ decide_alone () {
 		go_cold failed "the program that would read $settings failed (code $1)"
 	else
 		decide kexec
+		note by-hand "reboot goes through kexec: a kernel that was loaded by hand"
 		bounded 10 rm -f "$cold" "$cold.new"
 	fi
 }
@@ -181,6 +192,7 @@ decide_for_loaded () {
 		withdraw_attempt
 		return 1
 	fi
+	note target "reboot goes through kexec: what is loaded has not changed"
 }
 
 is_record () {

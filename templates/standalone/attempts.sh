@@ -82,6 +82,18 @@ write_record () {
 	)
 }
 
+note_outcome () {
+	fate=${last%% *}
+	rest=${last#* }
+	case $fate in
+	lost) told="{{ sentences.NEVER_ARRIVED }}" ;;
+	failed) told="{{ sentences.ARRIVED_UNFIT.format("$failure") }}" ;;
+	replaced) told="replaced by a kernel that was loaded by hand" ;;
+	*) told=arrived ;;
+	esac
+	note "$fate" "kexec of attempt ${rest%% *} (kernel ${last#* * * * }): $told"
+}
+
 # Judge how the running boot has come, once, and write down what is new; $failure says why an arrival is none.
 settle_attempts () {
 	read_settings
@@ -92,10 +104,12 @@ settle_attempts () {
 	if [ "$seen" = "$boot" ]; then
 		return 0
 	fi
+	before=$last
 	judge_boot
 	remember_loader
 	reason="cannot write the record of attempts $attempts"
-	write_record "$state/settled" && bounded 15 put_record cat "$state/settled" && rm -f "$state/settled"
+	write_record "$state/settled" && bounded 15 put_record cat "$state/settled" && rm -f "$state/settled" || return
+	[ "$last" = "$before" ] || note_outcome
 }
 
 find_boot () {

@@ -245,6 +245,7 @@ load_and_begin () {
 		code=changed
 		no "{{ sentences.OVERTAKEN }}" || return
 	fi
+	note target "reboot goes through kexec: kernel $release"
 }
 
 read_limit () {
@@ -255,7 +256,7 @@ read_limit () {
 }
 
 decide_by_hand () {
-	is_by_hand && decide kexec
+	is_by_hand && decide kexec && note by-hand "reboot goes through kexec: a kernel that was loaded by hand"
 }
 
 # Is nothing set that no shell can do? A reboot that was to have it would not; `auto` asks for what can be done.
@@ -332,16 +333,19 @@ load_or_say () {
 		# An init system that is not hooked would execute what is loaded, with no look at it.
 		[ "$code" != init ] || [ ! -e "$state/stamp" ] || drop_loaded
 		say "nothing is loaded at boot, reboot goes through firmware: $reason"
+		note "$code" "nothing is loaded at boot, reboot goes through firmware: $reason"
 	elif [ "$preload" != yes ]; then
 		say "nothing is loaded at boot: PRELOAD=no in the settings"
 	elif is_by_hand || { is_loaded && is_unchanged; }; then
 		say "already loaded"
 	elif ! is_settled || ! load_running; then
 		say "nothing is loaded at boot: $reason"
+		note "$code" "nothing is loaded at boot: $reason"
 	elif is_closed decision; then
 		drop_loaded
 		say "nothing is loaded at boot: $reason"
 	else
 		say "loaded kernel $release"
+		note loaded "loaded kernel $release"
 	fi
 }

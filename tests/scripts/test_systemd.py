@@ -12,6 +12,7 @@ from kexec_initd.system.host import gather
 from tests.scripts.jail import MOUNTS, Jail
 from tests.scripts.test_preload import boot as boot
 from tests.scripts.test_preload import wait_for_load
+from tests.unit.waiting import eventually
 
 DECISION = "run/kexec-initd/decision"
 PARAM = "systemd was asked for what only a boot through firmware does (/run/systemd/reboot-param)"
@@ -97,8 +98,11 @@ def test_what_systemd_leaves_to_the_firmware_is_cold(ours: Jail, wish: str, why:
         ours.write(wish, "")
     ours.fake("logger", "cat >/journal")
     ours.fake("../usr/bin/python3", "echo $RUNLEVEL >>/level")
+    ours.write("run/systemd/journal/socket", "")
     assert "reboot goes through firmware: " + why in ours.run("ours", "stop", runlevel="").said
-    told = (ours.root / "journal").read_text().splitlines()
+    place = ours.root / "journal"
+    assert eventually(lambda: place.exists() and "CODE=" in place.read_text())
+    told = place.read_text().splitlines()
     assert told[0] == "MESSAGE=reboot goes through firmware: " + why
     assert told[-1] == "KEXEC_INITD_CODE=" + ("cold-once" if wish else "firmware")
     assert (ours.root / DECISION).read_text() == "cold {}\n".format(why)

@@ -110,6 +110,8 @@ def test_a_unit_that_loads_a_kernel_of_its_own_makes_it_cold(
     why = "the unit {0} loads a kernel of its own; `systemctl disable {0}` ends that".format(unit)
     assert (decided.code, decided.reason) == (("init", why) if unit else ("target", decided.reason))
     way = "firmware" if unit else "kexec"
+    if unit is None:
+        assert b"\nKEXEC_INITD_CODE=loaded\n" in journal.recv(4096)
     assert journal.recv(4096).decode().splitlines() == [
         "MESSAGE=reboot goes through {}: {}".format(way, decided.reason), "PRIORITY=5", "SYSLOG_IDENTIFIER=kexec-initd",
         "KEXEC_INITD_CODE={}".format(decided.code),
