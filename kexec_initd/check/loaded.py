@@ -11,6 +11,7 @@ from kexec_initd.install.boot_end import was_preload_called
 from kexec_initd.kexec import panic, stamp, watchdog
 from kexec_initd.state import store
 from kexec_initd.state.store import Volatile
+from kexec_initd.system import logind
 
 AGAIN = "; the reboot loads again early in the shutdown, which takes longer"
 
@@ -56,6 +57,10 @@ def _explain_nothing(gathered: Gathered) -> Iterator[Finding]:
     """Yield why nothing is loaded: that is a fault where the step at the end of the boot was called, and was to load."""
     if not gathered.settings.preload:
         yield Finding("loaded", Severity.OK, "nothing: PRELOAD=no leaves that to the shutdown")
+    elif logind.find_refusal(gathered.host) is not None:
+        yield Finding(
+            "loaded", Severity.OK, "nothing before the shutdown: {}".format(logind.find_refusal(gathered.host))
+        )
     elif not gathered.verdict.decision.kexec:
         yield Finding("loaded", Severity.OK, "nothing, as the reboot is cold")
     elif was_preload_called(gathered.host):

@@ -21,7 +21,7 @@ from kexec_initd.settings import for_shell
 from kexec_initd.settings.reader import Settings
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import Damaged, Volatile
-from kexec_initd.system import syslog
+from kexec_initd.system import logind, syslog
 from kexec_initd.system.host import Host
 
 OVERTAKEN = sentences.OVERTAKEN
@@ -44,6 +44,9 @@ def preload(host: Host, settings: Settings) -> str:
         for_shell.write(host.root, settings)
         if not settings.preload:
             return "nothing is loaded at boot: PRELOAD=no in the settings"
+        refusal = logind.find_refusal(host)
+        if refusal is not None:
+            return "nothing is loaded at boot, but early in the shutdown: {}".format(refusal)
         found = assess(host, settings)
         if found.decision.code is Code.INIT:
             load.drop(host.root)  # an init system that is not hooked would execute what is loaded, with no look at it

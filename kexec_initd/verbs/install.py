@@ -13,7 +13,7 @@ from kexec_initd.errors import Error, Refused, UsageError, describe_error, one_l
 from kexec_initd.install.manifest import is_standalone
 from kexec_initd.kexec import lock
 from kexec_initd.state import store
-from kexec_initd.system import quirks
+from kexec_initd.system import logind, quirks
 from kexec_initd.system.hand_made import describe_hand_made
 from kexec_initd.system.host import Family, Host
 from kexec_initd.system.process import CommandError
@@ -135,11 +135,11 @@ def describe_next(host: Host, found: "Settings") -> str:
         return "kexec-initd is installed, but a reboot goes through firmware: {}".format(describe_error(error))
     if not decision.kexec:
         return "kexec-initd is installed, but a reboot goes through firmware: {}".format(one_line(decision.reason))
+    told = "kexec-initd is installed: reboot goes through kexec; the kernel is loaded "
+    if logind.find_refusal(host) is not None:
+        return told + "early in the shutdown"
     when = "at the end of the next boot" if found.preload else "early in the shutdown"
-    told = (
-        "kexec-initd is installed: reboot goes through kexec; the kernel is loaded {}, `kexec-initd load` does it now"
-    )
-    return told.format(when)
+    return told + when + ", `kexec-initd load` does it now"
 
 
 def take_over(host: Host) -> None:

@@ -155,6 +155,7 @@ STATUS = {
 CHECK = dict(
     STATUS,
     verbs="check",
+    system=STATUS["system"].replace("machine", "logind machine", 1),
     check="configuration findings installation kernel_log loaded output preconditions report waits",
 )
 
