@@ -142,8 +142,17 @@ def _add_check(add: Add) -> None:
     )
 
 
+def _add_steering(add: Add) -> None:
+    verb = add_talk(add("cold", "have the next reboot go through firmware, once"))
+    verb.add_argument("--cancel", action="store_true", help="take that back")
+    add_talk(add("on", "let reboots go through kexec until further notice"))
+    add_talk(add("off", "let reboots go through firmware until further notice, and unload what is loaded"))
+
+
 def _add_showing(add: Add) -> None:
     verb = add_root(add("status", "show what is installed and loaded, what a reboot would do and why"))
+    verb.add_argument("--json", action="store_true", help="print one JSON object")
+    verb = add_root(add("settings", "list the settings that hold, and where each comes from"))
     verb.add_argument("--json", action="store_true", help="print one JSON object")
     verb = add_root(add("entries", "list what the boot loader offers, and what it would boot next"))
     form = verb.add_mutually_exclusive_group()
@@ -191,6 +200,7 @@ GROUPS = {
     "install": _add_installing,
     "load": _add_loading,
     "check": _add_check,
+    "steer": _add_steering,
     "show": _add_showing,
     "report": _add_reporting,
     "init": _add_called,

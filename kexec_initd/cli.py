@@ -97,7 +97,8 @@ VERBS = {
     "install": ("render", "install", "uninstall"),
     "load": ("load", "reboot-into", "unload", "trust", "trial"),
     "check": ("check",),
-    "show": ("status", "entries", "target"),
+    "steer": ("cold", "on", "off"),
+    "show": ("status", "settings", "entries", "target"),
     "report": ("report",),
     "init": ("preload", "prepare"),
 }

@@ -5,6 +5,7 @@ from typing import Iterator
 
 from kexec_initd.check.findings import Finding, Gathered, Origin, Severity, find_setting
 from kexec_initd.decision.selection import find_copied
+from kexec_initd.settings import kexec_tools
 from kexec_initd.system import hand_made, hooks
 
 PLACED = re.compile(r"(/.*?)(?:: line |, line )([0-9]+): (.*)", re.DOTALL)
@@ -62,3 +63,10 @@ def check_hand_made(gathered: Gathered) -> Iterator[Finding]:
     for line in hand_made.find_lines(gathered.host.root):
         effect, advice = hand_made.describe_effect(line), hand_made.describe_removal(line)
         yield Finding("by-hand", Severity.WARNING, effect, Origin(line.path, line.number), advice)
+
+
+def check_replaced(gathered: Gathered) -> Iterator[Finding]:
+    """Yield the settings of kexec-tools that no longer count."""
+    for line in kexec_tools.find_replaced(gathered.host.root, gathered.settings):
+        origin = Origin(line.path, line.number)
+        yield Finding("kexec-tools", Severity.WARNING, kexec_tools.describe(line), origin, line.instead)

@@ -1,16 +1,14 @@
 """The records of `check`: what it looks at, and what it finds, a line for each thing."""
 
-import contextlib
 import enum
-import re
-from typing import List, NamedTuple, Optional
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional
 
 from kexec_initd.decision.verdict import Verdict
-from kexec_initd.errors import Error
-from kexec_initd.settings.reader import Settings, path_for
+from kexec_initd.settings.reader import Settings
+from kexec_initd.settings.sources import path_for
+from kexec_initd.system.files import is_there
 from kexec_initd.system.host import Host
-
-ASSIGNMENT = r"[ \t]*(?:export[ \t]+)?{}[ \t]*="
 
 
 class Severity(enum.Enum):
@@ -39,22 +37,20 @@ class Finding(NamedTuple):
 
 
 class Gathered(NamedTuple):
-    """All that the checks go by; `warnings` are those of the settings."""
+    """All that the checks go by; `warnings` are those of the settings, `origins` the lines that set them (`reader.Reading`)."""
 
     host: Host
     settings: Settings
     warnings: List[str]
+    origins: Dict[str, str]
     verdict: Verdict
 
 
 def find_setting(gathered: Gathered, key: str) -> Origin:
-    """Return where the settings have `key`, the last line of it; the file alone where no line has it, nothing without a file."""
+    """Return the line that sets `key`; the settings file alone where none does, nothing without a file."""
     host = gathered.host
-    file = "/{}".format(path_for(host.root, host.family).relative_to(host.root))
-    text = None
-    with contextlib.suppress(Error):
-        text = host.tree.read_text(file)
-    if text is None:
-        return Origin()
-    lines = [number for number, line in enumerate(text.split("\n"), 1) if re.match(ASSIGNMENT.format(key), line)]
-    return Origin(file, lines[-1] if lines else None)
+    file, _, line = gathered.origins.get(key, "").rpartition(":")
+    if line:
+        return Origin("/{}".format(Path(file).relative_to(host.root)), int(line))
+    path = path_for(host.root, host.family)
+    return Origin("/{}".format(path.relative_to(host.root))) if is_there(path) else Origin()

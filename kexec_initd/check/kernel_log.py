@@ -15,7 +15,7 @@ from kexec_initd.system.safe_path import below
 DEVICE, KEPT = "/dev/kmsg", "/var/log/dmesg"
 RECORDS, RECORD, LIMIT = 20000, 8192, 1 << 21
 TIMED = re.compile(r"\[ *([0-9]+\.[0-9]+)\] (.*)", re.DOTALL)
-ONCE = "go through firmware once: touch /no-kexec-reboot"
+ONCE = "go through firmware once: kexec-initd cold"
 
 
 class Trouble(NamedTuple):

@@ -2,7 +2,7 @@
 
 from typing import Callable, Iterable, List, NamedTuple, Optional, Tuple
 
-from kexec_initd.check.configuration import check_copied, check_hand_made, check_hooks, check_settings
+from kexec_initd.check.configuration import check_copied, check_hand_made, check_hooks, check_replaced, check_settings
 from kexec_initd.check.findings import Finding, Gathered, Severity
 from kexec_initd.check.installation import check_boot_end, check_installation
 from kexec_initd.check.kernel_log import check_kernel_log
@@ -19,6 +19,7 @@ CHECKS: Tuple[Callable[[Gathered], Iterable[Finding]], ...] = (
     check_preconditions,
     check_copied,
     check_hand_made,
+    check_replaced,
     check_image,
     check_loaded,
     check_boot_end,

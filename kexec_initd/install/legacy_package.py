@@ -19,7 +19,7 @@ from kexec_initd.install.layout import CONFIG_DIR
 from kexec_initd.install.offline import Rendition, render_for
 from kexec_initd.install.standalone import HALTS, write_standalone
 from kexec_initd.install.templates import find_templates
-from kexec_initd.settings.reader import path_for
+from kexec_initd.settings.sources import directory_for, path_for
 from kexec_initd.system import process
 from kexec_initd.system.files import write_atomic
 from kexec_initd.system.host import Family
@@ -82,6 +82,7 @@ def stage(family: Family, tree: Path) -> None:
     _put(_below(tree, path_for(Path("/"), family)), _read("default"))
     for name in ("pre-jump.d", "arrival.d"):
         _below(tree, Path(CONFIG_DIR) / name).mkdir(parents=True)
+    _below(tree, directory_for(Path("/"), family)).mkdir()
     _settle(tree)
 
 

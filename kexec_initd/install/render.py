@@ -33,7 +33,8 @@ from kexec_initd.install.managed_block import add_block, read_block
 from kexec_initd.install.manifest import ChangeKind, ManifestEntry
 from kexec_initd.install.originals import find_original, kept_path
 from kexec_initd.install.templates import Values, fill, recipe_of
-from kexec_initd.settings.reader import path_for
+from kexec_initd.settings import sources
+from kexec_initd.settings.sources import path_for
 from kexec_initd.system import filesystems, hooks, quirks
 from kexec_initd.system.files import digest, read_text, write_atomic
 from kexec_initd.system.host import MARK, Family, Host, InitSystem
@@ -243,7 +244,11 @@ def _values(host: Host, standalone: Optional[Integration]) -> Values:
         "settings": str(path_for(Path("/"), host.family)),
         "steps": [] if standalone is None else _last_steps(standalone),
         "set_aside": [] if standalone is None else _paths(standalone, Presence.REPLACED_IF_THERE),
-        "tables": {"leftovers": " | ".join(hooks.LEFTOVERS), **(_find_tables() if standalone else {})},
+        "tables": {
+            "leftovers": " | ".join(hooks.LEFTOVERS),
+            "most_drop_ins": str(sources.MOST),
+            **(_find_tables() if standalone else {}),
+        },
         "sentences": _sentences(),
     }
 

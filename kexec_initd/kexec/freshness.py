@@ -7,14 +7,15 @@ from kexec_initd.boot_entry import BootEntry
 from kexec_initd.cmdline import words
 from kexec_initd.history import attempts
 from kexec_initd.kexec import stamp
-from kexec_initd.settings.reader import Settings, path_for
+from kexec_initd.settings import sources
+from kexec_initd.settings.reader import Settings
 from kexec_initd.system.host import Host
 
 
 def watched(host: Host, entry: BootEntry) -> List[Path]:
     """Return the files whose change makes a load of `entry` stale."""
-    settings = Path("/") / path_for(host.root, host.family).relative_to(host.root)
-    return [entry.kernel, *entry.initrds, settings, stamp.mark_file(host.root), attempts.PATH]
+    settings = sources.watched(host.root, host.family)
+    return [entry.kernel, *entry.initrds, *settings, stamp.mark_file(host.root), attempts.PATH]
 
 
 def is_loaded_already(host: Host, settings: Settings, entry: BootEntry) -> bool:

@@ -1,20 +1,23 @@
-"""The one reader of /etc/default/kexec-initd, on RHEL /etc/sysconfig/kexec-initd.
+"""The one reader of /etc/default/kexec-initd, on RHEL /etc/sysconfig/kexec-initd, and of the drop-ins beside it (`sources`).
 
-The file looks like the shell's assignments, as its neighbours there do, but it is parsed and never sourced: a stray
+A file looks like the shell's assignments, as its neighbours there do, but it is parsed and never sourced: a stray
 quote or an `exit` in it must not strand a reboot. This is its only reader, and what plain shell needs of it is written
-down (`for_shell`). The file decides whether and how to jump, so a line that is not understood, which may have said
+down (`for_shell`). They decide whether and how to jump, so a line that is not understood, which may have said
 anything, makes every reboot go cold until it is mended.
 """
 
 import re
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from kexec_initd import sentences
 from kexec_initd.errors import Refused
+from kexec_initd.settings import sources
+from kexec_initd.settings.sources import SettingsFile
+from kexec_initd.settings.sources import path_for as path_for
 from kexec_initd.settings.values import SETTINGS, find_meant
 from kexec_initd.system.encoding import decode
-from kexec_initd.system.files import identity, is_there, read_trusted
+from kexec_initd.system.files import read_trusted
 from kexec_initd.system.host import Family
 
 LIMIT = 65536
@@ -69,14 +72,17 @@ class Settings(NamedTuple):
     unpack_initrd: str = "no"
     """UNPACK_INITRD: hand the initrd to kexec unpacked: "yes" wherever that can be done, "auto" where it saves time, or "no"."""
     ignored: Optional[str] = None
-    """Why the file, or a line of it, was not understood: it may have said that a reboot goes cold, so it does."""
+    """Why a file, or a line of it, was not understood: it may have said that a reboot goes cold, so it does."""
     seen: Optional[str] = None
-    """The identity of the file (`system.files`) from before it was read."""
+    """The identity of the files (`sources.identify`) from before they were read."""
 
 
-def path_for(root: Path, family: Family) -> Path:
-    """Return where a host of `family` below `root` keeps the settings."""
-    return root / ("etc/sysconfig" if family is Family.RHEL else "etc/default") / "kexec-initd"
+class Reading(NamedTuple):
+    """The settings, warnings, and by the name of each setting the line that it comes from, "FILE:LINE"; none for a default."""
+
+    settings: Settings
+    warnings: List[str]
+    origins: Dict[str, str]
 
 
 def read(root: Path, family: Family) -> Tuple[Settings, List[str]]:
@@ -84,17 +90,33 @@ def read(root: Path, family: Family) -> Tuple[Settings, List[str]]:
 
     A file that others may write, that is not a regular one, too large or not text is `ignored`, with a warning.
     """
-    path = path_for(root, family)
-    seen = identity(path)  # first: a file that is written meanwhile then counts as another one
-    if not is_there(path):
-        return Settings(seen=seen), []
+    return read_all(root, family)[:2]
+
+
+def read_all(root: Path, family: Family) -> Reading:
+    """Return what `read` does, and where each setting comes from."""
+    seen = sources.identify(root, family)  # first: a file that is written meanwhile then counts as another one
+    reading = Reading(Settings(seen=seen), [], {})
+    for source in sources.find_sources(root, family):
+        reading = _read_source(root, source, reading)
+    return reading
+
+
+def _read_source(root: Path, source: SettingsFile, reading: Reading) -> Reading:
+    """Return `reading` with what one more file says; the first doubt stays."""
+    path, settings = source.path, reading.settings
     try:
+        if source.flaw is not None:
+            raise Refused(source.flaw)
         data = _read_trusted(root, Path("/") / path.relative_to(root))
     except Refused as error:
         reason = sentences.IGNORED.format(error)
-        return Settings(ignored=reason, seen=seen), [reason]
-    settings, warnings = parse(decode(data), str(path))
-    return settings._replace(seen=seen), ["{}: {}".format(path, warning) for warning in warnings]
+        return Reading(
+            settings._replace(ignored=settings.ignored or reason), [*reading.warnings, reason], reading.origins
+        )
+    added = _take(decode(data), str(path), settings)
+    warnings = ["{}: {}".format(path, warning) for warning in added.warnings]
+    return Reading(added.settings, [*reading.warnings, *warnings], {**reading.origins, **added.origins})
 
 
 def parse(text: str, name: str = "settings") -> Tuple[Settings, List[str]]:
@@ -102,16 +124,23 @@ def parse(text: str, name: str = "settings") -> Tuple[Settings, List[str]]:
 
     The first line that is not understood makes them `ignored`, with the `name` of the file.
     """
-    settings, warnings, doubt = Settings(), [], None  # type: Settings, List[str], Optional[str]
+    return _take(text, name, Settings())[:2]
+
+
+def _take(text: str, name: str, settings: Settings) -> Reading:
+    """Return `settings` after the lines of a file."""
+    warnings, origins, doubt = [], {}, settings.ignored  # type: List[str], Dict[str, str], Optional[str]
     for number, line in enumerate(text.split("\n"), 1):
         try:
-            settings, problem = _apply(settings, line[:-1] if line.endswith("\r") else line)
+            settings, key, problem = _apply(settings, line[:-1] if line.endswith("\r") else line)
+            if key is not None:
+                origins[key] = "{}:{}".format(name, number)
         except ValueError as error:
             problem = "{}: reboots go through firmware".format(error)
             doubt = doubt or sentences.NOT_UNDERSTOOD.format(name, number, error)
         if problem:
             warnings.append("line {}: {}".format(number, problem))
-    return settings._replace(ignored=doubt), warnings
+    return Reading(settings._replace(ignored=doubt), warnings, origins)
 
 
 def _read_trusted(root: Path, path: Path) -> bytes:
@@ -122,22 +151,25 @@ def _read_trusted(root: Path, path: Path) -> bytes:
     return data
 
 
-def _apply(settings: Settings, line: str) -> Tuple[Settings, Optional[str]]:
-    """Return `settings` after one line, and a warning about it. Raises ValueError for one that is not understood."""
+def _apply(settings: Settings, line: str) -> Tuple[Settings, Optional[str], Optional[str]]:
+    """Return `settings` after one line, which of them it sets, and a warning about it.
+
+    Raises ValueError for one that is not understood.
+    """
     text = line.strip(" \t")
     match = None if _CONTROL.search(text) else _LINE.match(text)
     if match is None:
         if _CONTROL.search(text) or (text and not text.startswith("#")):
             raise ValueError(sentences.IS_NO_LINE.format(repr(text[:80])))
-        return settings, None
+        return settings, None, None
     key, value = match.group("key"), match.group("double") or match.group("single") or match.group("bare") or ""
     found = SETTINGS.get(key)
     if found is None:
-        return settings, _warn_of(key)
+        return settings, None, _warn_of(key)
     parsed = found.parse(value)
     if parsed is None:
         raise ValueError(sentences.IS_NO_VALUE.format(key, repr(value[:80]), found.wrong))
-    return settings._replace(**{found.field: parsed}), None
+    return settings._replace(**{found.field: parsed}), key, None
 
 
 def _warn_of(key: str) -> str:

@@ -67,9 +67,14 @@ def find(root: Path, directory: str) -> Hooks:
             programs.append(place / name)
             continue
         left_out.append(sentences.LEFT_OUT.format("/{}/{}".format(directory, name), flaw))
-        if not _LEFTOVER.match(name):
+        if not is_leftover(name):
             doubts.append(left_out[-1])
     return Hooks(programs, left_out, doubts)
+
+
+def is_leftover(name: str) -> bool:
+    """Tell whether a name is one that editors and package managers leave behind, or switch a file off by."""
+    return _LEFTOVER.match(name) is not None
 
 
 def list_left_out(root: Path) -> List[str]:
@@ -79,7 +84,7 @@ def list_left_out(root: Path) -> List[str]:
 
 def _find_flaw(root: Path, path: Path) -> Optional[str]:
     """Return why a file is no program that runs; None for one that does."""
-    if _LEFTOVER.match(path.name):
+    if is_leftover(path.name):
         return "its name is that of a file that is kept aside"
     if not _NAME.match(path.name):
         return sentences.ODD_NAME

@@ -24,8 +24,8 @@ def run_check(args: argparse.Namespace, host: Host) -> int:
 
         require_root()
     store.refuse_unreadable(host.root)
-    settings, warnings = reader.read(host.root, host.family)
-    gathered = Gathered(host, settings, warnings, judge(host, settings))
+    read = reader.read_all(host.root, host.family)
+    gathered = Gathered(host, *read, judge(host, read.settings))
     if gathered.verdict.manifest is None:
         find_integration(host)
     found = report.make_report(gathered, args.advise)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kexec_initd.errors import Error, Refused, UsageError, describe_error, one_line
 from kexec_initd.install.manifest import is_standalone
 from kexec_initd.kexec import lock
+from kexec_initd.settings import kexec_tools
 from kexec_initd.state import store
 from kexec_initd.system import logind, quirks
 from kexec_initd.system.hand_made import describe_hand_made
@@ -112,7 +113,7 @@ def run_install(args: argparse.Namespace, host: Host) -> None:
         take_over(host)
     changes = plan_install.plan_install(host)
     print_plan(args, changes)
-    for told in describe_hand_made(host.root):
+    for told in [*describe_hand_made(host.root), *kexec_tools.list_replaced(host.root, found)]:
         warn(told)
     if args.dry_run:
         return

@@ -1,9 +1,9 @@
-"""The verbs that change nothing: status, entries, target. Each imports what it needs when it is called."""
+"""The verbs that change nothing: status, settings, entries, target. Each imports what it needs when it is called."""
 
 import argparse
 import sys
 
-from kexec_initd.errors import Refused
+from kexec_initd.errors import Error, Refused
 from kexec_initd.system.host import Host
 from kexec_initd.system.stdio import emit, warn
 
@@ -39,6 +39,18 @@ def paint_labels(text: str) -> str:
         for begin in [begin for begin in colours if line.startswith(begin)]:
             lines[number] = colour.paint(begin, colours[begin], sys.stdout) + line[len(begin) :]
     return "\n".join(lines)
+
+
+def run_settings(args: argparse.Namespace, host: Host) -> None:
+    """List the settings that hold; an Error where a line of them is not understood."""
+    from kexec_initd.settings import listing, reader
+
+    found = reader.read_all(host.root, host.family)
+    emit(listing.as_json(found) if args.json else listing.as_text(found))
+    for warning in found.warnings:
+        warn(warning)
+    if found.settings.ignored is not None:
+        raise Error(found.settings.ignored)
 
 
 def run_entries(args: argparse.Namespace, host: Host) -> None:

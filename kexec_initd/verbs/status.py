@@ -14,6 +14,7 @@ from kexec_initd.history.running_boot import read_uptime
 from kexec_initd.install.boot_end import find_missed_preload, was_preload_called
 from kexec_initd.install.outdated import list_deviations
 from kexec_initd.kexec import panic, stamp, watchdog
+from kexec_initd.settings.kexec_tools import list_replaced
 from kexec_initd.settings.reader import Settings
 from kexec_initd.state import store
 from kexec_initd.state.store import Damaged, Volatile
@@ -112,15 +113,15 @@ def gather_status(host: Host, settings: Settings, warnings: List[str]) -> Status
         next_entry=verdict.name,
         preload_called=was_preload_called(host),
         preload=_read_log(host.root),
-        warnings=warnings + _list_warnings(host, verdict),
+        warnings=warnings + _list_warnings(host, settings, verdict),
     )
 
 
-def _list_warnings(host: Host, verdict: Verdict) -> List[str]:
+def _list_warnings(host: Host, settings: Settings, verdict: Verdict) -> List[str]:
     menu = verdict.found.menu
     missed = find_missed_preload(host) if verdict.installed else None
     copied = [] if menu is None else find_copied(menu)
-    by_hand = describe_hand_made(host.root)
+    by_hand = [*describe_hand_made(host.root), *list_replaced(host.root, settings)]
     return [*hooks.list_left_out(host.root), *copied, *by_hand, *([] if missed is None else [missed])]
 
 

@@ -32,10 +32,23 @@ is_unchanged () {
 	[ -z "$came" ] && [ "$(printf '\n' && stat -L -c '%d %i %s %Y %Z %n' -- "$@" 2>/dev/null)" = "$seen" ]
 }
 
+# Have in $seen which settings are there now, the file, the directory beside it and the drop-ins, as the module settings.sources says
+# it: one look at all of them.
+see_settings () {
+	LC_ALL=C # the order of the names
+	export LC_ALL
+	set -- "$settings.d"/*.conf
+	[ "$#" -le {{ tables.most_drop_ins }} ] || set --
+	# shellcheck disable=SC2046 # words are wanted
+	set -- $(stat -L -c '%d %i %s %Y %Z' -- "$settings" "$settings.d" "$@" 2>/dev/null)
+	seen="$*"
+	seen=${seen:--}
+}
+
 # What is written down of settings that are others by now says nothing.
 forget_old_settings () {
 	if are_roots 9 "$state" && { [ -e "$state/settings" ] || [ -L "$state/settings" ]; }; then
-		seen=$(stat -L -c '%d %i %s %Y %Z' -- "$settings" 2>/dev/null) || seen=-
+		see_settings
 		[ "$(setting SETTINGS)" = "$seen" ] || rm -rf "$state/settings"
 	fi
 }

@@ -30,12 +30,28 @@ find_setting () {
 	return 1
 }
 
-# Are there no settings, or nothing but comments?
+# Are there no settings, or nothing but comments, in the file and in the drop-ins? What is none, but may have been meant for one, is
+# for their reader to judge.
 sets_nothing () {
-	if [ ! -e "$settings" ] && [ ! -L "$settings" ]; then
+	holds_nothing "$settings" || return
+	if [ ! -e "$settings.d" ] && [ ! -L "$settings.d" ]; then
 		return 0
 	fi
-	file=$(follow "$settings")
+	[ -d "$settings.d" ] && [ -r "$settings.d" ] && are_roots 9 "$(follow "$settings.d")" || return
+	for drop_in in "$settings.d"/*; do
+		case ${drop_in##*/} in
+		*.conf) holds_nothing "$drop_in" || return ;;
+		{{ tables.leftovers }}) ;;
+		*) [ ! -e "$drop_in" ] && [ ! -L "$drop_in" ] || return ;;
+		esac
+	done
+}
+
+holds_nothing () {
+	if [ ! -e "$1" ] && [ ! -L "$1" ]; then
+		return 0
+	fi
+	file=$(follow "$1")
 	are_roots 5 "$file" && [ -f "$file" ] && holds_comments <"$file"
 }
 

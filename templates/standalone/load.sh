@@ -78,6 +78,19 @@ identity () {
 	printf '%s %s\n' "$found" "$1"
 }
 
+# The lines of the stamp for all that may hold settings.
+see_sources () {
+	identity "$settings"
+	identity "$settings.d"
+	set -- "$settings.d"/*.conf
+	[ "$#" -le {{ tables.most_drop_ins }} ] || return 0
+	for file; do
+		if [ -e "$file" ] || [ -L "$file" ]; then
+			identity "$file"
+		fi
+	done
+}
+
 # write_stamp TEXT: say what was loaded. A stamp without its end says that something of ours was, and nothing more.
 write_stamp () {
 	(
@@ -206,7 +219,7 @@ load_running () {
 		if [ -n "$initrd" ]; then
 			identity "$initrd"
 		fi
-		identity "$settings"
+		see_sources
 		identity "$state/changed"
 		identity "$attempts"
 		for file in {{ set_aside | words }} {{ steps | words }} $(pending_files); do

@@ -1,4 +1,4 @@
-# The settings, by the grammar of kexec_initd's modules settings.reader and settings.values: the file is never run, and a line
+# The settings, by the grammar of kexec_initd's modules settings.reader, settings.values and settings.sources: no file is ever run, and a line
 # that is not understood may have said KEXEC=no. Sets $doubt to what makes every reboot cold then.
 read_settings () {
 {% for row in tables.settings %}
@@ -9,16 +9,55 @@ read_settings () {
 	gap=$(printf ' \t')
 	return_key=$(printf '\r')
 	controls=$(printf '\001\002\003\004\005\006\007\010\013\014\015\016\017\020\021\022\023\024\025\026\027\030\031\032\033\034\035\036\037\177')
-	# First: a file that is written meanwhile then counts as another one.
-	settings_seen=$(stat -L -c '%d %i %s %Y %Z' -- "$settings" 2>/dev/null) || settings_seen=-
-	if [ ! -e "$settings" ] && [ ! -L "$settings" ]; then
-		return 0
-	fi
-	reason="$settings {{ sentences.NOT_REGULAR }}"
-	if [ ! -f "$settings" ] || ! read_lines <"$settings"; then
-		doubt="{{ sentences.IGNORED.format("$reason") }}"
+	see_settings # first: a file that is written meanwhile then counts as another one
+	settings_seen=$seen
+	read_source "$settings"
+	if [ -e "$settings.d" ] || [ -L "$settings.d" ]; then
+		read_drop_ins
 	fi
 	[ -z "$doubt" ]
+}
+
+# read_source FILE: take what it says, if it is there.
+read_source () {
+	source=$1
+	if [ ! -e "$1" ] && [ ! -L "$1" ]; then
+		return
+	fi
+	reason="$1 {{ sentences.NOT_REGULAR }}"
+	if [ ! -f "$1" ] || ! read_lines <"$1"; then
+		ignore "$reason"
+	fi
+}
+
+ignore () {
+	doubt=${doubt:-"{{ sentences.IGNORED.format("$1") }}"}
+}
+
+read_drop_ins () {
+	if [ ! -d "$settings.d" ] || ! are_roots 9 "$(readlink -f -- "$settings.d")"; then
+		ignore "{{ sentences.NO_DROP_INS.format("$settings.d") }}"
+		return
+	fi
+	set -- "$settings.d"/*.conf
+	if [ "$#" -gt {{ tables.most_drop_ins }} ]; then
+		ignore "{{ sentences.TOO_MANY.format("$settings.d", tables.most_drop_ins) }}"
+		return
+	fi
+	for drop_in in "$settings.d"/*; do
+		case ${drop_in##*/} in
+		[!A-Za-z0-9_]*.conf | *[!A-Za-z0-9_.@+-]*.conf) is_no_drop_in "$drop_in" ;;
+		*.conf) read_source "$drop_in" ;;
+		{{ tables.leftovers }}) ;;
+		*) is_no_drop_in "$drop_in" ;;
+		esac
+	done
+}
+
+is_no_drop_in () {
+	if [ -e "$1" ] || [ -L "$1" ]; then
+		ignore "{{ sentences.LEFT_OUT.format('$settings.d/$(plain "${1##*/}")', sentences.NO_DROP_IN) }}"
+	fi
 }
 
 # note_settings: write down what the last step needs of them, each line twice, as `setting` reads it.
@@ -37,11 +76,11 @@ note_setting () {
 
 # shellcheck disable=SC2295 # a set of characters, a pattern indeed
 read_lines () {
-	reason="$settings cannot be read"
-	is_trusted 0 "$settings" || return
+	reason="$source cannot be read"
+	is_trusted 0 "$source" || return
 	[ "$(head -c $(({{ tables.settings_limit }} + 1)) /proc/self/fd/0 | wc -c)" -le {{ tables.settings_limit }} ] ||
-		no "{{ sentences.IS_TOO_LARGE.format("$settings", tables.settings_limit) }}" || return
-	[ "$(wc -c </proc/self/fd/0)" -eq "$(tr -d '\000' </proc/self/fd/0 | wc -c)" ] || no "{{ sentences.HAS_NUL.format("$settings") }}" || return
+		no "{{ sentences.IS_TOO_LARGE.format("$source", tables.settings_limit) }}" || return
+	[ "$(wc -c </proc/self/fd/0)" -eq "$(tr -d '\000' </proc/self/fd/0 | wc -c)" ] || no "{{ sentences.HAS_NUL.format("$source") }}" || return
 	at=0
 	while IFS= read -r line || [ -n "$line" ]; do
 		at=$((at + 1))
@@ -58,7 +97,7 @@ read_lines () {
 
 # in_doubt WHY: the line $at may have said anything.
 in_doubt () {
-	doubt=${doubt:-"{{ sentences.NOT_UNDERSTOOD.format("$settings", "$at", "$1") }}"}
+	doubt=${doubt:-"{{ sentences.NOT_UNDERSTOOD.format("$source", "$at", "$1") }}"}
 }
 
 quoted () {

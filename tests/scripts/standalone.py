@@ -17,7 +17,8 @@ from kexec_initd.history import attempts
 from kexec_initd.install.layout import DEBIAN_SYSVINIT
 from kexec_initd.install.render import fill_script
 from kexec_initd.kexec import stamp
-from kexec_initd.system.host import gather
+from kexec_initd.settings import sources
+from kexec_initd.system.host import Family, gather
 from tests.scripts.jail import Jail, Run
 from tests.unit.images import bzimage, cpio
 
@@ -139,9 +140,10 @@ class StandaloneJail(Jail):
 
     def stamp(self) -> str:
         """Return the stamp that the Python side would write for the jail's files as they are."""
-        names = ("boot/vmlinuz-" + RELEASE, "boot/initrd.img-" + RELEASE, "etc/default/kexec-initd")
+        names = ("boot/vmlinuz-" + RELEASE, "boot/initrd.img-" + RELEASE)
         watched = [attempts.PATH, *map(Path, STEPS + PENDING)]
-        paths = [*(Path("/") / name for name in names), stamp.mark_file(self.root), *watched]
+        settings = sources.watched(self.root, Family.DEBIAN)
+        paths = [*(Path("/") / name for name in names), *settings, stamp.mark_file(self.root), *watched]
         return stamp.text_for(self.root, paths)
 
 

@@ -53,6 +53,16 @@ def test_settings_that_were_read_need_no_python(early: Jail) -> None:
     assert (decision(early), early.calls()) == ("kexec\n", [SYNCED])
 
 
+def test_drop_ins_that_were_read_and_those_that_say_nothing_need_no_python(early: Jail) -> None:
+    early.write("etc/default/kexec-initd.d/50-switch.conf", "# KEXEC=no\n")
+    early.write("etc/default/kexec-initd.d/README", "KEXEC=no\n")
+    for read in (False, True):
+        early.settings("REMOVE_MODULES=nvidia\n" if read else "#\n", noted=read)
+        early.write("run/kexec-initd/stamp", stamp.text_for(early.root, WATCHED))
+        assert early.run("kexec-initd", "stop").said == ""
+        assert (decision(early), early.calls()[-1]) == ("kexec\n", SYNCED)
+
+
 def test_what_is_dirty_is_written_meanwhile_and_nobody_waits_for_it(early: Jail) -> None:
     """As with a server that is gone. What would hold the script's output open would be waited for by whoever reads that."""
     (early.root / "bin/real-setsid").rename(early.root / "bin/setsid")
@@ -98,12 +108,41 @@ def doubt_settings(early: Jail) -> None:
     early.settings("KEXEC = no\n")
 
 
+def add_drop_in(early: Jail) -> None:
+    early.settings("# nothing\n")
+    early.write("etc/default/kexec-initd.d/50-switch.conf", "KEXEC=no\n")
+
+
+def add_unread_drop_in(early: Jail) -> None:
+    early.write("etc/default/kexec-initd.d/50-switch.conf", "KEXEC=no\n")
+
+
+def add_misnamed_drop_in(early: Jail) -> None:
+    early.write("etc/default/kexec-initd.d/switch", "KEXEC=no\n")
+
+
+def change_drop_in(early: Jail) -> None:
+    early.write("etc/default/kexec-initd.d/50-switch.conf", "KEXEC=yes\n")
+    early.settings("")
+    early.write("etc/default/kexec-initd.d/50-switch.conf", "KEXEC=no\n")
+
+
+def remove_drop_in(early: Jail) -> None:
+    early.write("etc/default/kexec-initd.d/50-gpu.conf", "REMOVE_MODULES=nvidia\n")
+    early.settings("# x\nPRELOAD=yes\n")
+    (early.root / "etc/default/kexec-initd.d/50-gpu.conf").unlink()
+
+
 def put_a_hook_with_a_dot(early: Jail) -> None:
     early.write("etc/kexec-initd/pre-jump.d/10-nic.sh", "#!/bin/sh\n", 0o755)
 
 
 @pytest.mark.parametrize(
-    "change", [lose_settings, write_settings_anew, damage_settings, doubt_settings, put_a_hook_with_a_dot]
+    "change",
+    [
+        *(lose_settings, write_settings_anew, damage_settings, doubt_settings, put_a_hook_with_a_dot),
+        *(add_drop_in, add_unread_drop_in, add_misnamed_drop_in, change_drop_in, remove_drop_in),
+    ],
 )
 def test_settings_and_hooks_in_doubt_are_pythons_to_judge(early: Jail, change: Callable[[Jail], None]) -> None:
     change(early)

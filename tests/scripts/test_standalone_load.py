@@ -636,7 +636,8 @@ def test_on_a_rhel(jail: StandaloneJail) -> None:
     stamp = unseal((jail.root / "dev/.kexec-initd/stamp").read_bytes()).decode()
     assert [line.split(" ")[-1] for line in stamp.splitlines()] == [
         "/" + KERNEL, "/boot/initrd-{}.img".format(RELEASE), "/etc/sysconfig/kexec-initd",
-        "/dev/.kexec-initd/changed", "/" + RECORD, "/etc/rc.d/init.d/kexec-initd", "/sbin/halt.local", *PENDING,
+        "/etc/sysconfig/kexec-initd.d", "/dev/.kexec-initd/changed", "/" + RECORD,
+        "/etc/rc.d/init.d/kexec-initd", "/sbin/halt.local", *PENDING,
     ]  # fmt: skip
     jail.write("etc/sysconfig/kexec-initd", "KEXEC=no\n")
     assert jail.run("kexec-initd", "stop").said == COLD + "KEXEC=no in the settings\n"

@@ -4,8 +4,9 @@ import os
 import random
 import re
 import shlex
+import subprocess
 from pathlib import Path
-from typing import List, NamedTuple, Sequence
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -20,6 +21,7 @@ from kexec_initd.images.initrd import check_initrd
 from kexec_initd.images.kernel import check_kernel
 from kexec_initd.settings import reader
 from kexec_initd.settings.values import SETTINGS
+from kexec_initd.system.host import Family
 from tests.scripts.standalone import ATTEMPT, RELEASE, StandaloneJail, gzipped
 from tests.scripts.test_standalone_load import GOOD
 from tests.unit.images import bzimage, cpio, microcode, sign
@@ -219,6 +221,55 @@ def compare_settings(jail: StandaloneJail, corpus: Sequence[str]) -> None:
         if not re.fullmatch(r"[\n -&(-\[\]-~]*", text) and name in expected:  # repr() shows what plain shell leaves out
             answer, expected = (re.sub(":.* ", ": ", line) for line in (answer, expected))
         assert answer == expected, repr(text)
+
+
+# What is beside the settings, or above them: files with their text, or what is done there.
+DROP_INS: Tuple[Dict[str, str], ...] = (
+    {},
+    {"../kexec-initd": "KEXEC=no\n"},
+    {"../kexec-initd": "KEXEC=no\nPANIC=5\n", "50-switch.conf": "KEXEC=yes\n"},
+    {"../kexec-initd": "KEXEC=maybe\n", "a.conf": "PANIC=x\n", "b.conf": "SHUTDOWN_LIMIT=70"},
+    {"10.conf": "PANIC=5\n", "9.conf": "PANIC=6\n", "B.conf": "PANIC=7\n", "_.conf": "PANIC=9\n", "a.conf": "PANIC=8"},
+    dict.fromkeys((".x.conf", "x.conf~", "x.conf.dpkg-old", "x.conf.rpmnew", "README", "x.disabled"), "KEXEC=no\n"),
+    {"README.conf": "PANIC=5\n", "x.conf": "# PANIC=6\n\n"},
+    *({name: "KEXEC=no\n"} for name in ("50-gpu", "x.CONF", "x.cfg", "a b.conf", "-x.conf", "+.conf", "*", "*.conf", "x.conf/y")),
+    {"old/x.conf": "", "z.conf": "PANIC=5\n"},
+    *({"{}.conf".format(number): "PANIC={}\n".format(number + 1) for number in range(count)} for count in (100, 101)),
+    *({"x.conf": "PANIC=5\n", "!": harm} for harm in ("chmod 666 x.conf", "chown 12345 x.conf", "ln -s x.conf y.conf")),
+    *({"x.conf": "PANIC=5\n", "!": harm} for harm in ("chmod 777 .", "rm x.conf; mkfifo x.conf", "truncate -s 70000 x.conf")),
+    {"!": "cd ..; rmdir kexec-initd.d; echo KEXEC=no >kexec-initd.d"},
+    {"!": "cd ..; rmdir kexec-initd.d; ln -s nowhere kexec-initd.d"},
+)  # fmt: skip
+
+
+def test_drop_ins(jail: StandaloneJail) -> None:
+    """Both sides read the same ones, by the same identity; nothing is set only where they read nothing."""
+    for number, files in enumerate(DROP_INS):
+        base = "{}/etc/default/kexec-initd.d".format(number)
+        (jail.root / base).mkdir(parents=True)
+        for name, text in files.items():
+            if name != "!":
+                jail.write("{}/{}".format(base, name), text)
+        subprocess.run(["sh", "-c", files.get("!", ":")], cwd=str(jail.root / base), check=True)
+    lines = """
+    for number in {}; do
+        settings=/$number/etc/default/kexec-initd
+        read_settings
+        if sets_nothing; then says=nothing; else says=; fi
+        printf '%s\\n' "$kexec $panic $shutdown_limit:$settings_seen:$says:$doubt"
+    done
+    """.format(" ".join(map(str, range(len(DROP_INS)))))
+    said = jail.drive(lines).said.splitlines()
+    for number, (files, answer) in enumerate(zip(DROP_INS, said)):
+        found = reader.read(jail.root / str(number), Family.DEBIAN)[0]
+        values = "{} {} {}:{}".format(("no", "yes")[found.kexec], found.panic, found.shutdown_limit, found.seen)
+        doubt = re.sub("(?<=/)(a) (b)|(?<=/)[*]", r"\1?\2", found.ignored or "").replace(
+            str(jail.root / str(number)), ""
+        )
+        says = answer.split(":")[2]
+        assert "{}:{}:{}".format(values, says, doubt) == answer.replace("/{}/etc".format(number), "/etc"), files
+        assert not says or found._replace(seen=None) == reader.Settings(), files
+    assert said[0].split(":")[2] == said[5].split(":")[2] == "nothing" and len(said) == len(DROP_INS)
 
 
 def describe_settings(found: reader.Settings) -> str:

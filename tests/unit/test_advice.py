@@ -53,8 +53,8 @@ def _host(fake: FakeHost) -> FakeHost:
 
 def waits(host: FakeHost) -> List[Wait]:
     found = gather(host.root)
-    settings, warnings = reader.read(found.root, found.family)
-    return list_waits(Gathered(found, settings, warnings, judge(found, settings)))
+    read = reader.read_all(found.root, found.family)
+    return list_waits(Gathered(found, *read, judge(found, read.settings)))
 
 
 def menu(words: str) -> Put:

@@ -126,7 +126,17 @@ CASES: Dict[str, Tuple[Callable[[FakeHost], object], Tuple[str, str], str]] = {
     "KEXEC=no": (
         set_to("KEXEC=no"),
         BLOCKED,
-        "switch: KEXEC=no in the settings (/etc/default/kexec-initd:2); set KEXEC=yes",
+        "switch: KEXEC=no in the settings (/etc/default/kexec-initd:2); kexec-initd on",
+    ),
+    "KEXEC=no in a drop-in": (
+        lambda host: host.write(SETTINGS + ".d/50-switch.conf", "KEXEC=no\n"),
+        BLOCKED,
+        "switch: KEXEC=no in the settings (/etc/default/kexec-initd.d/50-switch.conf:1); kexec-initd on",
+    ),
+    "kexec-tools": (
+        lambda host: host.write("etc/default/kexec", "#\nLOAD_KEXEC=false\n"),
+        WARNED,
+        "kexec-tools: LOAD_KEXEC=false is a setting of kexec-tools' own scripts, and no longer counts (/etc/default/kexec:2)",
     ),
     "guard": (lose, BLOCKED, "guard: attempt "),
     "trial": (set_to("TRIAL=2"), BLOCKED, "trial: on trial, 0 of 2 kexecs have arrived"),
@@ -138,7 +148,7 @@ CASES: Dict[str, Tuple[Callable[[FakeHost], object], Tuple[str, str], str]] = {
     "cold once": (
         lambda host: host.write("no-kexec-reboot", ""),
         BLOCKED,
-        "cold-once: asked for by /no-kexec-reboot; remove it",
+        "cold-once: asked for by /no-kexec-reboot; kexec-initd cold --cancel",
     ),
     "stale": (
         lambda host: host.write("run/kexec-initd/changed", "."),

@@ -115,6 +115,16 @@ def test_the_shipped_file_shows_every_setting_with_its_default() -> None:
     assert parse(re.sub(r"^#(?=[A-Z_]+=)", "", SHIPPED, flags=re.MULTILINE)) == (Settings(), [])
 
 
+def test_the_shipped_file_shows_how_what_may_have_blanks_is_quoted() -> None:
+    examples = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", SHIPPED, re.MULTILINE))
+    blanks = {name for name, setting in values.SETTINGS.items() if setting.parse("a b") is not None}
+    assert {name for name in examples if name in values.SETTINGS} == blanks
+    for name, example in examples.items():
+        found, warnings = parse("{}={}".format(name, example))
+        assert (found.ignored, warnings) == (None, []) and " " in example and example[0] == example[-1] in "'\""
+    assert all("kexec-initd settings" in text for text in (SHIPPED, SETTINGS, README))
+
+
 def test_the_readme_shows_every_setting_with_its_default() -> None:
     assert dict(re.findall(r"^\| `([A-Z_]+)` \| (?:`(\w+)`|none) \|", README, re.MULTILINE)) == defaults()
 

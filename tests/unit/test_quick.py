@@ -145,7 +145,7 @@ STATUS = {
     "bootloader.grub2": """commands conditions defaults disk grubenv images interpreter lexer machine menu menuentry modules
         options parser saving script sources start statements values variables volumes""",
     "history": "attempts guard last_cold running_boot",
-    "settings": "reader values",
+    "settings": "kexec_tools reader sources values",
     "cmdline": "edit words",
     "state": "checksum flock store",
     "system": """distribution encoding files filesystems hand_made hook_places hooks host inode_flags machine mounts

@@ -21,7 +21,8 @@ check_host () {
 	case $(uname -m) in
 	{{ tables.tried }}) ;;
 	*)
-		grep -q "^FORCE_PLATFORM=[\"']\{0,1\}yes" /etc/default/kexec-initd /etc/sysconfig/kexec-initd 2>/dev/null ||
+		grep -q "^FORCE_PLATFORM=[\"']\{0,1\}yes" /etc/default/kexec-initd /etc/default/kexec-initd.d/*.conf \
+			/etc/sysconfig/kexec-initd /etc/sysconfig/kexec-initd.d/*.conf 2>/dev/null ||
 			refuse "{{ sentences.PLATFORM.format("$(uname -m)", sentences.UNTRIED) }}"
 		;;
 	esac
