@@ -215,7 +215,13 @@ def test_other_hosts_are_refused_in_one_line(shared: Chroot, deb: Path, name: st
     assert len(said) == 2 and reason in said[0] and said[1] == NOT_ACTIVATED.format(ACTIVATE)
     chroot.must("sh", "-c", mend)
     assert set(etc(chroot)) - set(before) == {
-        *("default/kexec-initd", "kexec-initd", "kexec-initd/arrival.d", "kexec-initd/pre-jump.d")
+        *(
+            "default/kexec-initd",
+            "default/kexec-initd.d",
+            "kexec-initd",
+            "kexec-initd/arrival.d",
+            "kexec-initd/pre-jump.d",
+        )
     }
     assert INSTALLED in chroot.must("sh", ACTIVATE)
     check_purged(chroot, before)

@@ -75,8 +75,10 @@ def test_install_reinstall_upgrade_remove_purge(chroot: Chroot, deb: Path, tmp_p
     chroot.dpkg("-i", str(with_version(deb, "99.0", tmp_path)))
     check_installed(chroot)
     assert etc(chroot) == installed
+    switch = chroot.tree / "etc/default/kexec-initd.d/50-switch.conf"
+    switch.write_text("KEXEC=no\n")
     chroot.dpkg("--remove", "kexec-initd")
-    assert MARK not in reboot(chroot)
+    assert MARK not in reboot(chroot) and switch.exists()
     check_silent(chroot)
     purge(chroot, before)
 
