@@ -50,7 +50,7 @@ REMOVED = "kexec-initd was removed"
 SHUTTING_DOWN = "the machine is shutting down"
 NOTHING_LOADED = "no kernel is loaded"
 NO_MODULE = "REMOVE_MODULES names no module: {}"
-STUCK_MODULE = "the module {} could not be removed"
+STUCK_MODULE = "the module {} could not be removed: in use by {}"
 
 # install
 GONE = "{} is gone"

@@ -13,7 +13,7 @@ from kexec_initd.errors import Refused
 from kexec_initd.install import inittab
 from kexec_initd.install.conffiles import DIVERSIONS, is_diverted
 from kexec_initd.install.file_copy import Observed, observe
-from kexec_initd.install.layout import DEBIAN_HOOKS, INITTAB, INTEGRATIONS, NAME, RHEL_HOOKS, UNIT_SUFFIX
+from kexec_initd.install.layout import DEBIAN_HOOKS, INITTAB, INTEGRATIONS, LOAD_UNIT, NAME, RHEL_HOOKS, UNIT_SUFFIX
 from kexec_initd.install.managed_block import read_block
 from kexec_initd.install.manifest import ChangeKind, InstallState, Manifest, ManifestEntry, read_manifest
 from kexec_initd.install.originals import find_loss, is_ours, kept_path
@@ -24,9 +24,10 @@ from kexec_initd.system.safe_path import below, locate, real
 
 LAST_STEP = "/etc/init.d/reboot"
 REPAIR = "{} install puts it right".format(NAME)
-# Without them the kernel is loaded later, a change of it is noticed by its file alone, or what holds rc up does so for ever.
+# Without them the kernel is loaded later, a change of it is noticed by its file alone, or what holds rc up does so for ever;
+# or the admin's own load has failed where he sees it.
 OPTIONAL = frozenset(
-    [script.path for script in DEBIAN_HOOKS + RHEL_HOOKS]
+    [LOAD_UNIT, *(script.path for script in DEBIAN_HOOKS + RHEL_HOOKS)]
     + [block.path for record in INTEGRATIONS for block in record.blocks if block.optional]
 )
 LINKS = ("/rc6.d/", "/runlevels/")

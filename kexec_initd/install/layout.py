@@ -53,7 +53,12 @@ class OwnScript(NamedTuple):
     @property
     def is_started(self) -> bool:
         """Say whether only what runs is called in a shutdown: a unit of systemd's, a service of OpenRC's in `default`."""
-        return self.path.endswith(UNIT_SUFFIX) or self.template == OPENRC_TEMPLATE
+        return is_started_unit(self.path) or self.template == OPENRC_TEMPLATE
+
+
+def is_started_unit(path: str) -> bool:
+    """Tell whether it is a unit that runs on each host; one with an @ is a template, of which the admin starts what he names."""
+    return path.endswith(UNIT_SUFFIX) and "@" not in path
 
 
 class Purpose(enum.Enum):
@@ -164,13 +169,15 @@ DEBIAN_SYSVINIT = Integration(
 # The directory in which systemd was built: in Debian's /lib leads to /usr/lib where that is the place.
 DEBIAN_SYSTEMD_DIR, SYSTEMD_DIR = "/lib/systemd", "/usr/lib/systemd"
 SYSTEMD_PROGRAM = "/system-shutdown/kexec-initd"
+LOAD_UNIT = "/etc/systemd/system/kexec-initd-load@.service"
 
 
 def _systemd(directory: str, others: Tuple[OwnScript, ...], debian_tools: bool) -> Integration:
     """Return what a host under systemd gets: systemd-shutdown(8) runs what is in a directory beside it."""
     unit = OwnScript("/" + SYSTEMD_UNIT, "systemd/kexec-initd.service", Presence.OURS, mode=0o644)
+    load = OwnScript(LOAD_UNIT, "systemd/kexec-initd-load@.service", Presence.OURS, mode=0o644)
     return Integration(
-        scripts=(OwnScript(directory + SYSTEMD_PROGRAM, "systemd/kexec-initd", Presence.OURS), *others, unit),
+        scripts=(OwnScript(directory + SYSTEMD_PROGRAM, "systemd/kexec-initd", Presence.OURS), *others, load, unit),
         blocks=(),
         service="",
         links=(("/etc/systemd/system/multi-user.target.wants/kexec-initd.service", unit.path),),

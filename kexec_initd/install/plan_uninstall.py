@@ -21,6 +21,7 @@ from kexec_initd.install.layout import (
     Block,
     Integration,
     Presence,
+    is_started_unit,
 )
 from kexec_initd.install.managed_block import read_block, remove_block
 from kexec_initd.install.manifest import (
@@ -110,7 +111,7 @@ def _plan_entry(root: Path, entry: ManifestEntry) -> PathChange:
 def _is_started(entry: ManifestEntry, seen: Optional[Observed]) -> bool:
     """Tell whether it is what systemd or OpenRC has started; Debian's OpenRC has a plain script by the same name."""
     by_openrc = entry.path == OPENRC_SERVICE and seen is not None and seen.data.startswith(OPENRC_RUN)
-    return by_openrc or entry.path.endswith(UNIT_SUFFIX)
+    return by_openrc or is_started_unit(entry.path)
 
 
 def _plan_replaced(root: Path, entry: ManifestEntry, seen: Optional[Observed]) -> PathChange:

@@ -11,7 +11,7 @@ from kexec_initd.kexec.program import SECURE_BOOT
 from kexec_initd.settings import values
 from kexec_initd.settings.reader import LIMIT, Settings
 from kexec_initd.settings.values import SETTINGS, Setting
-from kexec_initd.system import hook_places, machine, quirks
+from kexec_initd.system import drivers, hook_places, kernel_modules, machine, quirks
 
 
 class SettingRow(NamedTuple):
@@ -55,6 +55,8 @@ def find_tables() -> Dict[str, Any]:
         "rauc_config": ab_slots.RAUC_CONFIG,
         "u_boot_config": ab_slots.U_BOOT_CONFIG,
         "arrival": "/" + hook_places.ARRIVAL,
+        "auto": kernel_modules.AUTO,
+        "graphics": " ".join(drivers.GRAPHICS),
     }
 
 

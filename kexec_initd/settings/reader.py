@@ -48,7 +48,7 @@ class Settings(NamedTuple):
     shutdown_limit: int = 1800
     """SHUTDOWN_LIMIT: seconds that a shutdown may take before the dead-man resets the machine; 0: no dead-man."""
     remove_modules: Tuple[str, ...] = ()
-    """REMOVE_MODULES: kernel modules that are removed before the jump, in this order; where one stays, it goes cold."""
+    """REMOVE_MODULES: kernel modules to remove before the jump, in this order, or "auto"; where one stays, it goes cold."""
     cmdline_append: str = ""
     """CMDLINE_APPEND: parameters that are put behind those of the entry, see `cmdline.edit`."""
     cmdline_remove: str = ""

@@ -9,10 +9,13 @@ from typing import Any, Callable, NamedTuple, Optional, Tuple
 
 from kexec_initd.cmdline.edit import LIMIT as LENGTH
 from kexec_initd.cmdline.edit import parse_words
+from kexec_initd.system.kernel_modules import AUTO
 
 SHORTEST_WATCH = 30  # which is what a boot may take
 NO_WORDS = "not a list of parameters in ASCII without -- or an open quote, of at most {} bytes".format(LENGTH)
-NO_MODULES = "neither no nor a list of kernel modules with blanks between them, of at most {} bytes".format(LENGTH)
+NO_MODULES = "neither no nor auto nor a list of kernel modules with blanks between them, of at most {} bytes".format(
+    LENGTH
+)
 
 WORDS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
 _KERNEL = re.compile(r"[!-~][ -~]*\Z")
@@ -71,11 +74,16 @@ def parse_kernel(value: str) -> Optional[str]:
 
 
 def parse_modules(value: str) -> Optional[Tuple[str, ...]]:
-    """Return names of kernel modules, none for no and its like; None where a word cannot be one, or means yes."""
+    """Return names of kernel modules, none for no and its like; None where a word cannot be one, or means yes.
+
+    The word auto stands for those of `system.drivers`.
+    """
     value = value.strip(" \t")
     if parse_switch(value) is not None:
         return None if parse_switch(value) else ()
-    return tuple(value.split()) if len(value) <= LENGTH and _MODULES.match(value) else None
+    if len(value) > LENGTH or not _MODULES.match(value):
+        return None
+    return tuple(AUTO if word.lower() == AUTO else word for word in value.split())
 
 
 def _number(field: str, least: int, most: int, or_no: bool = True, python: str = "") -> Setting:

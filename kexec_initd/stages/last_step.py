@@ -34,7 +34,6 @@ WENT_COLD = 10
 NOT_UNMOUNTED = "noproc,nosysfs,nodevtmpfs,nodevpts,notmpfs"
 DETACH_TIMEOUT = 5.0
 KEPT = (b"/", b"/usr")  # where programs come from
-LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
 class Cold(Error):
@@ -66,7 +65,6 @@ class LastStep:
         self.umount = [spawn.require(self.root, "umount")]
         self.losetup = spawn.find(self.root, "losetup")
         self.mount = spawn.find(self.root, "mount")
-        self.modprobe = [spawn.require(self.root, "modprobe"), "-r"] if modules else []
         self.kexec = [spawn.require(self.root, "kexec"), "-e"] + (["-x"] if no_ifdown else [])
 
     def run(self) -> None:
@@ -76,8 +74,7 @@ class LastStep:
             raise Cold(sentences.NOTHING_LOADED)
         for hook in find_hooks(self.root):
             self.bounded([hook])
-        for module in self.modules:
-            self.remove_module(module)
+        self.remove_modules()
         watchdog = find_watchdog(self.root)
         self.bounded(self.sync)
         self.unmount()
@@ -90,19 +87,15 @@ class LastStep:
         self.bounded(self.kexec)
         raise Cold("kexec -e came back")
 
-    def remove_module(self, name: str) -> None:
-        """Remove a kernel module that would not survive the jump; Cold where it is still there then."""
-        if name.startswith("-") or not LETTERS.issuperset(name):
-            raise Cold(sentences.NO_MODULE.format(name))
-        if self.has_module(name):
-            self.bounded([*self.modprobe, name])
-        if self.has_module(name):
-            raise Cold(sentences.STUCK_MODULE.format(name))
+    def remove_modules(self) -> None:
+        """Remove the kernel modules that would not survive the jump; Cold where one is still there then."""
+        if not self.modules:
+            return
+        from kexec_initd.stages.removal import Removal
 
-    def has_module(self, name: str) -> bool:
-        """Tell whether a module is there; modprobe(8) takes a hyphen for an underscore."""
-        rows = raw.read_text(self.place("proc/modules"), limit=1 << 20) or ""
-        return any(row.startswith(name.replace("-", "_") + " ") for row in rows.splitlines())
+        obstacle = Removal(self.root, self.modules, self.tried, self.step).find_obstacle()
+        if obstacle is not None:
+            raise Cold(obstacle)
 
     def unmount(self) -> None:
         """Unmount all where a disk is writable still; what is busy becomes read-only. Raises Unreadable.

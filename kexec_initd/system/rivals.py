@@ -22,7 +22,7 @@ PLACES = (
 )
 LIMIT = 65536
 WANTING = re.compile(r".+\.(wants|requires|upholds)")
-LOADING = re.compile(r"(?!kexec-initd\.|systemd-kexec\.).*kexec.*\.service")
+LOADING = re.compile(r"(?!kexec-initd\.|kexec-initd-load@|systemd-kexec\.).*kexec.*\.service")
 
 
 def find_rival(host: Host) -> Optional[str]:

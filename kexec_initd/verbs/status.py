@@ -18,7 +18,7 @@ from kexec_initd.settings.kexec_tools import list_replaced
 from kexec_initd.settings.reader import Settings
 from kexec_initd.state import store
 from kexec_initd.state.store import Damaged, Volatile
-from kexec_initd.system import hooks
+from kexec_initd.system import drivers, hooks
 from kexec_initd.system.hand_made import describe_hand_made
 from kexec_initd.system.host import Host
 
@@ -122,7 +122,10 @@ def _list_warnings(host: Host, settings: Settings, verdict: Verdict) -> List[str
     missed = find_missed_preload(host) if verdict.installed else None
     copied = [] if menu is None else find_copied(menu)
     by_hand = [*describe_hand_made(host.root), *list_replaced(host.root, settings)]
-    return [*hooks.list_left_out(host.root), *copied, *by_hand, *([] if missed is None else [missed])]
+    warnings = [*hooks.list_left_out(host.root), *copied, *by_hand]
+    if verdict.decision.kexec:
+        warnings += drivers.list_faulty(host.root, host.kernel_release, settings.remove_modules)
+    return warnings + ([] if missed is None else [missed])
 
 
 def _read_log(root: Path) -> Optional[str]:

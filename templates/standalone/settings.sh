@@ -66,8 +66,18 @@ note_settings () {
 		umask 077
 		note_setting SETTINGS "$settings_seen"
 		note_setting SHUTDOWN_LIMIT "$shutdown_limit"
-		[ -n "$doubt" ] || note_setting REMOVE_MODULES "$remove_modules"
+		[ -n "$doubt" ] || note_setting REMOVE_MODULES "$(expand_modules)"
 	) >"$state/settings.new" && { [ ! -d "$state/settings" ] || rm -rf "$state/settings"; } && mv -f "$state/settings.new" "$state/settings"
+}
+
+# Print the modules to remove, with those of graphics behind the word for them.
+expand_modules () {
+	for word in $remove_modules; do
+		case $word in
+		{{ tables.auto }}) word="$word {{ tables.graphics }}" ;;
+		esac
+		printf '%s ' "$word"
+	done
 }
 
 note_setting () {
@@ -212,7 +222,13 @@ is_modules () {
 	esac
 	[ "${#value}" -le {{ tables.setting_length }} ] || return 1
 	set -- $value
-	value=$*
+	value=
+	for word; do
+		case $word in
+		[Aa][Uu][Tt][Oo]) word={{ tables.auto }} ;;
+		esac
+		value=$value${value:+ }$word
+	done
 }
 
 # Can $value be put on the command line, or taken away from it?

@@ -142,6 +142,8 @@ REMOVED = ["modprobe -r nvidia_drm", "modprobe -r nvidia"]
         ('REMOVE_MODULES="nvidia_drm absent nvidia"', REMOVED),
         ("REMOVE_MODULES=' nvidia_drm nvidia' # both", REMOVED),
         ("REMOVE_MODULES=nvidia_drm", REMOVED[:1]),
+        ("REMOVE_MODULES=nvidia", REMOVED),
+        ("REMOVE_MODULES=auto", REMOVED),
         ("REMOVE_MODULES=no", []),
         ("REMOVE_MODULES=nvidia_drm\nREMOVE_MODULES=no", []),
     ],
@@ -158,7 +160,8 @@ UNKNOWN = "what /etc/default/kexec-initd says about modules is not known"
 @pytest.mark.parametrize(
     "names, reason",
     [
-        ("nvidia-drm", "the module nvidia-drm could not be removed"),
+        ("nvidia-drm", "the module nvidia-drm could not be removed: in use by 0"),
+        ("nvidia", "the module nvidia_drm could not be removed: in use by 0"),
         ("nvidia; touch /canary", "REMOVE_MODULES names no module: nvidia; touch /canary"),
         ("absent *", "REMOVE_MODULES names no module: absent *"),
         ("absent -f", "REMOVE_MODULES names no module: absent -f"),
@@ -173,6 +176,30 @@ def test_the_shell_alone_goes_cold_for_a_module_that_stays(jail: Jail, names: st
     assert "kexec-initd: reboot goes through firmware: {}\n".format(reason) in jail.run("reboot", "stop").said
     assert not [call for call in jail.calls() if call.startswith("kexec")]
     assert not (jail.root / "canary").exists()
+
+
+@pytest.mark.parametrize(
+    "setting, uses, calls, bound",
+    [
+        ("auto", 0, ["plymouth quit", *REMOVED, "sync"], "0"),
+        ("auto", 2, ["plymouth quit", REMOVED[0], "rmmod nvidia_drm", "reboot -d -f -i"], "1"),
+        ("nvidia", 0, [*REMOVED, "sync"], "1"),
+    ],
+)
+def test_the_shell_alone_has_consoles_let_go_of_graphics_and_binds_them_where_a_driver_stays(
+    jail: Jail, setting: str, uses: int, calls: List[str], bound: str
+) -> None:
+    with_modules(jail, "REMOVE_MODULES=" + setting)
+    jail.write("proc/modules", (jail.root / "proc/modules").read_text().replace("drm 1 0", "drm 1 {}".format(uses)))
+    jail.fake("modprobe", 'grep -v "^$2 . 0\\|^$2 . 1 nv" /proc/modules >/rest; cat /rest >/proc/modules')
+    jail.fake("rmmod")
+    jail.fake("plymouth")
+    jail.write("sys/class/vtconsole/vtcon1/name", "(M) frame buffer device\n")
+    jail.write("sys/class/vtconsole/vtcon1/bind", "1\n")
+    said = jail.run("reboot", "stop").said
+    assert jail.calls()[: len(calls)] == calls
+    assert (jail.root / "sys/class/vtconsole/vtcon1/bind").read_text().strip() == bound
+    assert not uses or "firmware: the module nvidia_drm could not be removed: in use by 2\n" in said
 
 
 @pytest.mark.parametrize("noted", [True, False])

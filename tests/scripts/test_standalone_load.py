@@ -131,7 +131,13 @@ def test_without_preload_nothing_is_loaded_at_boot_but_at_shutdown(jail: Standal
 
 
 @pytest.mark.parametrize(
-    "text", ["REMOVE_MODULES='a  b'\nSHUTDOWN_LIMIT=no\n", "SHUTDOWN_LIMIT=70\nWATCHDOG=60s\n", ""]
+    "text",
+    [
+        "REMOVE_MODULES='a  b'\nSHUTDOWN_LIMIT=no\n",
+        "REMOVE_MODULES='a Auto b'\n",
+        "SHUTDOWN_LIMIT=70\nWATCHDOG=60s\n",
+        "",
+    ],
 )
 def test_what_the_last_step_needs_of_the_settings_is_written_down_as_python_does(
     jail: StandaloneJail, text: str

@@ -121,10 +121,15 @@ def test_at_the_end_of_the_boot_it_loads_and_forgets_a_shutdown_that_was_called_
     assert not any((ours.root / "run/kexec-initd" / name).exists() for name in ("stopping", "decision"))
 
 
-def test_systemd_understands_the_unit(ours: Jail, tmp_path: Path) -> None:
-    unit = (ours.root / "etc/systemd/system/kexec-initd.service").read_text()
-    place = tmp_path / "kexec-initd.service"
-    place.write_text(unit.replace("/lib/systemd/system-shutdown/kexec-initd", str(ours.root / "etc/init.d/ours")))
+@pytest.mark.parametrize("name, called", [
+    ("kexec-initd.service", "/lib/systemd/system-shutdown/kexec-initd start"),
+    ("kexec-initd-load@6.1.0-10-amd64.service", "/usr/bin/python3 -I -m kexec_initd load -- %i"),
+])  # fmt: skip
+def test_systemd_understands_the_unit(ours: Jail, tmp_path: Path, name: str, called: str) -> None:
+    unit = (ours.root / "etc/systemd/system" / name.replace("6.1.0-10-amd64", "")).read_text()
+    assert "ExecStart={}\n".format(called) in unit
+    place = tmp_path / name
+    place.write_text(unit.replace(called.split()[0], str(ours.root / "etc/init.d/ours")))
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed here")
     argv = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", str(place)]

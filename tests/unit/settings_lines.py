@@ -158,7 +158,7 @@ UNDERSTOOD = (
     'REMOVE_MODULES="nvidia_drm nvidia_modeset nvidia_uvm nvidia"',
     "export REMOVE_MODULES='nvidia_drm nvidia_modeset nvidia_uvm nvidia'",
     "REMOVE_MODULES='\ta  b-c \t_d '",
-    "REMOVE_MODULES=nvidia",
+    *("REMOVE_MODULES=nvidia", "REMOVE_MODULES=auto", "REMOVE_MODULES=' AUTO\tmine'"),
     *("REMOVE_MODULES={}".format(word) for word in ("", "''", '""', "no", "off", "False", "0", "' no '")),
     "export SHUTDOWN_LIMIT=no",
     *("SHUTDOWN_LIMIT={}".format(word) for word in ("no", "off", "0", "10", "99999", '"40"')),

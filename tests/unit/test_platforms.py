@@ -1,15 +1,19 @@
 """Platforms that are known not to survive a kexec, each by the files that it shows."""
 
-from typing import Dict
+import re
+from pathlib import Path
+from typing import Dict, List, Tuple
 
 import pytest
 
 from kexec_initd import cli
 from kexec_initd.decision.assess import assess
 from kexec_initd.settings.reader import Settings
-from kexec_initd.system import quirks
+from kexec_initd.system import drivers, quirks
 from kexec_initd.system.host import gather
+from kexec_initd.verbs.status import gather_status
 from tests.unit.fake_host import FakeHost, with_kernel
+from tests.unit.loaded_host import make_loaded_host
 
 DMI = "sys/class/dmi/id/"
 SHOWN = {
@@ -44,6 +48,44 @@ def test_a_known_platform_is_named_and_a_reboot_goes_cold_unless_forced(fake: Fa
     assert (quirks.find_unfit(fake.root, "x86_64") or "").startswith("this is {}: ".format(name))
     assert assess(gather(fake.root), Settings()).decision.code == "platform"
     assert assess(gather(fake.root), Settings(force_platform=True)).decision.kexec
+
+
+# What is loaded under which kernel, and of which drivers that is told by what stands in REMOVE_MODULES.
+LOADED = [
+    ("nvidia_drm nvidia", "6.1.0-test", (), ["nvidia (auto)"]),
+    ("i915 amdgpu", "6.1.0-test", ("i915",), ["amdgpu (auto)"]),
+    ("nvidia_drm nvidia i915", "6.1.0-test", ("mine", "auto"), []),
+    ("nouveau ena", "5.6.19", (), ["nouveau (auto)", "ena (ena)"]),
+    ("ena", "5.6.19", ("auto",), ["ena (ena)"]),
+    ("nouveau ena", "5.7.0-rc1", (), ["nouveau (auto)"]),
+    ("nouveau ena", "7.1.2-1-amd64", (), []),
+    ("nouveau", "odd", (), ["nouveau (auto)"]),
+    ("ast mgag200 qxl bochs virtio_gpu nvidiafb", "6.1.0-test", (), []),
+]
+
+
+@pytest.mark.parametrize("modules, release, removed, told", LOADED)
+def test_a_loaded_driver_is_told_where_it_is_known_to_fail_and_is_not_removed(
+    fake: FakeHost, modules: str, release: str, removed: Tuple[str, ...], told: List[str]
+) -> None:
+    fake.write("proc/modules", "".join("{} 16384 1 - Live 0x0\n".format(name) for name in modules.split()))
+    said = drivers.list_faulty(fake.root, release, removed)
+    assert [re.sub(r"the driver (\S+) may .*=(.*) removes.*", r"\1 (\2)", text) for text in said] == told
+
+
+def test_status_tells_of_a_driver_only_where_a_reboot_is_a_kexec(tmp_path: Path) -> None:
+    host = make_loaded_host(tmp_path / "root")
+    host.write("proc/modules", "amdgpu 16384 1 - Live 0x0\n")
+    for settings, told in ((Settings(), True), (Settings(kexec=False), False)):
+        warnings = gather_status(gather(host.root), settings, []).warnings
+        assert any("amdgpu may not survive a kexec (the screen" in text for text in warnings) is told
+
+
+def test_every_fault_has_its_source_and_the_family_of_nvidia_goes_in_its_order() -> None:
+    assert all(bool(driver.fault) is bool(driver.source) for driver in drivers.DRIVERS)
+    order = [name for name in drivers.GRAPHICS if name.startswith("nvidia")]
+    assert order == ["nvidia_drm", "nvidia_modeset", "nvidia_uvm", "nvidia_peermem", "nvidia"]
+    assert drivers.expand(("a", "auto", "b")) == ["a", "auto", *drivers.GRAPHICS, "b"]
 
 
 @pytest.mark.parametrize("machine, cold", [("aarch64", True), ("ppc64le", True), ("i686", False)])

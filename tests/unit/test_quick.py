@@ -148,8 +148,8 @@ STATUS = {
     "settings": "kexec_tools reader sources values",
     "cmdline": "edit words",
     "state": "checksum flock store",
-    "system": """distribution encoding files filesystems hand_made hook_places hooks host inode_flags machine mounts
-        process quirks raw rivals safe_path spawn stdio sysroot virt""",
+    "system": """distribution drivers encoding files filesystems hand_made hook_places hooks host inode_flags kernel_modules
+        machine mounts process quirks raw rivals safe_path spawn stdio sysroot virt""",
 }
 # Of the kernel that would start after a cold boot, and of what a reboot waits for, it imports nothing before it is asked.
 CHECK = dict(

@@ -93,6 +93,7 @@ ENABLED = "etc/systemd/system/kexec.target.wants/kexec-load@linux.service"
     ("run/systemd/generator.late/multi-user.target.wants/kexec-load.service", "kexec-load.service"),
     ("run/systemd/generator.late/multi-user.target.wants/kexec.service", None),
     ("etc/systemd/system/multi-user.target.wants/kexec-initd.service", None),
+    ("etc/systemd/system/multi-user.target.wants/kexec-initd-load@6.1.0-test.service", None),
     ("etc/systemd/system/multi-user.target.wants/kdump.service", None),
     ("etc/systemd/system/kexec-load@linux.service", None),  # it is there, and nothing wants it
 ])  # fmt: skip

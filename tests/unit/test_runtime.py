@@ -190,7 +190,7 @@ def test_modules_are_removed_in_their_order_after_the_hooks(
 @pytest.mark.parametrize(
     "word, reason",
     [
-        ("nvidia-drm", "the module nvidia-drm could not be removed"),
+        ("nvidia-drm", "the module nvidia-drm could not be removed: in use by 0"),
         ("-f", "REMOVE_MODULES names no module: -f"),
         ("a;b", "REMOVE_MODULES names no module: a;b"),
     ],
@@ -203,6 +203,48 @@ def test_a_module_that_stays_means_cold(
     code, said = run(ready, capfd, "--", word)
     assert code == last_step.WENT_COLD and reason in said
     assert "kexec" not in ready.names()
+
+
+GRAPHICS = "nvidia_drm 1 {0} - Live 0x0\nnvidia 2 1 nvidia_drm, Live 0x0\nother 3 1 nvidia, Live 0x0\n"
+CONSOLES = {"vtcon0": ("(S) dummy device", "0"), "vtcon1": ("(M) frame buffer device", "1")}
+
+
+def with_graphics(fake: FakeHost, uses: int) -> Path:
+    """A driver of graphics with a console; return the file that binds that. Removal fails while somebody uses the driver."""
+    fake.write("proc/modules", GRAPHICS.format(uses))
+    rows = str(fake.root / "proc/modules")
+    for name in ("modprobe", "rmmod"):
+        fake.program(name, 'for last; do :; done; grep -v "^$last . 0" {0} >{0}.new; cat {0}.new >{0}'.format(rows))
+    fake.program("plymouth")
+    for console, (name, bound) in CONSOLES.items():
+        fake.write("sys/class/vtconsole/{}/name".format(console), name + "\n")
+        fake.write("sys/class/vtconsole/{}/bind".format(console), bound + "\n")
+    return fake.root / "sys/class/vtconsole/vtcon1/bind"
+
+
+def test_what_holds_a_driver_of_graphics_lets_it_go_and_what_uses_it_goes_first(
+    ready: FakeHost, capfd: "pytest.CaptureFixture[str]"
+) -> None:
+    bind = with_graphics(ready, 0)
+    run(ready, capfd, "--", "auto absent nvidia_drm")
+    assert ready.calls()[:3] == [["plymouth", "quit"], ["modprobe", "-r", "nvidia_drm"], ["sync"]]
+    assert bind.read_text() == "0\n"  # as "0" is written over it
+
+
+def test_a_driver_of_graphics_that_is_held_means_cold_on_a_console_that_shows_why(
+    ready: FakeHost, capfd: "pytest.CaptureFixture[str]"
+) -> None:
+    bind = with_graphics(ready, 2)
+    code, said = run(ready, capfd, "--", "auto other")
+    assert (code, bind.read_text()) == (last_step.WENT_COLD, "1\n")
+    assert "the module nvidia_drm could not be removed: in use by 2\n" in said
+    assert ready.names() == ["plymouth", "modprobe", "rmmod"]
+
+
+def test_without_a_driver_of_graphics_the_console_stays(ready: FakeHost, capfd: "pytest.CaptureFixture[str]") -> None:
+    bind = with_graphics(ready, 0)
+    run(ready, capfd, "--", "auto absent")
+    assert (ready.names()[0], bind.read_text()) == ("sync", "1\n")
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def test_nothing_set_means_the_defaults() -> None:
             Settings(remove_modules=("nvidia_drm", "nvidia_modeset", "nvidia_uvm", "nvidia")),
         ),
         ('REMOVE_MODULES=" nvidia-drm  nvidia"', Settings(remove_modules=("nvidia-drm", "nvidia"))),
+        ("REMOVE_MODULES='mine  Auto'", Settings(remove_modules=("mine", "auto"))),
         ("REMOVE_MODULES=''", Settings()),
         ("REMOVE_MODULES=No", Settings()),
         ("PANIC=no", Settings(panic=0)),

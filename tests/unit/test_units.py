@@ -16,6 +16,7 @@ from tests.trees import install, make_tree, put, snapshot
 
 HOOK = "lib/systemd/system-shutdown/kexec-initd"
 UNIT = "etc/systemd/system/kexec-initd.service"
+LOAD = "etc/systemd/system/kexec-initd-load@.service"
 LINK = "etc/systemd/system/multi-user.target.wants/kexec-initd.service"
 
 
@@ -30,9 +31,11 @@ def _root(tmp_path: Path) -> Path:
 def test_what_was_installed_is_looked_after_and_removed(root: Path) -> None:
     before = snapshot(root)
     install(root)
-    assert [(root / path).stat().st_mode & 0o777 for path in (HOOK, UNIT)] == [0o755, 0o644]
+    assert [(root / path).stat().st_mode & 0o777 for path in (HOOK, UNIT, LOAD)] == [0o755, 0o644, 0o644]
     assert (root / LINK).resolve() == Path("/" + UNIT) and b"does nothing" in (root / "etc/init.d/kexec").read_bytes()
     assert find_obstacle(find_deviations(root)) is None and plan_install(gather(root)).is_empty
+    (root / LOAD).unlink()
+    assert [(found.path, found.decides) for found in find_deviations(root)] == [("/" + LOAD, False)]
     (root / LINK).unlink()
     assert "the link /{} is gone".format(LINK) in str(find_obstacle(find_deviations(root)))
     install(root)
@@ -67,6 +70,7 @@ def test_both_may_be_installed_and_go_together(root: Path) -> None:
     (root / "run/systemd/system").mkdir()
     assert {step.path for step in plan_install(gather(root)).steps if isinstance(step, WriteFile)} == {
         "/" + HOOK,
+        "/" + LOAD,
         "/" + UNIT,
     }
     install(root)

@@ -22,6 +22,8 @@ from tests.vm.test_hung_mounts import AFTER, lvm_on_luks
 
 LOADED = f"({WAIT_LOADED})"
 FILES = "{ find /etc /lib/systemd/ -printf '%p %y %m %U %G %l\\n'; find /etc /lib/systemd/ -type f -exec sha256sum {} +; } | sort"
+NAMED = "kexec-initd-load@$(uname -r).service"  # by its unit the boot loader's entry is loaded by name
+BY_NAME = """grep '"chosen": *\\[' /run/kexec-initd/loaded.json"""
 
 
 def test_a_host_of_systemd_alone(
@@ -38,7 +40,10 @@ def test_a_host_of_systemd_alone(
     machine.check(f"{LOADED}; touch /no-kexec-reboot", 180)
     reboot_cold(machine, "asked for by /no-kexec-reboot")
     machine.check(LOADED, 180)
+    machine.check(f"systemctl enable --now {NAMED} && {BY_NAME}", 180)
     reboot_by_kexec(machine, "systemctl reboot")  # by reboot.target
+    machine.check(f"for i in $(seq 120); do systemctl is-active {NAMED} && break; sleep 1; done; {BY_NAME}", 180)
+    machine.check(f"systemctl disable --now {NAMED}")
     machine.check("dpkg --purge kexec-initd", 300)
     assert machine.run(f"{FILES} | diff /root/before -").output == ""
     reboot_quietly_cold(machine)
