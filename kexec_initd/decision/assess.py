@@ -138,7 +138,10 @@ def _find_present(host: Host, settings: Settings, selection: Selection, is_loade
 
 def _lines_of_decision(host: Host, settings: Settings, record: guard.Record) -> Tuple[str, ...]:
     """Return the stamp's lines of what the decision rests on, beside what the target was chosen by."""
-    lines = tuple(stamp.lines_for(host.root, deviations.watched(host.root) + rivals.watched(host)))
+    lines = (
+        *stamp.lines_for(host.root, deviations.watched(host.root) + rivals.watched(host)),
+        *rivals.list_generated(host),
+    )
     time_decides = settings.max_days or record.total < settings.trial  # it passes without a trace on the disk
     return (*lines, stamp.UNSEEN) if time_decides else lines
 

@@ -34,7 +34,7 @@ def find_integration(host: Host) -> Integration:
     if host.init is InitSystem.SYSTEMD and exists(locate(host.root, find_systemd(host) + "/systemd-shutdown")):
         return find_systemd_integration(host)
     if host.init is InitSystem.OPENRC:
-        return openrc.find_integration(host)
+        return openrc.require_integration(host)
     if host.init in HOOKED:
         if host.family is Family.DEBIAN:
             return DEBIAN_SYSVINIT

@@ -2,9 +2,10 @@
 
 `stamp` has a line for every file that the choice was made from, so that plain shell can see that nothing has changed:
 "DEVICE INODE SIZE MTIME CTIME PATH", or "- PATH" for one that is not there; its last line is that of `state.checksum`. "? PATH"
-says that a change would not show there, so that the choice has to be made again. `loaded.json` says the rest, and `attempt`
-is what `attempts` keeps of a jump into this kernel, ready to be put in place by plain shell. All are gone with the next boot,
-as is the loaded kernel. While a load is under way the stamp says just that: what is loaded then is ours, and fits nothing.
+says that a change would not show there, so that the choice has to be made again; "= PATH", that a unit of that name was looked
+at, and may be there (`system.rivals`). `loaded.json` says the rest, and `attempt` is what `attempts` keeps of a jump into
+this kernel, ready to be put in place by plain shell. All are gone with the next boot, as is the loaded kernel. While a load is
+under way the stamp says just that: what is loaded then is ours, and fits nothing.
 
 `changed` grows by a byte whenever a kernel package or an initramfs has changed (templates/common/kernel-changed). It is
 one of the files in the stamp, so that a stamp from before, even of a load that is under way, never matches again.

@@ -14,6 +14,7 @@ is_unchanged () {
 	IFS=$newline
 	for line in $body; do
 		case $line in
+		"= /"*) ;; # a unit of systemd's, which may come and go
 		"- /"*)
 			if [ -e "${line#- }" ]; then
 				came=yes
@@ -53,9 +54,13 @@ forget_old_settings () {
 	fi
 }
 
+{% if systemd is defined %}
+{% include "systemd/generated.sh" %}
+
+{% endif %}
 # May the decision be made without another look at settings and hooks?
 is_as_decided () {
-	is_unchanged && setting REMOVE_MODULES >/dev/null && find_hooks /etc/kexec-initd/pre-jump.d
+	is_unchanged &&{% if systemd is defined %} ! has_new_unit &&{% endif %} setting REMOVE_MODULES >/dev/null && find_hooks /etc/kexec-initd/pre-jump.d
 }
 
 decide () {

@@ -3,13 +3,16 @@
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Sequence
 
 import pytest
 
 from kexec_initd import sentences
 from kexec_initd.install.render import render_all
+from kexec_initd.kexec import stamp
 from kexec_initd.system.host import gather
-from tests.scripts.jail import MOUNTS, Jail
+from kexec_initd.system.rivals import LOOKED_AT
+from tests.scripts.jail import MOUNTS, WHOLE, Jail
 from tests.scripts.test_preload import boot as boot
 from tests.scripts.test_preload import wait_for_load
 from tests.unit.waiting import eventually
@@ -119,6 +122,28 @@ def test_at_the_end_of_the_boot_it_loads_and_forgets_a_shutdown_that_was_called_
     assert wait_for_load(boot)[-1] == "nice -n 19 /etc/init.d/ours load"
     assert ours.calls()[:2] == ["systemctl is-system-running"] * 2
     assert not any((ours.root / "run/kexec-initd" / name).exists() for name in ("stopping", "decision"))
+
+
+WANTED = "run/systemd/generator.late/multi-user.target.wants/"
+
+
+@pytest.mark.parametrize("known, units, python", [
+    ((), (), False), (("kexec-load",), (), False), (("kexec-load",), ("kexec-load",), False), ((), ("kexec-load",), True),
+    (("kexec-load",), ("kexec-load", "my-kexec"), True), ((), ("cron", "kexec-initd", "kexec-initd-load@x"), False),
+])  # fmt: skip
+def test_a_reload_of_systemd_needs_no_python_where_generators_have_made_no_new_unit_that_loads(
+    ours: Jail, known: Sequence[str], units: Sequence[str], python: bool
+) -> None:
+    ours.fake("../usr/bin/python3", "exit 1")
+    for path in ("boot/vmlinuz-1", *("{}{}.service".format(WANTED, unit) for unit in units)):
+        ours.write(path, "")
+    lines = [LOOKED_AT.format("/{}{}.service".format(WANTED, unit)) for unit in known]
+    ours.write("run/kexec-initd/stamp", stamp.text_for(ours.root, [Path("/boot/vmlinuz-1")], lines))
+    ours.write("run/kexec-initd/attempt", WHOLE)
+    ours.write("jobs", "7 reboot.target start waiting\n")
+    (ours.root / "var/lib").mkdir(parents=True)
+    ours.run("ours", "stop", runlevel="")
+    assert ("python3 -I -m kexec_initd prepare" in ours.calls()) == python
 
 
 @pytest.mark.parametrize("name, called", [

@@ -19,6 +19,7 @@ def make(root: Path, distribution: str, process_1: str) -> Path:
     make_tree(root)
     for path, text in {
         "etc/os-release": "ID=" + distribution, "proc/1/comm": process_1, "sbin/openrc": "", "run/openrc/softlevel": "",
+        "sbin/openrc-run": "",
         "sbin/rc-service": '#!/bin/sh\necho "$*" >>"${0%/sbin/rc-service}/run/said"\n', "run/said": "",
     }.items():  # fmt: skip
         put(root / path, text.encode())
@@ -57,3 +58,11 @@ def test_elsewhere_nothing_is_installed(tmp_path: Path, distribution: str, proce
     with pytest.raises(Refused, match="with OpenRC") as refused:
         plan_install(gather(root))
     assert "calls it alike for a reboot and a poweroff" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize("distribution", ["gentoo", "artix"])
+def test_an_openrc_that_knows_no_openrc_run_is_refused_with_the_reason(tmp_path: Path, distribution: str) -> None:
+    root = make(tmp_path / "root", distribution, "init")
+    (root / "sbin/openrc-run").unlink()
+    with pytest.raises(Refused, match="there is no /sbin/openrc-run: this OpenRC is older than 0.13"):
+        plan_install(gather(root))

@@ -133,6 +133,19 @@ def test_a_unit_that_is_enabled_later_makes_what_is_loaded_stale(fake: FakeHost)
     assert stamp.lines_for(fake.root, [Path("/etc/systemd/system")])[0] not in stamp_lines
 
 
+def test_of_generators_the_stamp_has_the_units_that_were_looked_at(fake: FakeHost) -> None:
+    with_kernel(fake)
+    fake.write(UNIT, "")
+    systemd_runs(fake)
+    fake.write("etc/init.d/kexec-load", "#!/bin/sh\n# Written by kexec-initd: does nothing.\n")
+    for name in ("kexec-load.service", "cron.service"):
+        fake.write("run/systemd/generator.late/multi-user.target.wants/" + name, "")
+    shutdown.prepare(gather(fake.root), Settings())
+    lines = (fake.root / "run/kexec-initd/stamp").read_text().split("\n")
+    generators = [line for line in lines if "generator" in line]
+    assert generators == ["= /run/systemd/generator.late/multi-user.target.wants/kexec-load.service"]
+
+
 def test_a_journal_that_is_full_or_gone_holds_up_nothing(fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
     tell = functools.partial(journal_of.tell, fake.root, "x" * 90, "code")
     tell()
