@@ -157,6 +157,7 @@ CHECK = dict(
     verbs="check",
     system=STATUS["system"].replace("machine", "logind machine", 1),
     check="configuration findings installation kernel_log loaded output preconditions report waits",
+    system=STATUS["system"].replace(" drivers", ""),
 )
 
 
