@@ -168,6 +168,14 @@ def _add_reporting(add: Add) -> None:
     verb.add_argument("--list", action="store_true", help="only list what would be in it")
 
 
+def _add_history(add: Add) -> None:
+    verb = add_root(
+        add("history", "list the reboots that have been, how long each took and how much time kexec has saved")
+    )
+    verb.add_argument("--json", action="store_true", help="print one JSON object")
+    verb.add_argument("--svg", metavar="FILE", help="draw them as a timeline into FILE")
+
+
 def _add_called(add: Add) -> None:
     """Add what the init scripts call."""
     add("preload", "load what a reboot will start (called at the end of the boot)")
@@ -203,5 +211,6 @@ GROUPS = {
     "steer": _add_steering,
     "show": _add_showing,
     "report": _add_reporting,
+    "history": _add_history,
     "init": _add_called,
 }

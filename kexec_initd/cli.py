@@ -100,5 +100,6 @@ VERBS = {
     "steer": ("cold", "on", "off"),
     "show": ("status", "settings", "entries", "target"),
     "report": ("report",),
+    "history": ("history",),
     "init": ("preload", "prepare"),
 }

@@ -28,6 +28,11 @@ from kexec_initd.system.safe_path import locate
 SHELL = "/bin/sh"
 SYNTAX_TIMEOUT = 20.0
 UNINSTALL = "{}/standalone/uninstall.sh".format(STATE_DIR)  # a program of the kit, and no file of the state
+# Of the state, what nothing else removes.
+LEFT = (
+    *(Lasting.WATCHDOG, Lasting.STARTER, Lasting.KEXEC_LOADER),
+    *(Lasting.LEAVING, Lasting.HISTORY, Lasting.HISTORY_DAMAGED),
+)
 UNINSTALL_TIMEOUT = 300.0  # it waits a minute for a load that is under way
 
 
@@ -179,7 +184,7 @@ def _remove_state(plan: Plan) -> None:
             remove_directory(plan.root, path)
     with contextlib.suppress(Error):
         attempts.forget(plan.root)
-    for file in (Lasting.WATCHDOG, Lasting.STARTER, Lasting.KEXEC_LOADER):
+    for file in LEFT:
         with contextlib.suppress(OSError):
             store.remove(plan.root, file)
     last_cold.forget(plan.root)

@@ -1,6 +1,6 @@
 """Was the preload of this boot called? That needs no reading of /etc/rc.local: the step that is called there leaves a mark.
 
-The mark is the boot's id in the volatile state (templates/common/early.sh).
+The mark is the boot's id, and the uptime, in the volatile state (templates/common/early.sh).
 """
 
 import contextlib
@@ -22,7 +22,7 @@ def was_preload_called(host: Host) -> bool:
     with contextlib.suppress(Error):
         boot = find_id(host)
         mark = store.read(host.root, Volatile.PRELOADED)
-        return bool(boot) and mark is not None and mark.decode("ascii", "replace").strip() == boot
+        return bool(boot) and mark is not None and mark.decode("ascii", "replace").split()[:1] == [boot]
     return False
 
 

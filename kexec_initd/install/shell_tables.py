@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, NamedTuple
 
 from kexec_initd.bootloader import ab_slots, efivars, firmware, fwupd
 from kexec_initd.cmdline import edit
+from kexec_initd.history.last_cold import UNDECIDED
 from kexec_initd.kexec.program import SECURE_BOOT
 from kexec_initd.settings import values
 from kexec_initd.settings.reader import LIMIT, Settings
@@ -57,6 +58,7 @@ def find_tables() -> Dict[str, Any]:
         "arrival": "/" + hook_places.ARRIVAL,
         "auto": kernel_modules.AUTO,
         "graphics": " ".join(drivers.GRAPHICS),
+        "undecided": UNDECIDED.reason,
     }
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Optional, Tuple
 
 from kexec_initd import sentences
-from kexec_initd.bootloader import LoaderWrite, firmware_record, writeback
+from kexec_initd.bootloader import LoaderWrite, firmware_record, firmware_times, writeback
 from kexec_initd.codes import Code, Decision
 from kexec_initd.decision.assess import Present, assess
 from kexec_initd.decision.selection import Selected
 from kexec_initd.errors import Error, Refused, describe_error, one_line
-from kexec_initd.history import attempts, guard, health, last_cold
+from kexec_initd.history import attempts, guard, health, last_cold, reboot_log
 from kexec_initd.history.running_boot import read_uptime
 from kexec_initd.kexec import load, program, stamp, watchdog
 from kexec_initd.kexec.lock import lock, lock_to_load
@@ -36,10 +36,11 @@ def preload(host: Host, settings: Settings) -> str:
     with lock_to_load(host.root):
         host = host.renewed()
         firmware_record.keep(host.tree.again())
-        record = guard.Record()
+        record = None
         with contextlib.suppress(Damaged):  # what a damaged record means is the decision's to say
             record = attempts.record_boot(host, settings.guard_boots, failure)
-        last_cold.take_over(host.root, record)
+        last_cold.take_over(host.root, record or guard.Record())
+        _keep_history(host, record)
         watchdog.take_over(host.root)
         for_shell.write(host.root, settings)
         if not settings.preload:
@@ -59,6 +60,15 @@ def preload(host: Host, settings: Settings) -> str:
         loaded = _load(host, settings, found.to_load)
         watched = watchdog.describe_watch(host.root, settings.watchdog)
         return "loaded kernel {}".format(loaded.release) + ("; " + watched if watched else "")
+
+
+def _keep_history(host: Host, record: Optional[guard.Record]) -> None:
+    """Write down how this boot came, where that is known, and say what has become of a history that was damaged."""
+    if record is None:
+        return
+    told = reboot_log.keep(host, record, firmware_times.find_times(host.tree.again()), at_end=True)
+    if told is not None:
+        print("kexec-initd: " + one_line(told))
 
 
 def _load(host: Host, settings: Settings, selected: Selected) -> stamp.Loaded:
@@ -176,7 +186,7 @@ def _record_boot(host: Host, settings: Settings) -> Optional[str]:
     if program.is_capture(host.root, host.cmdline):
         return None
     try:
-        attempts.record_boot(host, settings.guard_boots)
+        reboot_log.keep(host, attempts.record_boot(host, settings.guard_boots))
     except Damaged:
         with contextlib.suppress(Error):
             attempts.forget(host.root)
@@ -190,7 +200,7 @@ def record_boot(host: Host, settings: Settings) -> None:
     if program.is_capture(host.root, host.cmdline):
         return
     with lock(host.root):
-        attempts.record_boot(host, settings.guard_boots)
+        reboot_log.keep(host, attempts.record_boot(host, settings.guard_boots))
 
 
 def _unload(root: Path) -> None:

@@ -44,7 +44,7 @@ class Volatile(enum.Enum):
     PRINTED = "printed"  # by a program that a script calls, until the script says it
     DEAD_MAN = "dead-man"  # the process that resets the machine; with the uptime at which init has started it before rc
     SESSION = "session"  # of init's rc, on RHEL: the shutdown that has been decided
-    PRELOADED = "preloaded"  # the id of the boot at whose end `preload` was called
+    PRELOADED = "preloaded"  # the id of the boot at whose end `preload` was called, and the uptime then
     PANIC_KERNEL = "panic-kernel"  # whether one was loaded, and why not
     LAST_COLD = "last-cold"  # why the running boot came through firmware; empty for a kexec
 
@@ -54,6 +54,9 @@ class Lasting(enum.Enum):
 
     ATTEMPTS = "attempts"
     LAST_COLD = "last-cold"
+    LEAVING = "leaving"  # when the early step of a reboot began: its uptime, and by the time of the file
+    HISTORY = "history"  # a line for each boot that a reboot has led to
+    HISTORY_DAMAGED = "history.damaged"  # what was in its place, and could not be read
     WATCHDOG = "watchdog"  # the driver of the device that is armed at the next jump, for the boot after it
     STARTER = "starter.json"  # what the last firmware boot has shown of who started the machine
     KEXEC_LOADER = "kexec-loader"  # it is there where the boot loader itself starts kernels through kexec

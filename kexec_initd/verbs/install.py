@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kexec_initd.errors import Error, Refused, UsageError, describe_error, one_line
+from kexec_initd.history import reboot_log
 from kexec_initd.install.manifest import is_standalone
 from kexec_initd.kexec import lock
 from kexec_initd.settings import kexec_tools
@@ -148,10 +149,11 @@ def take_over(host: Host) -> None:
     from kexec_initd.install import apply, plan_install
 
     plan_install.plan_install(host, over_standalone=True)
-    try:
-        apply.uninstall_standalone(host.root)
-    except CommandError as error:
-        warn(describe_error(error))
+    with reboot_log.kept_over(host.root):
+        try:
+            apply.uninstall_standalone(host.root)
+        except CommandError as error:
+            warn(describe_error(error))
 
 
 def run_uninstall(args: argparse.Namespace, host: Host) -> None:

@@ -78,6 +78,8 @@ unload () {
 
 # The reason outlives the reboot for `status` to show it; a disk that is full or broken takes nothing away from that.
 cold=${attempts%/*}/last-cold
+# When the reboot was first seen, for `history`.
+leaving=${attempts%/*}/leaving
 
 # Is what is lasting there, and not only the mount point below it? Sets $missed. fstab(5) does not have every file system, as
 # datasets of ZFS; what install has left beside it tells of those, too.
@@ -238,17 +240,31 @@ take_flag () {
 	rm -f /no-kexec-reboot || rmdir /no-kexec-reboot || printf ', which cannot be removed and holds until it is'
 } 2>/dev/null
 
-# What is dirty goes to the disks while the services stop, so that the last step's sync finds little to write. Nobody waits for
-# this one: it has a session and no open file of ours, and sendsigs leaves it out. On a server that is gone it hangs, and holds
-# up nothing but the unmounting of that server's file systems, which hangs by itself where there is something left to write.
+# put_leaving: the line of this boot, with its uptime, and its time of the clock as that of the file: no program is needed for either.
+# It is there twice, so that it shows whether it is whole.
+put_leaving () {
+	read -r boot </proc/sys/kernel/random/boot_id && read -r release </proc/sys/kernel/osrelease && read -r up _ </proc/uptime &&
+		[ -d "${attempts%/*}" ] && is_lasting_there && are_roots 9 "${attempts%/*}" && [ ! -L "$leaving" ] &&
+		{ [ -f "$leaving" ] || [ ! -e "$leaving" ]; } || return
+	umask 077
+	printf '%s\n' "$boot $up $release" "$boot $up $release" >"$leaving"
+}
+
+# What is dirty goes to the disks while the services stop, so that the last step's sync finds little to write; the time of this
+# moment with it. Nobody waits for this process: it has a session and no open file of ours, and sendsigs leaves it out. On a server
+# that is gone it hangs, and holds up nothing but the unmounting of that server's file systems, which hangs by itself where there is
+# something left to write.
 sync_early () {
-	setsid sync </dev/null >/dev/null 2>&1 8>&- 9>&- &
+	{
+		put_leaving
+		exec setsid sync
+	} </dev/null >/dev/null 2>&1 8>&- 9>&- &
 	spare kexec-initd-sync "$!"
 } 2>/dev/null
 
 prepare () {
-	sync_early
 	look_at "$state" "${attempts%/*}" /etc/kexec-initd/pre-jump.d
+	sync_early
 	forget_old_settings
 	start_dead_man
 	if ! make_state_dir; then
@@ -314,8 +330,11 @@ preload () {
 		return
 	fi
 	rm -rf "$state/preload.log" "$state/preloaded"
-	# That it was called, and in which boot, is what `status` looks at: no reading of a script could tell.
-	{ read -r boot </proc/sys/kernel/random/boot_id && printf '%s\n' "$boot" >"$state/preloaded"; } 2>/dev/null
+	# That it was called, in which boot and when, is what `status` and `history` look at: no reading of a script could tell.
+	{
+		read -r up _ </proc/uptime || up=
+		read -r boot </proc/sys/kernel/random/boot_id && printf '%s\n' "$boot${up:+ $up}" >"$state/preloaded"
+	} 2>/dev/null
 	# shellcheck disable=SC2016 # the inner shell expands its own arguments
 	setsid sh -c '
 		waited=0

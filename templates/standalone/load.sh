@@ -11,6 +11,8 @@
 
 {% include "standalone/attempts.sh" %}
 
+{% include "standalone/history.sh" %}
+
 {% include "standalone/kernel.sh" %}
 
 {% include "standalone/initrd.sh" %}
@@ -341,7 +343,11 @@ say_unsupported () {
 }
 
 load_or_say () {
-	settle_attempts || unsettled=$reason
+	if settle_attempts; then
+		keep_history
+	else
+		unsettled=$reason
+	fi
 	if ! may_kexec; then
 		# An init system that is not hooked would execute what is loaded, with no look at it.
 		[ "$code" != init ] || [ ! -e "$state/stamp" ] || drop_loaded

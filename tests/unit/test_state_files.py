@@ -20,9 +20,11 @@ from kexec_initd.cli import DONE, FAILED, REFUSED, fail, main, make_parser
 from kexec_initd.codes import Code, Decision
 from kexec_initd.decision.assess import is_attended
 from kexec_initd.errors import Error, describe_error
-from kexec_initd.history import attempts, last_cold
+from kexec_initd.history import attempts, last_cold, reboot_log
 from kexec_initd.history.attempts import format_record
+from kexec_initd.history.boot_clocks import Clocks, read_leaving
 from kexec_initd.history.guard import Attempt, Guard, Last, Outcome, Record
+from kexec_initd.history.reboot_log import Kind
 from kexec_initd.install.manifest import (
     ChangeKind,
     InstallState,
@@ -63,6 +65,7 @@ def read_attempt(root: Path) -> object:
     return store.place_of(root, Lasting.ATTEMPTS).read_bytes()
 
 
+CAME = reboot_log.Entry(Kind.COLD, "guard", "01-23", None, "6.1.0-test", "6.1", Clocks(1.5, now=9.25), "closed")
 ROWS: Dict[StateFile, Row] = {
     Volatile.STAMP: Row(
         checksum.seal(b"1 2 3 4 5 /boot/vmlinuz\n- /etc/default/x\n"), lambda root: stamp._read_lines(root)
@@ -75,7 +78,12 @@ ROWS: Dict[StateFile, Row] = {
     Lasting.WATCHDOG: Row(checksum.double("i6300esb"), lambda root: watchdog._read_word(root, Lasting.WATCHDOG)),
     Lasting.STARTER: Row(checksum.dump(EVIDENCE._asdict()), read_record),
     Lasting.MANIFEST: Row(format_manifest(MANIFEST), read_manifest),
+    Lasting.LEAVING: Row(
+        checksum.double_lines("01-23 12.50 6.1.0-test\n"), lambda root: (read_leaving(root) or ())[:3]
+    ),
+    Lasting.HISTORY: Row(reboot_log.format_entries((CAME,)), reboot_log.read),
 }
+KEPT = (Lasting.WATCHDOG, Volatile.WATCHDOG, Volatile.ATTENDED, Lasting.LEAVING, Lasting.HISTORY)
 # Nothing in these can change what happens: read by the shell's last step (scripts/test_state_files.py), shown to people,
 # or only locked and looked at from outside.
 HARMLESS: Dict[StateFile, bytes] = {
@@ -96,10 +104,11 @@ HARMLESS: Dict[StateFile, bytes] = {
     Lasting.LAST_COLD: b"cold-once asked for by /no-kexec-reboot\n",
     Lasting.LOCK: b"",
     Lasting.KEXEC_LOADER: b"",
+    Lasting.HISTORY_DAMAGED: b"kexec-initd history 1\n",
 }
 # That they are there says something, whatever they are: none of these is there while nothing is under way.
 MARKS: Set[StateFile] = {Volatile.DECISION, Volatile.STOPPING, Volatile.REMOVED, Volatile.BEFORE, Lasting.KEXEC_LOADER}
-NOTHING: List[object] = [None, [], False]
+NOTHING: List[object] = [None, [], (), False]
 FILES = [*ROWS, *HARMLESS]
 
 
@@ -141,7 +150,7 @@ def test_the_shell_names_no_file_of_the_state_without_a_row() -> None:
     # What the standalone files have beside, each made anew or refused: scripts/test_state_files.py, install/test_standalone.py.
     own = {"loading", "printed.begin", "said", "settled", "settings.new", "stamp.new"}
     installer = {"manifest", "manifest.new", "incoming", "incoming.part", "outgoing", "standalone"}
-    temporary = {"attempts.new", "last-cold.new"}
+    temporary = {"attempts.new", "last-cold.new", "history.new"}
     assert found["state"] - own <= {file.value for file in Volatile}
     assert found["home"] - installer - temporary <= {file.value for file in Lasting}
     assert found["state"] > own and found["home"] > installer
@@ -183,7 +192,7 @@ def loaded(fake: FakeHost) -> FakeHost:
     preload(host, Settings())
     root = fake.root
     store.write(root, Lasting.MANIFEST, format_manifest(Manifest(InstallState.INSTALLED, (), ())))
-    for file in (Lasting.WATCHDOG, Volatile.WATCHDOG, Volatile.ATTENDED):
+    for file in KEPT:
         store.write(root, file, ROWS[file].good)
     for other in set(HARMLESS) - MARKS - {Volatile.CHANGED}:
         store.write(root, other, HARMLESS[other])
@@ -237,7 +246,7 @@ class Site:
         preload(gather(self.root), Settings())
         self.target = target(fake)
         store.write(self.root, Lasting.MANIFEST, format_manifest(Manifest(InstallState.INSTALLED, (), ())))
-        for file in (Lasting.WATCHDOG, Volatile.WATCHDOG, Volatile.ATTENDED):
+        for file in KEPT:
             store.write(self.root, file, ROWS[file].good)
         for other in set(HARMLESS) - MARKS:
             store.write(self.root, other, HARMLESS[other])
@@ -328,7 +337,8 @@ CLOSED: Dict[StateFile, Set[str]] = {
     Volatile.DECISION: ANYTHING,
 }
 LOADS: Set[StateFile] = {Volatile.STAMP, Volatile.LOADED, Volatile.ATTEMPT, Volatile.WATCHDOG, Lasting.WATCHDOG}
-BEGINS: Set[StateFile] = {Lasting.ATTEMPTS, Lasting.LAST_COLD, Volatile.LAST_COLD, Volatile.SETTINGS}
+TELLS: Set[StateFile] = {Lasting.LEAVING, Lasting.HISTORY, Lasting.HISTORY_DAMAGED}
+BEGINS: Set[StateFile] = {*TELLS, Lasting.ATTEMPTS, Lasting.LAST_COLD, Volatile.LAST_COLD, Volatile.SETTINGS}
 VERBS: Dict[str, Verb] = {
     "status": Verb(Site.status, {Lasting.MANIFEST: ANYTHING}),
     "status --json": Verb(lambda site: site.status("--json"), {Lasting.MANIFEST: ANYTHING}),
@@ -345,7 +355,7 @@ VERBS: Dict[str, Verb] = {
         {**CLOSED, Volatile.SETTINGS: FULL, Lasting.WATCHDOG: ANYTHING},
         BEGINS | {Lasting.WATCHDOG},
     ),
-    "power-off": Verb(Site.go_off, {Volatile.LOCK: UNLOCKABLE, Lasting.ATTEMPTS: ANYTHING}, {Lasting.ATTEMPTS}),
+    "power-off": Verb(Site.go_off, {Volatile.LOCK: UNLOCKABLE, Lasting.ATTEMPTS: ANYTHING}, {Lasting.ATTEMPTS, *TELLS}),
     "prepare": Verb(
         lambda site: site.call("prepare"),
         {Volatile.DECISION: FULL},

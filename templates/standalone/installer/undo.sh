@@ -28,6 +28,7 @@ END
 	problem="cannot remove $home"
 	rm -rf "$home/incoming.part" "$home/outgoing" && rm -rf "$home/standalone" "$home/incoming" &&
 		rm -f "$home/attempts" "$home/attempts.new" "$home/last-cold" "$home/last-cold.new" "$home/kexec-loader" &&
+		rm -f "$home/leaving" "$home/history" "$home/history.new" "$home/history.damaged" &&
 		rm -f "$home/manifest.new" "$home/manifest"
 }
 
