@@ -169,9 +169,9 @@ def test_a_boot_id_of_another_form_means_cold_and_is_told(ready: FakeHost, text:
     ready.root.joinpath("proc/sys/kernel/random/boot_id").write_bytes(text.encode("utf-8", "surrogateescape"))
     decided = shutdown.prepare(gather(ready.root), Settings())
     assert not decided.kexec
-    assert "which boot this is cannot be told" in decided.reason
+    assert "the id of this boot is unknown" in decided.reason
     assert not program.is_loaded(ready.root)
-    with pytest.raises(Error, match="which boot this is cannot be told"):
+    with pytest.raises(Error, match="the id of this boot is unknown"):
         record_boot(gather(ready.root), 3)
     status.as_text(status.gather_status(gather(ready.root), Settings(), []))
 
