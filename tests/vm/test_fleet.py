@@ -1,5 +1,6 @@
 """The Ansible collection against four guests: a rollout stops at the first that does not arrive, and goes on once mended."""
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any, Dict, Sequence, Tuple
@@ -58,7 +59,8 @@ class Fleet:
     def play(self, playbook: str, *argv: str, serial: Sequence[int] = (1,), **own: Dict[str, Any]) -> Tuple[int, str]:
         """Run a playbook of the collection with what is some hosts' `own`; return its exit status and what it said."""
         hosts = {name: {"ansible_port": port, **own.get(name, {})} for name, port in self.ports.items()}
-        inventory = self.collection.write_inventory(hosts, **self.common, kexec_initd_serial=list(serial))
+        inventory = self.collection.write_inventory(hosts, **self.common)
+        argv = (*argv, "-e", json.dumps({"kexec_initd_serial": list(serial)}))
         log = self.collection.directory / "log"
         command = self.collection.command("ansible-playbook", "-i", inventory, "kexec_initd.fleet." + playbook, *argv)
         with open(log, "w") as stream, subprocess.Popen(
@@ -93,14 +95,13 @@ def test_a_rollout_stops_at_the_first_host_that_does_not_arrive(
         assert gather(machine) == before[name]
         assert machine.run("ls /usr/sbin/kexec-initd /etc/apt/sources.list.d/kexec-initd.sources").status == 2
 
-    # Mended: it was the setting. That host is not trusted by itself any more, and is not rebooted before it is.
+    # As it was, that host is not rebooted again; mended, it has another command line, which nothing speaks against.
     machine = fleet.machines["web2"]
     machine.restart()
     machine.wait_login()
-    code, said = fleet.play("rollout", "--limit", "!web1", serial=[3])
+    code, said = fleet.play("rollout", "--limit", "web2", web2=broken)
     assert code == 2
     assert "web2 is not rebooted: it would go through firmware: " in said
-    machine.check("kexec-initd trust", 120)
     before = {name: gather(fleet.machines[name]) for name in NAMES}
     code, said = fleet.play("rollout", "--limit", "!web1", serial=[3], web3={"kexec_initd_settings": {"MAX_DAYS": 30}})
     assert code == 0
