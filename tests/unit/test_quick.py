@@ -155,9 +155,8 @@ STATUS = {
 CHECK = dict(
     STATUS,
     verbs="check",
-    system=STATUS["system"].replace("machine", "logind machine", 1),
     check="configuration findings installation kernel_log loaded output preconditions report waits",
-    system=STATUS["system"].replace(" drivers", ""),
+    system=STATUS["system"].replace(" drivers", "").replace("machine", "logind machine", 1),
 )
 
 
