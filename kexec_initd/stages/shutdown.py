@@ -21,7 +21,7 @@ from kexec_initd.settings import for_shell
 from kexec_initd.settings.reader import Settings
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import Damaged, Volatile
-from kexec_initd.system import logind, syslog
+from kexec_initd.system import syslog
 from kexec_initd.system.host import Host
 
 OVERTAKEN = sentences.OVERTAKEN
@@ -45,9 +45,6 @@ def preload(host: Host, settings: Settings) -> str:
         for_shell.write(host.root, settings)
         if not settings.preload:
             return "nothing is loaded at boot: PRELOAD=no in the settings"
-        refusal = logind.find_refusal(host)
-        if refusal is not None:
-            return "nothing is loaded at boot, but early in the shutdown: {}".format(refusal)
         found = assess(host, settings)
         if found.decision.code is Code.INIT:
             load.drop(host.root)  # an init system that is not hooked would execute what is loaded, with no look at it
@@ -55,6 +52,11 @@ def preload(host: Host, settings: Settings) -> str:
             said = "nothing is loaded at boot, reboot goes through firmware: {}".format(found.decision.reason)
             syslog.tell(host.root, said, str(found.decision.code))
             return said
+        refusal = logind.find_refusal(host)
+        if refusal is not None:
+            if found.present.is_ours:
+                load.drop(host.root)  # an earlier version has loaded it
+            return "nothing is loaded at boot, but early in the shutdown: {}".format(refusal)
         if found.to_load is None:
             return "already loaded: {}".format(found.decision.reason)
         loaded = _load(host, settings, found.to_load)

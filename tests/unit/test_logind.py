@@ -6,9 +6,9 @@ import pytest
 
 from kexec_initd.settings.reader import Settings
 from kexec_initd.stages import shutdown
-from kexec_initd.system.host import InitSystem, gather
+from kexec_initd.system.host import SYSTEMD_UNIT, InitSystem, gather
 from kexec_initd.system.logind import find_refusal
-from tests.unit.fake_host import FakeHost
+from tests.unit.fake_host import FakeHost, with_kernel
 
 NAMED = "with a kernel loaded, systemd {} may refuse `shutdown -r +5`"
 
@@ -25,7 +25,9 @@ def test_what_an_old_systemd_would_refuse(fake: FakeHost, said: Optional[str], r
     if said is not None:
         fake.program("systemctl", "echo '{}'; echo +PAM".format(said))
     assert find_refusal(gather(fake.root)) is None
+    with_kernel(fake)
     fake.write("run/systemd/system/x", "")
+    fake.write(SYSTEMD_UNIT, "")
     host = gather(fake.root)
     assert (host.init, find_refusal(host)) == (InitSystem.SYSTEMD, refusal)
     text = shutdown.preload(host, Settings())
