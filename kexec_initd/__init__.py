@@ -1,3 +1,3 @@
 """kexec-initd: the plain `reboot` starts the next kernel through kexec."""
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"

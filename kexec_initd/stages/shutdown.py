@@ -21,7 +21,7 @@ from kexec_initd.settings import for_shell
 from kexec_initd.settings.reader import Settings
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import Damaged, Volatile
-from kexec_initd.system import syslog
+from kexec_initd.system import logind, syslog
 from kexec_initd.system.host import Host
 
 OVERTAKEN = sentences.OVERTAKEN
