@@ -66,7 +66,9 @@ note_settings () {
 		umask 077
 		note_setting SETTINGS "$settings_seen"
 		note_setting SHUTDOWN_LIMIT "$shutdown_limit"
-		[ -n "$doubt" ] || note_setting REMOVE_MODULES "$(expand_modules)"
+		# shellcheck disable=SC2046 # each a word: there is one blank between them then, and none behind
+		set -- $(expand_modules)
+		[ -n "$doubt" ] || note_setting REMOVE_MODULES "$*"
 	) >"$state/settings.new" && { [ ! -d "$state/settings" ] || rm -rf "$state/settings"; } && mv -f "$state/settings.new" "$state/settings"
 }
 
