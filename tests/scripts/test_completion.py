@@ -137,8 +137,11 @@ zpty z zsh -f -i
 zpty -w z 'PS1=; LISTMAX=10000; COLUMNS=200 LINES=500; fpath=(HERE $fpath); autoload -U compinit; compinit -u -D'
 zpty -w z "bindkey '^I' list-choices; echo re''ady"
 zpty -r z out '*ready*'
-for line; do
+for line last; do
 	zpty -w -n z "$line"$'\t'
+	# What is typed while a list is made would end that.
+	zpty -r z out "*$last*"
+	print -r -- "$out"
 	zpty -w -n z $'\025'
 	zpty -w z "echo do''ne"
 	zpty -r z out '*done*'
@@ -148,14 +151,15 @@ zpty -d z
 """
 
 
-def drive_zsh(tmp_path: Path, typed: List[str]) -> str:
-    """Return what zsh shows when a tab is typed behind each of these lines, in a terminal of zpty's."""
+def drive_zsh(tmp_path: Path, typed: Dict[str, str]) -> str:
+    """Return what zsh shows when a tab is typed behind each of these lines, up to what comes last, in a terminal of zpty's."""
     shutil.copy(str(ZSH), str(tmp_path / "_kexec-initd"))
     script = tmp_path / "drive"
     script.write_text(DRIVE.replace("HERE", str(tmp_path)))
     done = subprocess.run(
-        ["zsh", "-f", str(script), *typed], env=dict(faked(tmp_path, ENTRIES), TERM="vt100"), stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, universal_newlines=True, timeout=120, check=True, cwd=str(tmp_path),
+        ["zsh", "-f", str(script), *(word for pair in typed.items() for word in pair)], stdout=subprocess.PIPE,
+        env=dict(faked(tmp_path, ENTRIES), TERM="vt100"), stderr=subprocess.STDOUT,
+        universal_newlines=True, timeout=120, check=True, cwd=str(tmp_path),
     )  # fmt: skip
     return re.sub("\x00|\x1b\\[[0-9;?]*[a-zA-Z]", "", done.stdout)
 
@@ -163,9 +167,10 @@ def drive_zsh(tmp_path: Path, typed: List[str]) -> str:
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="there is no zsh; scripts/packages-dev has it")
 def test_zsh_completes_verbs_options_and_entries(tmp_path: Path) -> None:
     assert subprocess.call(["zsh", "-n", str(ZSH)]) == 0
-    said = drive_zsh(
-        tmp_path, ["kexec-initd ", "kexec-initd status --", "kexec-initd load ", "kexec-initd render --init "]
-    )
+    said = drive_zsh(tmp_path, {
+        "kexec-initd ": "validate a kernel", "kexec-initd status --": "the host is below", "kexec-initd load ": "6.1.0-test",
+        "kexec-initd render --init ": "upstart",
+    })  # fmt: skip
     for part in [
         *PARSER.verbs,
         "--json",

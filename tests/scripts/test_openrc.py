@@ -21,6 +21,7 @@ def gentoo(jail: Jail) -> Jail:
     """Return a Gentoo whose runlevel `shutdown` has made the root read-only."""
     jail.write("etc/os-release", "ID=gentoo\n")
     jail.write("run/openrc/softlevel", "")
+    jail.write("sbin/openrc-run", "", 0o755)
     for file in render_all(gather(jail.root)):
         jail.write(file.path[1:], file.content.decode(), file.mode)
     jail.write("proc/mounts", MOUNTS.replace(" rw,", " ro,"))
