@@ -27,6 +27,13 @@ PLAY = """
     - ansible.builtin.set_fact: {kexec_initd_rebooted: true}
     - ansible.builtin.include_role: {name: kexec_initd.fleet.reboot, tasks_from: judge}
 """
+# It writes only where the inventory says.
+SETTINGS = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_role: {name: kexec_initd.fleet.install, tasks_from: settings}
+"""
 UNREACHABLE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
 
 
@@ -79,6 +86,23 @@ def test_a_host_that_cannot_be_reached_stops_it_too(collection: Collection) -> N
     assert "fatal: [web1]: UNREACHABLE!" in done.stdout
     assert "web1 did not arrive. Not rebooted yet: web2" in done.stdout
     assert "fatal: [web2]: UNREACHABLE!" not in done.stdout
+
+
+def test_settings_are_a_drop_in_of_their_own(collection: Collection) -> None:
+    drop_in, play = collection.directory / "drop-in.conf", collection.directory / "settings.yml"
+    play.write_text(SETTINGS)
+    local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    inventory = collection.write_inventory({"web1": local})
+    settings = {"MAX_DAYS": 30, "KEXEC": False, "CMDLINE_APPEND": 'a="b c" d', "REMOVE_MODULES": "x y"}
+    extra = {"kexec_initd_drop_in": str(drop_in), "kexec_initd_settings": settings}
+    collection.must("ansible-playbook", "-i", inventory, str(play), "-e", json.dumps(extra))
+    assert drop_in.read_text() == (
+        "# Written by Ansible (kexec_initd.fleet).\n"
+        'CMDLINE_APPEND=\'a="b c" d\'\nKEXEC="no"\nMAX_DAYS="30"\nREMOVE_MODULES="x y"\n'
+    )
+    extra["kexec_initd_settings"] = {}
+    collection.must("ansible-playbook", "-i", inventory, str(play), "-e", json.dumps(extra))
+    assert not drop_in.exists()
 
 
 def test_it_is_whole(collection: Collection) -> None:
