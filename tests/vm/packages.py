@@ -10,7 +10,7 @@ from tests.vm.cache import CHECKOUT, digest, make_once
 
 # What scripts/build-rpm needs of the checkout.
 SOURCES = (
-    *("CHANGELOG.md", "LICENSE", "README.md", "debian", "docs", "kernel-install", "kexec_initd", "rpm", "scripts"),
+    *("CHANGELOG.md", "LICENSE", "README.md", "completion", "debian", "docs", "kernel-install", "kexec_initd", "rpm", "scripts"),
     "templates",
 )
 VERSION = re.compile(r'^(__version__ = "[0-9.]*?)([0-9]+)"$', re.MULTILINE)
