@@ -60,7 +60,7 @@ CALLERS = (
     Caller("`SYSTEMCTL_SKIP_AUTO_KEXEC=1 reboot`", "SYSTEMCTL_SKIP_AUTO_KEXEC=1 reboot"),
     Caller("`systemctl soft-reboot`", "systemctl soft-reboot", Outcome.SOFT, since=254),
     Caller("`systemctl reboot --reboot-argument=x`", "systemctl reboot --reboot-argument=x", Outcome.COLD, ARGUMENT),
-    Caller("`reboot -f`, `systemctl --force reboot`", "reboot -f", Outcome.COLD, FORCED),
+    Caller("`systemctl --force reboot`", "systemctl --force reboot", Outcome.COLD, FORCED),
     Caller("`systemctl reboot -ff`", "systemctl reboot -ff", Outcome.UNTOUCHED),
 )
 SEEN = Seen("callers")
