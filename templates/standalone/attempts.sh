@@ -298,8 +298,9 @@ is_attended () {
 # What the record will be when the loaded kernel gets under way, ready to be put in place.
 prepare_attempt () {
 	reason="cannot write to $state"
-	(
-		last="under-way $attempt 0 $target $release"
-		write_record "$state/attempt"
-	) && reason=
+	before=$last
+	last="under-way $attempt 0 $target $release"
+	! write_record "$state/attempt" || reason=
+	last=$before
+	[ -z "$reason" ]
 }

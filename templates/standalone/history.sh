@@ -13,7 +13,7 @@ keep_history () {
 		forget_leaving
 	fi
 	find_moments
-	entry="$way $code $boot $before $release $release_before $left $left_uptime $over $now $up $init $ended - - $(printable "$reason" | cut -c 1-200)"
+	entry="$way $code $boot $before $release $release_before $left $left_uptime $over $now $up $pid1 $ended - - $(printable "$reason" | cut -c 1-200)"
 	kept=$(printf '%s' "$entries" | tail -n 99)
 	(
 		umask 077
@@ -107,6 +107,7 @@ find_way () {
 		return
 		;;
 	esac
+	# shellcheck disable=SC3013 # dash, bash and busybox have it
 	if [ "$before" = - ]; then
 		[ -n "$entries" ]
 	elif [ -f "$cold" ] && ! [ "$cold" -ot "$leaving" ] && read -r code reason <"$cold"; then
@@ -118,7 +119,7 @@ find_way () {
 	fi
 }
 
-# Sets $over, $now, $up, $init and $ended.
+# Sets $over, $now, $up, $pid1 and $ended.
 find_moments () {
 	read -r release </proc/sys/kernel/osrelease
 	now=$(date +%s.%N)
@@ -154,7 +155,7 @@ find_over () {
 
 # When the first file system with a journal was mounted, the root's: by the thread that serves it.
 find_mount () {
-	init=-
+	pid1=-
 	first=
 	for process in /proc/[0-9]*; do
 		read -r line <"$process/stat" || continue
@@ -170,5 +171,5 @@ find_mount () {
 			first=${20}
 		fi
 	done
-	[ -z "$first" ] || init=$((first / 100)).$(printf %02d $((first % 100)))
+	[ -z "$first" ] || pid1=$((first / 100)).$(printf %02d $((first % 100)))
 }

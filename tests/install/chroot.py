@@ -79,7 +79,11 @@ def copy_base(directory: Path, packages: str = PACKAGES) -> Chroot:
     base = make_once("chroot-" + recipe.key(), lambda partial: _make(recipe, partial)) / "tree"
     tree = directory / "tree"
     subprocess.run(["cp", "-a", "--reflink=auto", str(base), str(tree)], check=True)
-    return Chroot(tree)
+    chroot = Chroot(tree)
+    if (tree / "sbin/insserv").exists():
+        # its lists have the order of the directory, which the file system that the base was made on may see in another way
+        chroot.must("update-rc.d", "none", "remove")
+    return chroot
 
 
 def _make(recipe: Recipe, partial: Path) -> None:

@@ -107,7 +107,7 @@ def test_what_takes_long_says_so_on_a_terminal(monkeypatch: pytest.MonkeyPatch, 
 
 def test_and_says_nothing_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(colour, "PATIENCE", 0.0)
-    with (tmp_path / "file").open("w") as stream, colour.progress("validating", stream):
+    with open(str(tmp_path / "file"), "w", encoding="utf-8") as stream, colour.progress("validating", stream):
         pass
     with colour.progress("validating", None):
         pass
