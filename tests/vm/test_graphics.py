@@ -42,7 +42,7 @@ def count_colours(machine: Machine, picture: Path) -> int:
 def test_a_driver_of_graphics_goes_before_the_jump_and_the_screen_works_after_it(
     drawing: Snapshot, start: StartMachine, tmp_path: Path
 ) -> None:
-    machine = start(drawing.setup())
+    machine = start(drawing.cold_setup())  # going on from the saved state, it answers no more
     reboot_by_kexec(machine)
     assert "driver there" in machine.log_text(), "without the setting it stays"
     machine.check("echo REMOVE_MODULES=auto >/etc/default/kexec-initd")
@@ -57,7 +57,7 @@ def test_a_driver_of_graphics_goes_before_the_jump_and_the_screen_works_after_it
 
 
 def test_a_driver_that_a_process_holds_makes_the_reboot_cold_and_is_named(drawing: Snapshot, start: StartMachine) -> None:
-    machine = start(drawing.setup())
+    machine = start(drawing.cold_setup())  # going on from the saved state, it answers no more
     machine.check("echo REMOVE_MODULES=auto >/etc/default/kexec-initd")
     machine.check("(exec setsid sleep 99999 </dev/dri/card0 >/dev/null 2>&1 & echo $! >/run/sendsigs.omit.d/held)")
     reboot_cold(machine, "the module bochs could not be removed: in use by ")
