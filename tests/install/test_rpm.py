@@ -35,7 +35,7 @@ Change = Callable[[RpmHost], None]
 OURS = (
     *("etc/kexec-initd", "etc/sysconfig/kexec-initd", "usr/sbin/kexec-initd", "usr/share/kexec-initd"),
     *("usr/share/doc/kexec-initd-", "usr/share/man/man5/kexec-initd.5", "usr/share/man/man8/kexec-initd.8"),
-    *("usr/lib/kernel", "usr/lib/systemd"),
+    *("usr/lib/kernel", "usr/lib/systemd", "usr/share/bash-completion", "usr/share/zsh"),
 )
 NOT_ACTIVATED = "kexec-initd: not activated, see above; reboots stay as they are\n"
 
@@ -84,6 +84,9 @@ def check_removed(host: RpmHost, before: Dict[str, str]) -> None:
     assert state(host) == before
 
 
+TOLD = "kexec-initd is installed: once this system has booted, its reboots go through kexec\n"
+
+
 # The tests below take a rhel-5, amazon-1 is like centos-6, and hosts like rhel-4 have no such Python but from elsewhere.
 @pytest.mark.parametrize(
     "fixture", ["centos-6", *(pytest.param(name, marks=pytest.mark.full) for name in ("rhel-4", "rhel-5", "amazon-1"))]
@@ -92,14 +95,14 @@ def test_install_upgrade_erase(fixture: str, tmp_path: Path, rpm: Path, later: P
     host = make_host(tmp_path, fixture)
     before = state(host)
     for _ in range(2):
-        assert host.rpm("-i", str(rpm)) == ""
+        assert host.rpm("-i", str(rpm)) == TOLD
         check_hooked(host)
         assert host.must("kexec-initd", "--version") == "kexec-initd {}\n".format(kexec_initd.__version__)
         hooked = hooks(host)
         assert host.rpm("-U", "--replacepkgs", str(rpm)) == ""
-        assert host.rpm("-U", str(later)) == ""
+        assert host.rpm("-U", str(later)) == TOLD
         assert host.must("kexec-initd", "--version") == "kexec-initd 99.0\n"
-        assert host.rpm("-U", "--oldpackage", str(rpm)) == ""
+        assert host.rpm("-U", "--oldpackage", str(rpm)) == TOLD
         assert hooks(host) == hooked
         check_hooked(host)
         check_removed(host, before)
@@ -156,7 +159,7 @@ def test_under_systemd_it_waits_for_systemd_shutdown_and_is_hooked_there(tmp_pat
     check_only_the_package(host, before)
     assert host.rpm("-U", str(build("kexec-tools", "2", tmp_path))) == ""
     put(host.tree / "usr/lib/systemd/systemd-shutdown", b"", 0o755)
-    assert host.rpm("-i", str(build("systemd", "1", tmp_path))) == ""
+    assert host.rpm("-i", str(build("systemd", "1", tmp_path))) == TOLD
     hooked = state(host)
     program, unit = "usr/lib/systemd/system-shutdown/kexec-initd", "etc/systemd/system/kexec-initd.service"
     assert program.encode() in host.read(unit) and host.read(program).startswith(b"#! /bin/sh")
@@ -245,7 +248,7 @@ def test_modules_of_the_host_are_not_taken_for_what_is_bundled(tmp_path: Path, r
     for directory in ("usr/lib/python3/dist-packages", "evil"):
         for name in ("jinja2", "markupsafe", "distro", "sh", "kexec_initd", "argparse"):
             put(host.tree / directory / (name + ".py"), b"raise SystemExit('taken from elsewhere')\n")
-    assert host.rpm("-i", str(rpm)) == ""
+    assert host.rpm("-i", str(rpm)) == TOLD
     check_hooked(host)
     command = "cd /evil && PYTHONPATH=/evil PYTHONSTARTUP=/evil/sh.py kexec-initd install --dry-run"
     assert "taken from elsewhere" not in host.must("sh", "-c", command)
