@@ -89,6 +89,8 @@ class Machine:
         self.console: Optional[Console] = None
         self.qmp: Optional[Qmp] = None
         self.keep_log = False
+        # By our own clock: when the last line was typed that nobody waited for, and how long it took from there to the login.
+        self.typed = self.took = 0.0
 
     def __enter__(self) -> "Machine":
         return self
@@ -242,6 +244,7 @@ class Machine:
 
     def send(self, line: str) -> None:
         """Type a line and do not wait: for `reboot` and its like."""
+        self.typed = time.monotonic()
         self.talk().send(line)
 
     # waiting
@@ -269,6 +272,7 @@ class Machine:
         if end is not EndReason.LOGIN:
             self.keep_log = True
             raise AssertionError(f"{self.name}: no login but {end}, see {self.log}")
+        self.took = time.monotonic() - self.typed
         self.talk().greet(180.0)
 
     def resets(self) -> int:

@@ -3,6 +3,8 @@
 import re
 from typing import List
 
+from kexec_initd.history import reboot_log, reboots
+from tests.vm.accel import COUNTED
 from tests.vm.evidence import Boot, assert_came_by_kexec, assert_came_cold, gather
 from tests.vm.qemu import EndReason, Machine
 
@@ -69,3 +71,15 @@ def reboot_quietly_cold(machine: Machine) -> None:
     machine.restart()
     machine.wait_login()
     assert_came_cold(before, gather(machine))
+
+
+def assert_history_tells(machine: Machine, *kinds: str) -> None:
+    """Fail unless the last reboots were of these kinds, and the phases of the last one add up to what it took, seen from here."""
+    kept = reboot_log.parse(machine.check("cat /var/lib/kexec-initd/history").encode() + b"\n")
+    history = [reboots.measure(entry, before) for entry, before in zip(kept, (None, *kept))]
+    assert [reboot.entry.kind.value for reboot in history[-len(kinds) :]] == [*kinds]
+    total = history[-1].total
+    assert total is not None and len(history[-1].stretches) >= 4, history[-1]
+    # A clock that counts the guest's instructions shows other seconds than ours.
+    if machine.setup.accel != COUNTED and not machine.setup.deterministic:
+        assert abs(total - machine.took) <= 0.05 * machine.took, (total, machine.took, history[-1])
