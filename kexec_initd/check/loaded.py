@@ -55,12 +55,11 @@ def check_loaded(gathered: Gathered) -> Iterator[Finding]:
 
 def _explain_nothing(gathered: Gathered) -> Iterator[Finding]:
     """Yield why nothing is loaded: that is a fault where the step at the end of the boot was called, and was to load."""
+    refusal = logind.find_refusal(gathered.host)
     if not gathered.settings.preload:
         yield Finding("loaded", Severity.OK, "nothing: PRELOAD=no leaves that to the shutdown")
-    elif logind.find_refusal(gathered.host) is not None:
-        yield Finding(
-            "loaded", Severity.OK, "nothing before the shutdown: {}".format(logind.find_refusal(gathered.host))
-        )
+    elif refusal is not None:
+        yield Finding("loaded", Severity.OK, "nothing before the shutdown: {}".format(refusal))
     elif not gathered.verdict.decision.kexec:
         yield Finding("loaded", Severity.OK, "nothing, as the reboot is cold")
     elif was_preload_called(gathered.host):

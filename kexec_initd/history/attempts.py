@@ -14,11 +14,10 @@ import re
 from pathlib import Path
 from typing import Optional, Tuple
 
-from kexec_initd import sentences
 from kexec_initd.boot_entry import BootEntry
 from kexec_initd.cmdline.words import without_own_words
 from kexec_initd.errors import Error, Refused, one_line
-from kexec_initd.history.guard import NOTHING, Attempt, Guard, Last, Outcome, Record, find_arriving, judge
+from kexec_initd.history.guard import FATES, NOTHING, Attempt, Guard, Last, Outcome, Record, find_arriving, judge
 from kexec_initd.history.running_boot import read_boot, shows_kexec
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import LASTING, Damaged, Lasting, Newer, Volatile
@@ -35,11 +34,6 @@ LIMIT = 4096
 NUMBER = re.compile(r"(0|[1-9][0-9]{0,11})\Z")
 RELEASE_LENGTH = 100
 WHY_LENGTH = 300
-FATES = {
-    Outcome.ARRIVED: "arrived",
-    Outcome.LOST: sentences.NEVER_ARRIVED,
-    Outcome.REPLACED: "replaced by a kernel that was loaded by hand",
-}
 
 
 def target_key(host: Host, entry: BootEntry) -> str:
@@ -115,7 +109,7 @@ def _log_outcome(root: Path, record: Record, judged: Record) -> None:
         from kexec_initd.system import syslog  # `status` reads the record, and has nothing to tell
 
         outcome, last = judged.last.outcome, judged.last.attempt
-        fate = judged.guard.fate if outcome is Outcome.FAILED and judged.guard else FATES.get(outcome, outcome.value)
+        fate = judged.guard.fate if outcome is Outcome.FAILED and judged.guard else FATES[outcome]
         syslog.tell(root, "kexec of attempt {} (kernel {}): {}".format(last.id, last.release, fate), outcome.value)
 
 

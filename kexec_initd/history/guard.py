@@ -27,6 +27,16 @@ class Outcome(enum.Enum):
     REPLACED = "replaced"
 
 
+# As people read them: the log and `status` alike.
+FATES = {
+    Outcome.UNDER_WAY: "under way",
+    Outcome.ARRIVED: "arrived",
+    Outcome.LOST: sentences.NEVER_ARRIVED,
+    Outcome.FAILED: "failed its checks",
+    Outcome.REPLACED: "replaced by a kernel that was loaded by hand",
+}
+
+
 class Attempt(NamedTuple):
     """One kexec: its id, seconds since 1970, what of (`target_key`), the release of its kernel in printable ASCII."""
 

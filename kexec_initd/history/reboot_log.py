@@ -14,7 +14,7 @@ from kexec_initd.codes import Code
 from kexec_initd.errors import Error, one_line
 from kexec_initd.history import last_cold
 from kexec_initd.history.boot_clocks import Clocks, Leaving, find_number, read_clocks, read_leaving
-from kexec_initd.history.guard import NOTHING, Outcome, Record
+from kexec_initd.history.guard import FATES, NOTHING, Outcome, Record
 from kexec_initd.history.running_boot import BOOT_ID, find_id, shows_kexec
 from kexec_initd.state import checksum, store
 from kexec_initd.state.store import LASTING, Damaged, Lasting, Newer
@@ -193,7 +193,7 @@ def _describe_way(host: Host, record: Record) -> Tuple[Kind, str, str]:
                 Code.BY_HAND.value,
                 "a kernel that was loaded by hand in place of attempt " + last.attempt.id,
             )
-        fate = "arrived" if last.outcome is Outcome.ARRIVED else "failed its checks"
+        fate = FATES[Outcome.ARRIVED if last.outcome is Outcome.ARRIVED else Outcome.FAILED]
         return Kind.KEXEC, Code.TARGET.value, "attempt {} {}".format(last.attempt.id, fate)
     if cold is not None:
         return Kind.COLD, cold.code, cold.reason

@@ -5,6 +5,7 @@ It is listed before it is written, no file is overwritten, and nothing in it is 
 
 import argparse
 import contextlib
+import functools
 import io
 import os
 import platform
@@ -105,7 +106,7 @@ def _plan(host: Host, call: Call) -> Iterator[Tuple[str, Callable[[], str]]]:
     for line in VERBS:
         words = [*line.split(), "--root", str(host.root)] if host.root != Path("/") else line.split()
         name = "{}.{}".format(words[0], "json" if "--json" in words else "txt")
-        yield name, lambda words=words: _call_verb(call, words)  # type: ignore[misc]
+        yield name, functools.partial(_call_verb, call, words)
     if host.root == Path("/"):
         yield "dmesg.txt", lambda: process.ask([str(process.require(host.root, "dmesg"))], STEP_SECONDS)
     try:
@@ -114,7 +115,7 @@ def _plan(host: Host, call: Call) -> Iterator[Tuple[str, Callable[[], str]]]:
     except OutOfTime:
         paths = []
     for path in paths:
-        yield "files" + path, lambda path=path: _read_file(host, path)  # type: ignore[misc]
+        yield "files" + path, functools.partial(_read_file, host, path)
 
 
 def _describe_versions(host: Host) -> str:

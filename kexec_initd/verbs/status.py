@@ -220,11 +220,4 @@ def _describe_last_reboot(status: Status) -> Optional[str]:
 
 
 def _describe_last_attempt(status: Status) -> str:
-    words = {
-        "arrived": "arrived",
-        "lost": "never arrived",
-        "under-way": "under way",
-        "failed": "failed its checks",
-        "replaced": "replaced by a kernel that was loaded by hand",
-    }
-    return "{}, {}".format(guard.describe_time(status.last_time or 0), words[status.last_outcome or ""])
+    return "{}, {}".format(guard.describe_time(status.last_time or 0), guard.FATES[guard.Outcome(status.last_outcome)])

@@ -1,6 +1,6 @@
 """The system's log: each event in one line with its code, from Python and from shell, and nobody waits for a log that is dead."""
 
-# ruff: noqa: F811
+# ruff: noqa: F811 - what pytest calls by the names of fixtures
 import os
 import socket
 from pathlib import Path
@@ -14,9 +14,9 @@ from kexec_initd.system import journal, syslog
 from kexec_initd.system.host import gather
 from tests.scripts.jail import Jail
 from tests.scripts.standalone import ALONE, ATTEMPT, RELEASE, StandaloneJail
-from tests.scripts.test_early_step import decision, early  # noqa: F401
+from tests.scripts.test_early_step import decision, early  # noqa: F401 - the fixtures
 from tests.scripts.test_standalone_attempts import boot
-from tests.unit.conftest import fake  # noqa: F401
+from tests.unit.conftest import fake  # noqa: F401 - the fixture
 from tests.unit.fake_host import FakeHost, with_kernel
 from tests.unit.waiting import eventually
 

@@ -81,7 +81,7 @@ def _host(fake: FakeHost) -> FakeHost:
 def read(path: Path) -> Dict[str, str]:
     with tarfile.open(str(path), "r:xz") as archive:
         return {
-            member.name.partition("/")[2]: archive.extractfile(member).read().decode()  # type: ignore[union-attr]
+            member.name.partition("/")[2]: archive.extractfile(member).read().decode()  # type: ignore[union-attr]  # all are files
             for member in archive.getmembers()
         }
 

@@ -23,7 +23,7 @@ class Fragment(NamedTuple):
 
 
 def read_text(run: Interpreter, path: str) -> str:
-    """Return what is in a file of the host, less the carriage returns. Raises Undecidable for what is not text file."""
+    """Return what is in a file of the host, less the carriage returns. Raises Undecidable for what is not a text file."""
     text = run.machine.disk.tree.read_text(path, MAX_BYTES)
     if text is None or "\0" in text:
         raise Undecidable("{} cannot be read".format(path))
